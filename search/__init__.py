@@ -1,0 +1,1 @@
+"""The science: training many small networks as one, searching over activations, the evidence."""

@@ -1,0 +1,1 @@
+"""The wiring: REST service, worker, dashboard, command line."""
