@@ -47,7 +47,13 @@ _DRAW: dict[Distribution, Callable[[Tensor, float, Generator], Tensor]] = {
 
 
 def draw_weight(
-    name: str, fan_in: int, fan_out: int, gain: float, generator: Generator, dtype: torch.dtype
+    name: str,
+    fan_in: int,
+    fan_out: int,
+    gain: float,
+    generator: Generator,
+    *,
+    dtype: torch.dtype = torch.float32,
 ) -> Tensor:
     """Draw a weight `(fan_in, fan_out)` by the initializer `name`.
 
@@ -75,7 +81,12 @@ _DRAW_BIAS: dict[BiasRule, Callable[[Tensor, int, Generator], Tensor]] = {
 
 
 def draw_bias(
-    name: str, fan_in: int, fan_out: int, generator: Generator, dtype: torch.dtype
+    name: str,
+    fan_in: int,
+    fan_out: int,
+    generator: Generator,
+    *,
+    dtype: torch.dtype = torch.float32,
 ) -> Tensor:
     """Draw a bias `(fan_out,)` by the initializer `name`; most start at zero."""
     bias = torch.empty(fan_out, dtype=dtype, device=generator.device)
