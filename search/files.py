@@ -12,7 +12,7 @@ import io
 import re
 import zlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 import pandas as pd
@@ -25,8 +25,11 @@ _SEPARATORS = (",", ";", "\t", "|")
 #: What pandas takes for missing, and the mark of the UCI repository.
 _MISSING = ("?",)
 _SNIFFED_LINES = 20
+_SNIFFED_CHARACTERS = 100_000
 #: Characters that no text file holds: control characters but tab, line feed, carriage return.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f]")
+#: Blank lines above the table.
+_BLANK_LINES = re.compile(r"\A(?:[ ]*\n)+")
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _DECIMAL_COMMA = re.compile(r"(?:^|[;\t])\s*-?\d+,\d+\s*(?=[;\t]|$)", re.MULTILINE)
 _DECIMAL_POINT = re.compile(r"(?:^|[;\t])\s*-?\d+\.\d+\s*(?=[;\t]|$)", re.MULTILINE)
@@ -43,7 +46,7 @@ def read_frame(content: bytes, *, filename: str = "", limit: int = MAX_BYTES) ->
     if content.startswith(b"\x1f\x8b"):
         content = _decompress(content, limit, called)
     if not content.strip():
-        raise _invalid(f"{called} is empty; it must hold a table with a header row")
+        raise _empty(called)
     for magic, read in _FORMATS.items():
         if content.startswith(magic):
             return read(content, limit, called)
@@ -73,33 +76,38 @@ def _decompress(content: bytes, limit: int, called: str) -> bytes:
 def _read_csv(content: bytes, limit: int, called: str) -> pd.DataFrame:
     text = _decode(content, called)
     separator = _sniff(text)
-    header = next(csv.reader(io.StringIO(text.lstrip("\r\n"), newline=""), delimiter=separator))
-    names = _check_names([name.strip() for name in header], called)
-    sample = text[:100_000]
-    decimal = "."
-    if separator != "," and _DECIMAL_COMMA.search(sample) and not _DECIMAL_POINT.search(sample):
-        decimal = ","
+    records = _records(io.StringIO(text), separator)
     try:
-        frame = pd.read_csv(
+        header, first = next(records), next(records, [])
+        names = _check_names([name.strip() for name in header], called)
+        if len(first) > len(names):  # pandas would take the first fields for row names
+            raise _invalid(
+                f"{called} has rows with more fields than the header's {len(names)}; name every "
+                f"column, or leave row names out"
+            )
+        return pd.read_csv(
             io.StringIO(text),
             sep=separator,
-            decimal=decimal,
+            decimal=_decimal_mark(text, separator),
             na_values=list(_MISSING),
             skipinitialspace=True,
             low_memory=False,
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, csv.Error, ValueError) as error:
-        raise _invalid(
-            f"{called} is not a regular table: {_last_words(error)}; every row needs as many "
-            f"fields as the header, {len(names)}"
-        ) from error
-    if not isinstance(frame.index, pd.RangeIndex):
-        raise _invalid(
-            f"{called} has rows with more fields than the header's {len(names)}; name every "
-            f"column, or leave row names out"
-        )
-    frame.columns = pd.Index(names)
-    return frame
+        ).set_axis(names, axis=1)
+    except InvalidDataset:
+        raise
+    except (csv.Error, ValueError) as error:  # pandas' errors of parsing are ValueErrors
+        raise _invalid(f"{called} is not a regular table: {_last_words(error)}") from error
+
+
+def _records(lines: Iterable[str], separator: str) -> Iterator[list[str]]:
+    return csv.reader(lines, delimiter=separator, skipinitialspace=True)
+
+
+def _decimal_mark(text: str, separator: str) -> str:
+    sample = text[:_SNIFFED_CHARACTERS]
+    if separator == "," or _DECIMAL_POINT.search(sample):
+        return "."
+    return "," if _DECIMAL_COMMA.search(sample) else "."
 
 
 def _decode(content: bytes, called: str) -> str:
@@ -108,6 +116,9 @@ def _decode(content: bytes, called: str) -> str:
         text = content.decode(encoding)
     except UnicodeDecodeError:
         text = content.decode("latin-1")
+    text = _BLANK_LINES.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    if not text.strip():
+        raise _empty(called)
     if _CONTROL.search(text):
         raise _invalid(
             f"{called} is neither text nor Parquet; save the table as CSV (UTF-8) or Parquet"
@@ -120,9 +131,12 @@ def _sniff(text: str) -> str:
     lines = [line for line in islice(io.StringIO(text), _SNIFFED_LINES) if line.strip()]
 
     def fit(separator: str) -> tuple[int, int]:
-        fields = Counter(len(row) for row in csv.reader(lines, delimiter=separator))
-        count, lines_with = max(fields.items(), key=lambda item: (item[1], item[0]))
-        return (lines_with, count) if count > 1 else (0, 0)
+        try:
+            counts = Counter(map(len, _records(lines, separator)))
+        except csv.Error:
+            return 0, 0
+        fields, agreeing = max(counts.items(), key=lambda item: (item[1], item[0]))
+        return (agreeing, fields) if fields > 1 else (0, 0)
 
     return max(_SEPARATORS, key=fit)
 
@@ -190,6 +204,10 @@ def _last_words(error: Exception) -> str:
     return (
         str(error).strip().rpartition("\n")[2].removeprefix("Error tokenizing data. ").rstrip(".")
     )
+
+
+def _empty(called: str) -> InvalidDataset:
+    return _invalid(f"{called} is empty; it must hold a table with a header row")
 
 
 def _invalid(detail: str) -> InvalidDataset:
