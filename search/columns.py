@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from search.errors import InvalidDataset
 from search.targets import MAX_MAGNITUDE
@@ -24,6 +25,8 @@ MAX_LEVELS = 50
 #: A text column is numeric where at least this share of its values are; the others are missing.
 NUMERIC_SHARE = 0.95
 
+#: Share of rows that may have been removed from a table after its rows were numbered.
+_LEFT_OUT = 0.25
 _TRUTH = {"true": 1.0, "false": 0.0}
 _DATE = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?"
 _SECONDS_A_DAY = 86400
@@ -76,9 +79,28 @@ def _tidy_number(name: str, column: pd.Series) -> Tidied:
             f"leave those cells empty or correct them",
             pointer="/file",
         )
-    if len(values) > 1 and values[0] in (0, 1) and (values.diff().iloc[1:] == 1).all():
+    if _numbers_the_rows(values.to_numpy()):
         return None, f"column '{name}' was left out: it numbers the rows"
     return values, ""
+
+
+def _numbers_the_rows(values: NDArray[np.float64]) -> bool:
+    """Tell whether whole numbers rise from about 0 to about the number of rows, few left out."""
+    return bool(
+        len(values) > 1
+        and values[0] >= 0
+        and values[-1] <= len(values) * (1 + _LEFT_OUT)
+        and np.equal(np.mod(values, 1), 0).all()
+        and (np.diff(values) > 0).all()
+    )
+
+
+def _refuse_complex(name: str, column: pd.Series) -> Tidied:
+    raise InvalidDataset(
+        f"column '{name}' holds complex numbers, which networks cannot take; bring the real and "
+        f"the imaginary part as columns of their own",
+        pointer="/file",
+    )
 
 
 def _tidy_time(name: str, column: pd.Series) -> Tidied:
@@ -149,6 +171,7 @@ _KINDS: tuple[
     tuple[Callable[[pd.Series], bool], Callable[[str, pd.Series], Tidied]],
     ...,
 ] = (
+    (pd.api.types.is_complex_dtype, _refuse_complex),
     (pd.api.types.is_numeric_dtype, _tidy_number),
     (pd.api.types.is_datetime64_any_dtype, _tidy_time),
     (pd.api.types.is_timedelta64_dtype, _tidy_duration),

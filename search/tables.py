@@ -56,6 +56,10 @@ def build_dataset(
     target = target if target in names else target.strip()
     _check_target_name(names, target)
     table = frame.set_axis(names, axis=1)
+    if table.empty:
+        raise InvalidDataset(
+            f"the table has no rows below its header; bring at least {MIN_ROWS}", pointer="/file"
+        )
     known = table[target].notna() & (table[target].astype(str).str.strip() != "")
     dropped = int((~known).sum())
     if dropped == len(table):

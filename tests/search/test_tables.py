@@ -1,0 +1,157 @@
+"""From an uploaded file to a dataset, or to a sentence."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from search.datasets import load_builtin
+from search.errors import InvalidDataset, UnknownChoice
+from search.folds import split
+from search.preprocessing import prepare
+from search.study import Evaluation, Task
+from search.tables import build_dataset, read_table
+
+PENGUINS = 60
+
+
+def penguins() -> pd.DataFrame:
+    """Small birds with all that real tables bring: gaps, text, dates, ids, a row number."""
+    rng = np.random.default_rng(1)
+    species = np.repeat(["Adelie", "Gentoo", "Chin strap "], PENGUINS // 3)
+    table = pd.DataFrame(
+        {
+            "": np.arange(PENGUINS) + 1,
+            "species": species,
+            "bill": rng.normal(40, 5, PENGUINS).round(1),
+            "island": rng.choice(["Biscoe", "Dream"], PENGUINS),
+            "tagged": rng.choice([True, False], PENGUINS),
+            "seen": pd.date_range("2026-01-01", periods=PENGUINS).strftime("%Y-%m-%d"),
+            "ring": [f"R{i:04}" for i in range(PENGUINS)],
+        }
+    )
+    table.loc[3, "bill"] = np.nan
+    table.loc[4, "island"] = None
+    table.loc[5, "species"] = None
+    return table
+
+
+def csv_bytes(table: pd.DataFrame) -> bytes:
+    return table.to_csv(index=False).encode()
+
+
+def test_upload_becomes_a_dataset_that_can_be_searched() -> None:
+    dataset = read_table(
+        csv_bytes(penguins()), target="species", name="birds", dataset_id="d1", filename="p.csv"
+    )
+    facts = dataset.describe()
+    assert (facts.id, facts.name, facts.task) == ("d1", "birds", Task.MULTICLASS)
+    assert facts.rows == PENGUINS - 1
+    assert facts.classes == ("Adelie", "Chin strap", "Gentoo")
+    assert facts.class_counts == (19, 20, 20)
+    assert facts.feature_names == ("bill", "island", "tagged", "seen")
+    assert len(facts.notes) == 4
+    assert facts.notes[0] == "1 rows without a value of 'species' were left out"
+    assert "'column 1' was left out: it numbers the rows" in facts.notes[1]
+    assert "'seen' was read as dates" in facts.notes[2]
+    assert "'ring' was left out" in facts.notes[3]
+    prepared = prepare(dataset, split(dataset, Evaluation(), 0))
+    # bill, tagged, seen; bill is missing; Biscoe, Dream and, unless in a test row, missing
+    assert prepared.features_in in (5, 6, 7)
+
+
+def test_same_bytes_give_the_same_dataset() -> None:
+    content = csv_bytes(penguins())
+    one, two = (read_table(content, target="species") for _ in range(2))
+    assert one.describe() == two.describe()
+    assert one.features.equals(two.features)
+    np.testing.assert_array_equal(one.y, two.y)
+
+
+def test_builtin_dataset_survives_the_way_through_csv_and_parquet() -> None:
+    iris = load_builtin("iris")
+    table = iris.features.assign(species=np.array(iris.classes)[iris.y])
+    buffer = io.BytesIO()
+    table.to_parquet(buffer)
+    for content in (csv_bytes(table), buffer.getvalue()):
+        dataset = read_table(content, target="species")
+        np.testing.assert_array_equal(dataset.features.to_numpy(), iris.features.to_numpy())
+        np.testing.assert_array_equal(dataset.y, iris.y)
+        assert dataset.classes == iris.classes
+
+
+def test_given_task_is_obeyed() -> None:
+    table = pd.DataFrame({"x": np.arange(40) % 7, "stars": np.arange(40) % 3})
+    assert read_table(csv_bytes(table), target="stars").task is Task.MULTICLASS
+    given = read_table(csv_bytes(table), target="stars", task=Task.REGRESSION)
+    assert given.task is Task.REGRESSION
+    assert given.y.dtype == np.float64
+
+
+def test_frame_from_a_notebook_becomes_a_dataset() -> None:
+    table = penguins().set_index("ring")
+    before = table.copy(deep=True)
+    dataset = build_dataset(table, target="species", name="birds")
+    assert dataset.id == "birds"
+    pd.testing.assert_frame_equal(table, before)
+
+
+def test_blanks_around_the_name_of_the_target_do_not_count() -> None:
+    assert read_table(csv_bytes(penguins()), target=" species ").target == "species"
+
+
+def test_unknown_target_is_answered_with_the_nearest_column() -> None:
+    with pytest.raises(UnknownChoice, match=r"did you mean 'species'.*bill") as caught:
+        read_table(csv_bytes(penguins()), target="specie")
+    assert caught.value.pointer == "/target"
+
+
+def test_unknown_target_in_a_wide_table_lists_the_near_ones_only() -> None:
+    table = pd.DataFrame({f"pixel{i}": np.zeros(30) for i in range(800)}).assign(label=1)
+    with pytest.raises(UnknownChoice, match="did you mean 'label'") as caught:
+        read_table(csv_bytes(table), target="lable")
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("table", "target", "sentence", "pointer"),
+    [
+        (penguins().assign(species=None), "species", "missing in all of 60 rows", "/target"),
+        (penguins().assign(species=" "), "species", "missing in all of 60 rows", "/target"),
+        (penguins().head(0), "species", "table has no rows", "/file"),
+        (penguins().head(20), "species", "19 rows with a target, but at least 20", "/file"),
+        (penguins()[["species"]], "species", "only the target column 'species'", "/file"),
+        (penguins().assign(species="Adelie"), "species", "only the value 'Adelie'", "/target"),
+        (penguins()[["species", "ring"]], "species", "no feature column is left", "/file"),
+        (penguins()[["species", "tagged"]].assign(tagged=1), "species", "one and the sam", "/file"),
+        (penguins().assign(bill=np.inf), "species", "'bill' holds 59 infinite", "/file"),
+        (penguins().assign(bill=np.inf), "bill", "'bill' holds 60 infinite", "/target"),
+        (penguins(), "ring", "60 different values in 60 rows, too many to be classes", "/target"),
+    ],
+)
+def test_table_that_cannot_be_learned_from_is_refused_with_a_sentence(
+    table: pd.DataFrame, target: str, sentence: str, pointer: str
+) -> None:
+    with pytest.raises(InvalidDataset, match=sentence) as caught:
+        read_table(csv_bytes(table), target=target)
+    assert caught.value.pointer == pointer
+
+
+def test_missing_header_row_is_noticed() -> None:
+    content = csv_bytes(penguins()[["bill", "bill", "bill"]].dropna()).partition(b"\n")[2]
+    content = b"5.1,3.5,1.4,0.2,setosa\n4.9,3.0,1.4,0.2,setosa\n" + content
+    with pytest.raises(InvalidDataset, match=r"first row \(5.1, 3.5, 1.4, 0.2, setosa.*header row"):
+        read_table(content[:50], target="species")
+
+
+def test_numbers_may_be_names_of_columns() -> None:
+    table = pd.DataFrame({"0": np.arange(30) % 7, "1": np.arange(30) % 2})
+    assert read_table(csv_bytes(table), target="1").task is Task.BINARY
+
+
+def test_limit_is_the_callers() -> None:
+    with pytest.raises(InvalidDataset, match="limit"):
+        read_table(csv_bytes(penguins()), target="species", limit=100)
