@@ -1,0 +1,79 @@
+"""One optimizer step for every lane of a stack, each with its own settings.
+
+Notation: L lanes, n_k of them reach layer k. Order of a step: clip the gradient by its global norm
+(Pascanu et al. 2013), decay the weights, update. It is that of torch.nn.utils.clip_grad_norm_
+followed by torch.optim, lane by lane.
+"""
+
+from __future__ import annotations
+
+from search.optimizers import OPTIMIZERS
+from search.parameters import Parameters, Shape
+from search.schedules import SCHEDULES
+
+#: Added to the norm before dividing, as in torch.nn.utils.clip_grad_norm_.
+_CLIP_EPSILON = 1e-6
+
+
+class Descent:
+    """Steps the lanes of `parameters` through a training of `steps_total` steps."""
+
+    def __init__(self, parameters: Parameters, *, steps_total: int, shape: Shape) -> None:
+        configs = [lane.config for lane in parameters.lanes]
+        self._parameters = parameters
+        self._steps_total = steps_total
+        self._rates = [config.learning_rate for config in configs]
+        self._schedules = [SCHEDULES[config.schedule] for config in configs]
+        self._momenta = [config.momentum for config in configs]
+        self._optimizers = [OPTIMIZERS[config.optimizer] for config in configs]
+        self._rows = [parameters.row_of(index) for index in range(len(configs))]
+        decays = [config.weight_decay for config in configs]
+        decoupled = [optimizer.decoupled_decay for optimizer in self._optimizers]
+        self._shrinks = any(d > 0 and way for d, way in zip(decays, decoupled, strict=True))
+        self._couples = any(d > 0 and not way for d, way in zip(decays, decoupled, strict=True))
+        self._shrink = [d if way else 0.0 for d, way in zip(decays, decoupled, strict=True)]
+        self._coupled = shape.column(
+            [0.0 if w else d for d, w in zip(decays, decoupled, strict=True)]
+        )
+        self._column = shape.column
+        clips = [config.gradient_clip for config in configs]
+        self._clips = any(clip is not None for clip in clips)
+        self._clip = shape.column([float("inf") if clip is None else clip for clip in clips]).view(
+            -1
+        )
+
+    def step(self, step: int) -> None:
+        """Make step number `step`, counted from 0 at the start of the training."""
+        if self._clips:
+            self._clip_gradients()
+        rates = [
+            rate * schedule(step, self._steps_total)
+            for rate, schedule in zip(self._rates, self._schedules, strict=True)
+        ]
+        self._decay(rates)
+        self._parameters.steps.add_(1)
+        for optimizer, row, rate, momentum in zip(
+            self._optimizers, self._rows, rates, self._momenta, strict=True
+        ):
+            optimizer.update(row, rate, momentum)
+
+    def _clip_gradients(self) -> None:
+        grads = self._parameters.grads
+        total = grads.vectors.square().sum(1)  # (L,)
+        for matrix in grads.matrices:
+            total[: len(matrix)] += matrix.square().sum((1, 2))
+        factor = (self._clip / (total.sqrt_() + _CLIP_EPSILON)).clamp_max_(1.0)
+        grads.vectors.mul_(factor.view(-1, 1))
+        for matrix in grads.matrices:
+            matrix.mul_(factor[: len(matrix)].view(-1, 1, 1))
+
+    def _decay(self, rates: list[float]) -> None:
+        values, grads = self._parameters.values, self._parameters.grads
+        if self._shrinks:
+            shrink = zip(rates, self._shrink, strict=True)
+            factor = self._column([1.0 - rate * decay for rate, decay in shrink])
+            for matrix in values.matrices:
+                matrix.mul_(factor[: len(matrix)])
+        if self._couples:
+            for matrix, gradient in zip(values.matrices, grads.matrices, strict=True):
+                gradient.addcmul_(matrix, self._coupled[: len(matrix)])

@@ -1,0 +1,249 @@
+"""Every hidden activation as a forward and a backward pass over a stack, without autograd.
+
+Notation: n lanes, N rows, H units; z is a pre-activation (n, N, H), a = f(z) the activation, and a
+parameter p["slope"] broadcasts against them, (n, 1, 1) or (n, 1, H) or, for noise, (n, N, H).
+
+`forward(z, out, p, scratch)` writes f(z) into `out`; `backward(grad, z, a, p, scratch)` turns
+dL/da in `grad` into dL/dz in place; `gradients[name](grad, z, a, p, scratch)` returns dL/dp
+elementwise, before `backward` is called. A kernel is `in_place` where its derivative can be read
+off the output: the stack then passes z itself as `out` and keeps one buffer a layer, not two.
+`scratch` is a pair of buffers shaped like z that a kernel may overwrite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from search.activations import ActivationName as Name
+
+Params: TypeAlias = Mapping[str, Tensor]
+Scratch: TypeAlias = tuple[Tensor, Tensor]
+Forward: TypeAlias = Callable[[Tensor, Tensor, Params, Scratch], object]
+Backward: TypeAlias = Callable[[Tensor, Tensor, Tensor, Params, Scratch], object]
+Gradient: TypeAlias = Callable[[Tensor, Tensor, Tensor, Params, Scratch], Tensor]
+
+_aten = torch.ops.aten
+
+#: Klambauer et al. 2017, equation 14.
+_SELU_SCALE = 1.0507009873554804934193349852946
+_SELU_ALPHA = 1.6732632423543772848170429916717
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """An activation's passes over a stack; see the module's docstring for the signatures."""
+
+    forward: Forward
+    backward: Backward
+    in_place: bool = False
+    gradients: Mapping[str, Gradient] = field(default_factory=dict)
+    #: Whether the slope is drawn uniformly from [lower, upper] at every training step.
+    noisy: bool = False
+
+
+def _relu(z: Tensor, out: Tensor, _p: Params, _s: Scratch) -> None:
+    torch.clamp_min(z, 0, out=out)
+
+
+def _relu_backward(grad: Tensor, _z: Tensor, a: Tensor, _p: Params, _s: Scratch) -> None:
+    _aten.threshold_backward.grad_input(grad, a, 0, grad_input=grad)
+
+
+def _leaky(z: Tensor, out: Tensor, p: Params, s: Scratch) -> None:
+    # max(z, 0) + slope * (z - max(z, 0)): two passes, and the slope may differ by lane.
+    torch.clamp_min(z, 0, out=s[0])
+    torch.lerp(s[0], z, p["slope"], out=out)
+
+
+def _leaky_backward(grad: Tensor, _z: Tensor, a: Tensor, p: Params, s: Scratch) -> None:
+    # The sign of the output is the sign of the input as long as the slope is not negative.
+    _aten.threshold_backward.grad_input(grad, a, 0, grad_input=s[0])
+    torch.lerp(s[0], grad, p["slope"], out=grad)
+
+
+def _prelu_backward(grad: Tensor, z: Tensor, _a: Tensor, p: Params, s: Scratch) -> None:
+    # A learned slope may turn negative: the sign has to come from the input.
+    _leaky_backward(grad, z, z, p, s)
+
+
+def _slope_gradient(grad: Tensor, z: Tensor, _a: Tensor, _p: Params, s: Scratch) -> Tensor:
+    torch.clamp_max(z, 0, out=s[0])
+    return s[0].mul_(grad)
+
+
+def _elu_family(z: Tensor, out: Tensor, p: Params, s: Scratch) -> None:
+    # scale * max(z, 0) + amplitude * (exp(rate * min(z, 0)) - 1)
+    torch.clamp_max(z, 0, out=s[0])
+    torch.mul(s[0], p["rate"], out=s[0])
+    torch.expm1(s[0], out=s[0])
+    torch.clamp_min(z, 0, out=s[1])
+    torch.mul(s[1], p["scale"], out=s[1])
+    torch.addcmul(s[1], s[0], p["amplitude"], out=out)
+
+
+def _elu_family_backward(grad: Tensor, _z: Tensor, a: Tensor, p: Params, s: Scratch) -> None:
+    # f' is scale where a > 0, else amplitude * rate * exp(rate * z) = rate * (a + amplitude)
+    torch.add(a, p["amplitude"], out=s[0])
+    torch.mul(s[0], p["rate"], out=s[0])
+    torch.where(a > 0, p["scale"].expand_as(a), s[0], out=s[0])
+    grad.mul_(s[0])
+
+
+def _gelu(z: Tensor, out: Tensor, _p: Params, _s: Scratch) -> None:
+    _aten.gelu.out(z, out=out)
+
+
+def _gelu_backward(grad: Tensor, z: Tensor, _a: Tensor, _p: Params, _s: Scratch) -> None:
+    _aten.gelu_backward.grad_input(grad, z, grad_input=grad)
+
+
+def _silu(z: Tensor, out: Tensor, p: Params, s: Scratch) -> None:
+    torch.mul(z, p["beta"], out=s[0])
+    torch.sigmoid(s[0], out=s[0])
+    torch.mul(z, s[0], out=out)
+
+
+def _silu_backward(grad: Tensor, z: Tensor, a: Tensor, p: Params, s: Scratch) -> None:
+    # f' = sigma + beta * (a - a * sigma), where a = z * sigma
+    torch.mul(z, p["beta"], out=s[0])
+    torch.sigmoid(s[0], out=s[0])
+    torch.addcmul(a, a, s[0], value=-1, out=s[1])
+    torch.addcmul(s[0], s[1], p["beta"], out=s[1])
+    grad.mul_(s[1])
+
+
+def _beta_gradient(grad: Tensor, z: Tensor, a: Tensor, p: Params, s: Scratch) -> Tensor:
+    # df/dbeta = z^2 * sigma * (1 - sigma) = z * (a - a * sigma)
+    torch.mul(z, p["beta"], out=s[0])
+    torch.sigmoid(s[0], out=s[0])
+    torch.addcmul(a, a, s[0], value=-1, out=s[1])
+    return s[1].mul_(z).mul_(grad)
+
+
+#: exp(2 * 20) is still finite in float32, and tanh(softplus(20)) is 1 to float64 rounding.
+_MISH_CEILING = 20.0
+
+
+def _mish(z: Tensor, out: Tensor, _p: Params, s: Scratch) -> None:
+    # tanh(log(1 + e)) = w / (w + 2) with e = exp(z), w = e * (e + 2): one exponential
+    torch.clamp_max(z, _MISH_CEILING, out=s[0])
+    torch.exp(s[0], out=s[0])
+    torch.addcmul(s[0], s[0], s[0], value=0.5, out=s[0])  # w / 2
+    torch.add(s[0], 1, out=s[1])
+    torch.div(s[0], s[1], out=s[0])
+    torch.mul(z, s[0], out=out)
+
+
+def _mish_backward(grad: Tensor, z: Tensor, _a: Tensor, _p: Params, s: Scratch) -> None:
+    # With h = w / 2 and t = h / (h + 1): f' = t + z * e * (e + 1) / (h + 1)^2
+    torch.clamp_max(z, _MISH_CEILING, out=s[0])
+    torch.exp(s[0], out=s[0])
+    torch.addcmul(s[0], s[0], s[0], value=0.5, out=s[1])  # h
+    torch.addcmul(s[0], s[0], s[0], out=s[0])  # e * (e + 1)
+    s[0].mul_(z)
+    inverse = torch.reciprocal(s[1] + 1)
+    s[0].mul_(inverse).add_(s[1]).mul_(inverse)  # (h + z * e * (e + 1) / (h + 1)) / (h + 1)
+    grad.mul_(s[0])
+
+
+def _hardswish(z: Tensor, out: Tensor, _p: Params, _s: Scratch) -> None:
+    _aten.hardswish.out(z, out=out)
+
+
+def _hardswish_backward(grad: Tensor, z: Tensor, _a: Tensor, _p: Params, _s: Scratch) -> None:
+    _aten.hardswish_backward.out(grad, z, out=grad)
+
+
+def _tanh(z: Tensor, out: Tensor, _p: Params, _s: Scratch) -> None:
+    torch.tanh(z, out=out)
+
+
+def _tanh_backward(grad: Tensor, _z: Tensor, a: Tensor, _p: Params, _s: Scratch) -> None:
+    _aten.tanh_backward.grad_input(grad, a, grad_input=grad)
+
+
+def _sigmoid(z: Tensor, out: Tensor, _p: Params, _s: Scratch) -> None:
+    torch.sigmoid(z, out=out)
+
+
+def _sigmoid_backward(grad: Tensor, _z: Tensor, a: Tensor, _p: Params, _s: Scratch) -> None:
+    _aten.sigmoid_backward.grad_input(grad, a, grad_input=grad)
+
+
+def _softplus(z: Tensor, out: Tensor, _p: Params, _s: Scratch) -> None:
+    _aten.softplus.out(z, out=out)
+
+
+def _softplus_backward(grad: Tensor, z: Tensor, _a: Tensor, _p: Params, _s: Scratch) -> None:
+    _aten.softplus_backward.grad_input(grad, z, 1, 20, grad_input=grad)
+
+
+def _softsign(z: Tensor, out: Tensor, _p: Params, s: Scratch) -> None:
+    torch.abs(z, out=s[0])
+    s[0].add_(1)
+    torch.div(z, s[0], out=out)
+
+
+def _softsign_backward(grad: Tensor, _z: Tensor, a: Tensor, _p: Params, s: Scratch) -> None:
+    # f' = 1 / (1 + |z|)^2 = (1 - |a|)^2
+    torch.abs(a, out=s[0])
+    s[0].neg_().add_(1)
+    grad.mul_(s[0]).mul_(s[0])
+
+
+def _clamp(low: float, high: float) -> tuple[Forward, Backward]:
+    def forward(z: Tensor, out: Tensor, _p: Params, _s: Scratch) -> None:
+        torch.clamp(z, low, high, out=out)
+
+    def backward(grad: Tensor, _z: Tensor, a: Tensor, _p: Params, _s: Scratch) -> None:
+        _aten.hardtanh_backward.grad_input(grad, a, low, high, grad_input=grad)
+
+    return forward, backward
+
+
+def _identity(z: Tensor, out: Tensor, _p: Params, _s: Scratch) -> None:
+    if out is not z:
+        out.copy_(z)
+
+
+def _identity_backward(_g: Tensor, _z: Tensor, _a: Tensor, _p: Params, _s: Scratch) -> None:
+    """dL/dz is dL/da."""
+
+
+KERNELS: dict[Name, Kernel] = {
+    Name.RELU: Kernel(_relu, _relu_backward, in_place=True),
+    Name.LEAKY_RELU: Kernel(_leaky, _leaky_backward, in_place=True),
+    Name.PRELU: Kernel(_leaky, _prelu_backward, gradients={"slope": _slope_gradient}),
+    Name.RRELU: Kernel(_leaky, _leaky_backward, in_place=True, noisy=True),
+    Name.ELU: Kernel(_elu_family, _elu_family_backward, in_place=True),
+    Name.CELU: Kernel(_elu_family, _elu_family_backward, in_place=True),
+    Name.SELU: Kernel(_elu_family, _elu_family_backward, in_place=True),
+    Name.GELU: Kernel(_gelu, _gelu_backward),
+    Name.SILU: Kernel(_silu, _silu_backward, gradients={"beta": _beta_gradient}),
+    Name.MISH: Kernel(_mish, _mish_backward),
+    Name.HARDSWISH: Kernel(_hardswish, _hardswish_backward),
+    Name.TANH: Kernel(_tanh, _tanh_backward, in_place=True),
+    Name.SIGMOID: Kernel(_sigmoid, _sigmoid_backward, in_place=True),
+    Name.SOFTPLUS: Kernel(_softplus, _softplus_backward),
+    Name.SOFTSIGN: Kernel(_softsign, _softsign_backward, in_place=True),
+    Name.HARDTANH: Kernel(*_clamp(-1.0, 1.0), in_place=True),
+    Name.RELU6: Kernel(*_clamp(0.0, 6.0), in_place=True),
+    Name.IDENTITY: Kernel(_identity, _identity_backward, in_place=True),
+}
+
+#: Kernel parameters (one number a lane) from an activation's own, where they are not the same.
+KERNEL_PARAMS: dict[Name, Callable[[Mapping[str, float]], dict[str, float]]] = {
+    Name.ELU: lambda v: {"scale": 1.0, "amplitude": v["alpha"], "rate": 1.0},
+    Name.CELU: lambda v: {"scale": 1.0, "amplitude": v["alpha"], "rate": 1.0 / v["alpha"]},
+    Name.SELU: lambda _: {
+        "scale": _SELU_SCALE,
+        "amplitude": _SELU_SCALE * _SELU_ALPHA,
+        "rate": 1.0,
+    },
+    Name.RRELU: lambda v: {"slope": 0.5 * (v["lower"] + v["upper"])} | dict(v),
+}

@@ -1,0 +1,80 @@
+"""The output layer's activation and loss by task, with the gradient written out.
+
+Notation: L lanes, N rows, C outputs; logits (L, N, C). Softmax, sigmoid and identity are each fused
+with their loss (cross-entropy, binary cross-entropy, squared error): the gradient is then
+prediction minus target, and neither saturates nor overflows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from search.study import Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """A row of the table below.
+
+    `backward(logits, target)` overwrites `logits` with dL/dlogits of each lane's mean loss and
+    returns that loss, (L,). `value` only computes it. `predict` gives what metrics take. Targets
+    are class indices (L, N) int64 for softmax, numbers (L, N) for the others.
+    """
+
+    backward: Callable[[Tensor, Tensor], Tensor]
+    value: Callable[[Tensor, Tensor], Tensor]
+    predict: Callable[[Tensor], Tensor]
+
+
+def _cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    log_p = functional.log_softmax(logits, dim=2)
+    return -log_p.gather(2, target.unsqueeze(2)).squeeze(2).mean(1)
+
+
+def _cross_entropy_backward(logits: Tensor, target: Tensor) -> Tensor:
+    rows = logits.shape[1]
+    index = target.unsqueeze(2)  # (L, N, 1)
+    log_p = functional.log_softmax(logits, dim=2)
+    loss = -log_p.gather(2, index).squeeze(2).mean(1)
+    torch.exp(log_p, out=logits)
+    logits.scatter_add_(2, index, logits.new_full((1, 1, 1), -1.0).expand(index.shape))
+    logits.div_(rows)
+    return loss
+
+
+def _binary(logits: Tensor, target: Tensor) -> Tensor:
+    z = logits.squeeze(2)
+    return (functional.softplus(z) - z * target).mean(1)
+
+
+def _binary_backward(logits: Tensor, target: Tensor) -> Tensor:
+    loss = _binary(logits, target)
+    logits.sigmoid_().sub_(target.unsqueeze(2)).div_(logits.shape[1])
+    return loss
+
+
+def _squared(logits: Tensor, target: Tensor) -> Tensor:
+    return (logits.squeeze(2) - target).square().mean(1)
+
+
+def _squared_backward(logits: Tensor, target: Tensor) -> Tensor:
+    logits.sub_(target.unsqueeze(2))
+    loss = logits.square().mean((1, 2))
+    logits.mul_(2.0 / logits.shape[1])
+    return loss
+
+
+LOSSES: dict[Task, Loss] = {
+    Task.MULTICLASS: Loss(
+        backward=_cross_entropy_backward,
+        value=_cross_entropy,
+        predict=lambda logits: torch.softmax(logits, dim=2),
+    ),
+    Task.BINARY: Loss(backward=_binary_backward, value=_binary, predict=torch.sigmoid),
+    Task.REGRESSION: Loss(backward=_squared_backward, value=_squared, predict=lambda z: z),
+}

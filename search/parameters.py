@@ -1,0 +1,179 @@
+"""The parameters of all lanes of a stack, their gradients and the optimizers' memory of them.
+
+Notation: L lanes sorted by depth, deepest first, n_k of them with at least k hidden layers;
+D features, H width, C outputs. Weights are (n_k, in, out), with the output layer's (L, H, C) first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from search.lane import Lane, LaneState
+from search.layout import Piece, RowLayout, row_layout
+from search.normalization import NORMALIZATIONS
+from search.optimizers import Row
+from search.weights import draw_bias, draw_weight
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What data and device impose on every lane of a stack."""
+
+    features: int
+    outputs: int
+    dtype: torch.dtype = torch.float32
+    device: str = "cpu"
+
+    def zeros(self, *size: int) -> Tensor:
+        """Return zeros of this dtype on this device."""
+        return torch.zeros(size, dtype=self.dtype, device=self.device)
+
+    def empty(self, *size: int) -> Tensor:
+        """Return uninitialised memory of this dtype on this device."""
+        return torch.empty(size, dtype=self.dtype, device=self.device)
+
+    def column(self, values: Sequence[float]) -> Tensor:
+        """Return one number a lane, (L, 1, 1), to broadcast over rows and units."""
+        return torch.tensor(values, dtype=self.dtype, device=self.device).view(-1, 1, 1)
+
+
+class Bank:
+    """One number for every parameter of every lane: the values, or their gradients, or moments."""
+
+    def __init__(self, fans: Sequence[tuple[int, int, int]], row: RowLayout, shape: Shape) -> None:
+        #: matrices[0] is the output layer's, matrices[k] the k-th hidden layer's.
+        self.matrices = [shape.zeros(*fan) for fan in fans]
+        self.vectors = shape.zeros(fans[0][0], row.ends[-1])
+        self._ends = row.ends
+
+    def vector(self, piece: Piece, lanes: int) -> Tensor:
+        """View `piece` of the first `lanes` lanes, (lanes, 1, length)."""
+        vectors: Tensor = self.vectors[:lanes, piece.start : piece.start + piece.size]
+        return vectors.unsqueeze(1)
+
+    def lane(self, index: int, depth: int) -> list[Tensor]:
+        """All tensors of one lane, views: output, layers 1 to `depth`, vectors."""
+        matrices = [matrix[index] for matrix in self.matrices[: depth + 1]]
+        return [*matrices, self.vectors[index, : self._ends[depth]]]
+
+    def dump(self, index: int, depth: int) -> NDArray[np.floating]:
+        """One lane as a flat array, (P,)."""
+        flat = torch.cat([tensor.reshape(-1) for tensor in self.lane(index, depth)])
+        array: NDArray[np.floating] = flat.cpu().numpy()
+        return array
+
+    def load(self, index: int, depth: int, flat: NDArray[np.floating]) -> None:
+        """Overwrite one lane by what `dump` gave."""
+        position = 0
+        source = torch.from_numpy(np.asarray(flat))
+        for tensor in self.lane(index, depth):
+            tensor.copy_(source[position : position + tensor.numel()].view(tensor.shape))
+            position += tensor.numel()
+
+
+class Parameters:
+    """Everything about the lanes of a stack that a segment begins and ends with."""
+
+    def __init__(
+        self, lanes: Sequence[Lane], states: Sequence[LaneState | None], shape: Shape
+    ) -> None:
+        first = lanes[0].config
+        self.lanes = lanes
+        self.depths = [lane.config.depth for lane in lanes]
+        #: counts[k] lanes have more than k hidden layers.
+        self.counts = [sum(depth > k for depth in self.depths) for k in range(self.depths[0])]
+        self.normalization = NORMALIZATIONS[first.normalization]
+        self.row = row_layout(
+            width=first.width,
+            outputs=shape.outputs,
+            depth=self.depths[0],
+            normalized=self.normalization.normalizes,
+            learned=first.learned,
+        )
+        fans = [(len(lanes), first.width, shape.outputs)]
+        for k, count in enumerate(self.counts):
+            fans.append((count, shape.features if k == 0 else first.width, first.width))
+        self.values, self.grads, self.first_moment, self.second_moment = (
+            Bank(fans, self.row, shape) for _ in range(4)
+        )
+        self.steps = torch.zeros(len(lanes), device=shape.device)
+        #: Running mean and variance of each layer, (L, depth, 2, H).
+        self.running = shape.zeros(len(lanes), self.depths[0], 2, first.width)
+        for index, (lane, state) in enumerate(zip(lanes, states, strict=True)):
+            if state is None:
+                self._draw(index, lane)
+            else:
+                self._restore(index, state)
+
+    def _draw(self, index: int, lane: Lane) -> None:
+        """Draw the initial weights in float32 from the lane's own generator, layer by layer.
+
+        The first layer gets gain 1: its input is data of variance one, not an activation.
+        """
+        generator = torch.Generator().manual_seed(lane.init_seed)
+        config = lane.config
+        hidden = range(1, config.depth + 1)
+        for k in (*hidden, 0):
+            matrix = self.values.matrices[k][index]
+            fan_in, fan_out = matrix.shape
+            gain = config.gain if k > 1 else 1.0
+            piece = self.row.output if k == 0 else self.row.layers[k - 1]["bias"]
+            matrix.copy_(draw_weight(config.initializer, fan_in, fan_out, gain, generator))
+            self._fill(index, piece, draw_bias(config.initializer, fan_in, fan_out, generator))
+        for k in range(config.depth):
+            pieces = self.row.layers[k]
+            if "scale" in pieces:
+                self._fill(index, pieces["scale"], 1.0)
+                self.running[index, k, 1] = 1.0
+            for name, _ in config.learned:
+                self._fill(index, pieces[name], config.activation_numbers[name])
+
+    def _fill(self, index: int, piece: Piece, value: Tensor | float) -> None:
+        self.values.vectors[index, piece.start : piece.start + piece.size] = value
+
+    def _restore(self, index: int, state: LaneState) -> None:
+        depth = self.depths[index]
+        self.values.load(index, depth, state.params)
+        self.first_moment.load(index, depth, state.first_moment)
+        if state.second_moment.size:
+            self.second_moment.load(index, depth, state.second_moment)
+        if state.running.size:
+            self.running[index, :depth] = torch.from_numpy(state.running)
+        self.steps[index] = state.steps
+
+    def state(self, index: int) -> LaneState:
+        """One lane as plain arrays, copied."""
+        depth = self.depths[index]
+        config = self.lanes[index].config
+        empty = np.empty(0, dtype=np.float32)
+        return LaneState(
+            params=self.values.dump(index, depth),
+            first_moment=self.first_moment.dump(index, depth),
+            second_moment=(
+                self.second_moment.dump(index, depth) if config.optimizer == "adamw" else empty
+            ),
+            running=(
+                self.running[index, :depth].cpu().numpy().copy()
+                if self.normalization.running
+                else empty
+            ),
+            steps=int(self.steps[index]),
+        )
+
+    def row_of(self, index: int) -> Row:
+        """One lane's tensors as an optimizer takes them."""
+        depth = self.depths[index]
+        params = self.values.lane(index, depth)
+        return Row(
+            params,
+            self.grads.lane(index, depth),
+            self.first_moment.lane(index, depth),
+            self.second_moment.lane(index, depth),
+            [self.steps[index]] * len(params),
+        )

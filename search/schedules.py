@@ -1,0 +1,13 @@
+"""Learning-rate schedules: the factor on the base rate at each step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import cos, pi
+
+#: Name -> factor at a step, given (steps made so far, steps of the whole training).
+SCHEDULES: dict[str, Callable[[int, int], float]] = {
+    "constant": lambda _step, _steps: 1.0,
+    # Loshchilov & Hutter (2017), SGDR, without restarts.
+    "cosine": lambda step, steps: 0.5 * (1.0 + cos(pi * step / steps)),
+}
