@@ -1,0 +1,166 @@
+"""A batch of trials on its way from rung to rung."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import replace
+from datetime import UTC, datetime
+from math import isfinite
+from pathlib import Path
+
+import numpy as np
+from optuna.trial import TrialState
+
+from search.cost import network_costs
+from search.lane import LaneState
+from search.packer import pack
+from search.plan import StudyPlan
+from search.pool import train_saved
+from search.pruners import Pruning
+from search.segment import LaneReport, Segment
+from search.study import FoldCurve, TrialRecord
+
+
+class Cohort:
+    """Trials asked together; one segment after another until all are finished."""
+
+    def __init__(self, plan: StudyPlan, records: Sequence[TrialRecord]) -> None:
+        self._plan = plan
+        self._records = {record.number: record for record in records}
+        self._lanes = {n: plan.lanes(n, record.params) for n, record in self._records.items()}
+        self._states: dict[tuple[int, int], LaneState | None] = {}
+        self._rung = 0
+        self._futures: list[Future[tuple[LaneReport, ...]]] = []
+
+    @property
+    def running(self) -> tuple[TrialRecord, ...]:
+        """Trials that are not finished, by number."""
+        return tuple(r for _, r in sorted(self._records.items()) if not r.state.is_finished())
+
+    def submit(self, executor: Executor, data: Path) -> None:
+        """Send the running lanes off to the next rung."""
+        plan = self._plan
+        first = plan.rungs[self._rung - 1] if self._rung else 0
+        last = plan.rungs[self._rung]
+        lanes = [lane for record in self.running for lane in self._lanes[record.number]]
+        for stack in pack(lanes):
+            segment = Segment(
+                lanes=stack,
+                states=tuple(self._states.pop((lane.trial, lane.fold), None) for lane in stack),
+                first=first,
+                last=last,
+                epochs=plan.rungs[-1],
+                evaluate_at=tuple(e for e in plan.evaluate_at if first < e <= last),
+                metrics=plan.metrics,
+                keep_states=last < plan.rungs[-1],
+            )
+            self._futures.append(executor.submit(train_saved, segment, data))
+
+    def abandon(self, stop: Callable[[TrialRecord], TrialRecord]) -> tuple[TrialRecord, ...]:
+        """Give up what is under way; return the interrupted trials as `stop` leaves them."""
+        for future in self._futures:
+            future.cancel()
+        return tuple(stop(record) for record in self.running)
+
+    def collect(self, pruning: Pruning) -> tuple[TrialRecord, ...]:
+        """Wait for the rung; return all trials that were under way, changed."""
+        reports = [report for future in self._futures for report in future.result()]
+        self._futures.clear()
+        last = self._rung == len(self._plan.rungs) - 1
+        self._rung += 1
+        by_trial: dict[int, list[LaneReport]] = {}
+        for report in reports:
+            by_trial.setdefault(report.trial, []).append(report)
+            if report.state is not None:
+                self._states[report.trial, report.fold] = report.state
+        changed = []
+        for number in sorted(by_trial):
+            folds = sorted(by_trial[number], key=lambda report: report.fold)
+            record = _grown(self._records[number], folds, self._plan.objectives[0].name)
+            record = self._judged(record, folds, last, pruning)
+            self._records[number] = record
+            changed.append(record)
+        return tuple(changed)
+
+    def _judged(
+        self, record: TrialRecord, folds: Sequence[LaneReport], last: bool, pruning: Pruning
+    ) -> TrialRecord:
+        """Decide whether a trial failed, is pruned, is complete or goes on."""
+        failures = [report.failure for report in folds if report.failure is not None]
+        if failures:
+            pruning.finish(record.number, None)
+            return _ended(record, TrialState.FAIL, error=failures[0], flags=("diverged",))
+        known = {e for report in folds for e in report.epochs}
+        for epoch in sorted(known):
+            pruning.report(record.number, epoch, record.intermediate_values[epoch])
+        if not last:
+            if not pruning.should_prune(record.number):
+                return record
+            pruning.finish(record.number, None, pruned=True)
+            return _ended(record, TrialState.PRUNED)
+        values = self._values(record)
+        unusable = [
+            f"{metric.name} is {value}"
+            for metric, value in zip(self._plan.objectives, values, strict=True)
+            if not isfinite(value)
+        ]
+        if unusable:
+            pruning.finish(record.number, None)
+            error = f"{', '.join(unusable)} on the validation rows, which cannot be compared"
+            return _ended(record, TrialState.FAIL, error=error, flags=("undefined",))
+        pruning.finish(record.number, values[0])
+        return replace(_ended(record, TrialState.COMPLETE), values=values)
+
+    def _values(self, record: TrialRecord) -> tuple[float, ...]:
+        scores: dict[str, float] = dict(record.metrics)
+        unscored = [m.name for m in self._plan.objectives if m.name not in scores]
+        if unscored:
+            config = self._lanes[record.number][0].config
+            scores |= network_costs(config, self._plan.data, unscored)
+        return tuple(scores[metric.name] for metric in self._plan.objectives)
+
+
+def _ended(
+    record: TrialRecord, state: TrialState, *, error: str | None = None, flags: tuple[str, ...] = ()
+) -> TrialRecord:
+    return replace(record, state=state, error=error, flags=flags, finished_at=datetime.now(UTC))
+
+
+def _grown(record: TrialRecord, folds: Sequence[LaneReport], objective: str) -> TrialRecord:
+    """Add what a segment reported of a trial's folds."""
+    before = {curve.fold: curve for curve in record.curves}
+    means = {
+        epoch: float(np.mean([_at(report, objective, epoch) for report in folds]))
+        for epoch in sorted(set.intersection(*(set(report.epochs) for report in folds)))
+    }
+    metrics: Mapping[str, float] = record.metrics
+    if all(report.epochs for report in folds):
+        metrics = {
+            name: float(np.mean([report.scores[name][-1] for report in folds]))
+            for name in folds[0].scores
+        }
+    return replace(
+        record,
+        intermediate_values={**record.intermediate_values, **means},
+        metrics=metrics,
+        curves=tuple(_joined(before.get(report.fold), report, objective) for report in folds),
+        fit_seconds=record.fit_seconds + sum(report.seconds for report in folds),
+    )
+
+
+def _at(report: LaneReport, metric: str, epoch: int) -> float:
+    return report.scores[metric][report.epochs.index(epoch)]
+
+
+def _joined(curve: FoldCurve | None, report: LaneReport, objective: str) -> FoldCurve:
+    known = curve or FoldCurve(
+        fold=report.fold, epochs=(), train_loss=(), validation_loss=(), validation_score=()
+    )
+    return replace(
+        known,
+        epochs=known.epochs + report.epochs,
+        train_loss=known.train_loss + report.train_loss,
+        validation_loss=known.validation_loss + report.validation_loss,
+        validation_score=known.validation_score + report.scores.get(objective, ()),
+    )

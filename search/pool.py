@@ -1,0 +1,71 @@
+"""Where segments run: any `concurrent.futures.Executor`; here the local ones.
+
+Workers are spawned, never forked (an open SQLite connection does not survive a fork), one thread
+each: a stack keeps one core busy, and several threads inside it would only contend.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from functools import lru_cache
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from search.preprocessing import Prepared
+from search.segment import LaneReport, Segment, train_segment
+
+T = TypeVar("T")
+
+
+class InlineExecutor(Executor):
+    """Runs everything in this process, at once: for notebooks and tests."""
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Run `fn` now; the future is done when this returns."""
+        future: Future[T] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+def local_pool(processes: int | None = None) -> Executor:
+    """Spawn `processes` workers, by default one per usable core."""
+    return ProcessPoolExecutor(
+        max_workers=processes or len(os.sched_getaffinity(0)),
+        mp_context=get_context("spawn"),
+        initializer=_prepare_worker,
+    )
+
+
+def _prepare_worker() -> None:
+    torch.set_num_threads(1)
+    # Numbers below 1e-38 slow the arithmetic down a hundredfold and mean nothing here.
+    torch.set_flush_denormal(True)
+
+
+def save_data(data: Prepared, folder: Path) -> Path:
+    """Write the folds where workers of this machine can read them."""
+    path = folder / "folds.pickle"
+    path.write_bytes(pickle.dumps(data, protocol=5))
+    return path
+
+
+@lru_cache(maxsize=2)
+def _load_data(path: Path) -> Prepared:
+    data = pickle.loads(path.read_bytes())  # noqa: S301 - written by our own process a moment ago
+    if not isinstance(data, Prepared):
+        raise TypeError(f"{path} holds a {type(data).__name__}, not the folds of a study")
+    return data
+
+
+def train_saved(segment: Segment, path: Path) -> tuple[LaneReport, ...]:
+    """Train a segment on the folds saved at `path`, kept in memory between segments."""
+    return train_segment(segment, _load_data(path))

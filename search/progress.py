@@ -1,0 +1,72 @@
+"""How far a study is, from counted trials and measured time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from time import monotonic
+
+from optuna.trial import TrialState
+
+from search.metrics import Direction
+from search.plan import StudyPlan
+from search.study import Progress, TrialRecord
+
+
+class Tally:
+    """Counts the trials of one run, those of its history included."""
+
+    def __init__(self, plan: StudyPlan, history: Sequence[TrialRecord]) -> None:
+        self._limit = plan.spec.budget.seconds
+        self._best = max if plan.objectives[0].direction is Direction.MAXIMIZE else min
+        self._states: dict[int, TrialState] = {}
+        self._values: list[float] = []
+        self._began = monotonic()
+        self._spent = _seconds_spent(history)
+        self.count(history)
+        self._finished_before = self._finished
+
+    @property
+    def _finished(self) -> int:
+        return sum(state.is_finished() for state in self._states.values())
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the budget's wall-clock limit is reached, earlier runs included."""
+        return self._limit is not None and self._elapsed + self._spent >= self._limit
+
+    @property
+    def _elapsed(self) -> float:
+        return monotonic() - self._began
+
+    def count(self, records: Sequence[TrialRecord]) -> None:
+        """Take in new or changed trials."""
+        for record in records:
+            self._states[record.number] = record.state
+            if record.state is TrialState.COMPLETE and record.values:
+                self._values.append(record.values[0])
+
+    def progress(self, total: int) -> Progress:
+        """Return the counts and, once trials have finished in this run, rate and time left."""
+        states = list(self._states.values())
+        finished = self._finished
+        rate = (finished - self._finished_before) / max(self._elapsed, 1e-9)
+        left = (total - finished) / rate if rate > 0 else None
+        if left is not None and self._limit is not None:
+            left = min(left, max(0.0, self._limit - self._elapsed - self._spent))
+        return Progress(
+            trials_total=total,
+            trials_finished=finished,
+            trials_pruned=states.count(TrialState.PRUNED),
+            trials_failed=states.count(TrialState.FAIL),
+            trials_running=states.count(TrialState.RUNNING),
+            trials_per_second=rate if rate > 0 else None,
+            seconds_left=left,
+            best_value=self._best(self._values) if self._values else None,
+        )
+
+
+def _seconds_spent(history: Sequence[TrialRecord]) -> float:
+    starts: list[datetime] = [r.started_at for r in history if r.started_at is not None]
+    ends: list[datetime] = [r.finished_at for r in history if r.finished_at is not None]
+    return (max(ends) - min(starts)).total_seconds() if starts and ends else 0.0

@@ -1,0 +1,133 @@
+"""Which configurations are tried: Optuna's study in memory, asked in batches.
+
+Order of proposals: the baseline, what the person requested, then a stratified start that gives
+every activation its guaranteed share (TPE would starve some arms before they had a chance), then
+whatever the sampler thinks best. The sampler fills in the axes that a proposal leaves open.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext, suppress
+from datetime import UTC, datetime
+
+import optuna
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from search.plan import StudyPlan
+from search.samplers import SAMPLERS, seed_for
+from search.study import ParamValue, TrialRecord, TrialRequest, TrialSource
+
+
+class Proposals:
+    """Asks and tells an in-memory Optuna study that starts from `history`."""
+
+    def __init__(self, plan: StudyPlan, history: Sequence[TrialRecord]) -> None:
+        self._plan = plan
+        sampler = plan.spec.sampler
+        self._study = optuna.create_study(
+            directions=[StudyDirection[d.upper()] for d in plan.directions],
+            sampler=SAMPLERS[sampler.name].build(seed_for(sampler.seed, len(history))),
+            pruner=optuna.pruners.NopPruner(),
+        )
+        self.asked = 0
+        self._by_activation: Counter[str] = Counter()
+        for record in sorted(history, key=lambda record: record.number):
+            self._study.add_trial(_remembered(record))
+            self._count(record.activation)
+        self._trials = {
+            trial.number: optuna.Trial(self._study, trial._trial_id)
+            for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        }
+        names = plan.space.activations
+        share = sampler.min_trials_per_activation
+        self._share = plan.spec.budget.trials // 2 // len(names) if share is None else share
+        baseline = plan.space.baseline()
+        self._baseline: deque[Mapping[str, ParamValue]] = deque()
+        if baseline is not None and not history:
+            self._baseline.append(baseline)
+        self._requests: deque[TrialRequest] = deque()
+        self._known = {record.request_id for record in history}
+
+    @property
+    def total(self) -> int:
+        """Trials this study will have; requests may exceed the budget, a grid undercut it."""
+        grid = self._plan.space.grid_size() if self._plan.spec.sampler.name == "grid" else None
+        budget = self._plan.spec.budget.trials
+        return max(self.asked + len(self._requests), min(budget, grid or budget))
+
+    def request(self, requests: Sequence[TrialRequest]) -> None:
+        """Put the person's own configurations in front of the sampler's; known ones are skipped."""
+        for request in requests:
+            if request.id not in self._known:
+                self._known.add(request.id)
+                self._requests.append(request)
+
+    def ask(self, count: int) -> list[TrialRecord]:
+        """Propose up to `count` trials, fewer near the end of the budget."""
+        return [self._ask() for _ in range(min(count, self.total - self.asked))]
+
+    def _ask(self) -> TrialRecord:
+        source, fixed, request_id = self._next()
+        if fixed:
+            searched = set(self._plan.space.searched)
+            self._study.enqueue_trial({k: v for k, v in fixed.items() if k in searched})
+        trial = self._study.ask()
+        self._trials[trial.number] = trial
+        params = self._plan.space.suggest(trial)
+        self._count(str(params["activation"]))
+        return TrialRecord(
+            number=trial.number,
+            state=TrialState.RUNNING,
+            source=source,
+            params=params,
+            distributions=dict(trial.distributions),
+            started_at=datetime.now(UTC),
+            request_id=request_id,
+        )
+
+    def _next(self) -> tuple[TrialSource, Mapping[str, ParamValue], str | None]:
+        if self._baseline:
+            return TrialSource.BASELINE, self._baseline.popleft(), None
+        if self._requests:
+            request = self._requests.popleft()
+            return TrialSource.REQUESTED, request.params, request.id
+        # The activation furthest behind its share, the first of the list among equals.
+        behind = min(self._plan.space.activations, key=self._by_activation.__getitem__)
+        if self._by_activation[behind] < self._share:
+            return TrialSource.STRATIFIED, {"activation": behind}, None
+        return TrialSource.SAMPLER, {}, None
+
+    def _count(self, activation: str) -> None:
+        self.asked += 1
+        self._by_activation[activation] += 1
+
+    def tell(self, record: TrialRecord) -> None:
+        """Let the sampler learn from a finished trial."""
+        trial = self._trials.pop(record.number)
+        if len(self._plan.directions) == 1:
+            for epoch, value in record.intermediate_values.items():
+                trial.report(value, epoch)
+        values = _values(record)
+        # The brute-force sampler calls `Study.stop` when its grid is used up, which only works
+        # inside `optimize`; the trial is told all the same, and `total` ends the study.
+        with suppress(RuntimeError) if self._plan.spec.sampler.name == "grid" else nullcontext():
+            self._study.tell(trial, values, state=record.state)
+
+
+def _remembered(record: TrialRecord) -> FrozenTrial:
+    """Rebuild a recorded trial for Optuna; an interrupted one is running again."""
+    finished = record.state.is_finished()
+    return optuna.create_trial(
+        state=record.state if finished else TrialState.RUNNING,
+        values=_values(record),
+        params={name: record.params[name] for name in record.distributions},
+        distributions=dict(record.distributions),
+        intermediate_values=dict(record.intermediate_values) if finished else {},
+    )
+
+
+def _values(record: TrialRecord) -> list[float] | None:
+    return list(record.values) if record.values and record.state is TrialState.COMPLETE else None

@@ -1,0 +1,56 @@
+"""Arrows between the packages run one way, and the API process never imports torch."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = {"search", "storage", "service"}
+#: What storage may know of the science: plain values.
+PLAIN = {"search.study", "search.errors"}
+FORBIDDEN = {
+    "search": {"storage", "service", "sqlalchemy", "fastapi", "starlette", "httpx"},
+    "storage": {"service", "torch", "fastapi", "starlette", "httpx"},
+    "service": set(),
+}
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            names.add(str(node.module))
+    return names
+
+
+def modules() -> list[Path]:
+    found = [path for package in sorted(PACKAGES) for path in (ROOT / package).rglob("*.py")]
+    assert len(found) > 20
+    return found
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_follow_the_arrows(path: Path) -> None:
+    package = path.relative_to(ROOT).parts[0]
+    names = imported(path)
+    assert not {name for name in names if name.split(".")[0] in FORBIDDEN[package]}
+    if package == "storage":
+        assert {name for name in names if name.startswith("search")} <= PLAIN
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_are_short(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 350
+
+
+def test_the_api_does_not_import_torch() -> None:
+    code = "import sys, service.app; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
