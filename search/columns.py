@@ -104,8 +104,10 @@ def _refuse_complex(name: str, column: pd.Series) -> Tidied:
 
 
 def _tidy_time(name: str, column: pd.Series) -> Tidied:
-    since = pd.to_datetime(column, utc=True) - pd.Timestamp(0, tz="UTC")
-    values, note = _tidy_number(name, since.dt.total_seconds() / _SECONDS_A_DAY)
+    # Whole seconds, since nanoseconds end in 2262 and tables do hold a 9999-12-31 for "never".
+    seconds = pd.to_datetime(column, utc=True).dt.as_unit("s").dt.tz_localize(None)
+    days = seconds.astype(np.int64).where(column.notna().to_numpy()) / _SECONDS_A_DAY
+    values, note = _tidy_number(name, days)
     return values, note or f"column '{name}' was read as dates, in days since 1970"
 
 
@@ -141,8 +143,11 @@ def _read_truth(name: str, text: pd.Series, present: pd.Series) -> Tidied | None
 def _read_dates(name: str, text: pd.Series, present: pd.Series) -> Tidied | None:
     if not present.str.fullmatch(_DATE).all():
         return None
-    dates = pd.to_datetime(text, format="ISO8601", errors="coerce", utc=True)
-    return _tidy_time(name, dates) if dates.notna().sum() == len(present) else None
+    try:
+        dates = pd.to_datetime(text, format="ISO8601", utc=True)
+    except ValueError:  # such as the 31st of February
+        return None
+    return _tidy_time(name, dates)
 
 
 def _read_numbers(name: str, text: pd.Series, present: pd.Series) -> Tidied | None:

@@ -25,6 +25,8 @@ ROWS_PER_CODE = 10
 ROWS_PER_CONSECUTIVE_CODE = 5
 #: Text labels must stand in this many rows on average; else the column is a name, not a class.
 ROWS_PER_LABEL = 2
+#: Whole numbers up to here are exact in float64.
+MAX_EXACT = 2**53
 #: Beyond this, float64 sums of squares overflow.
 MAX_MAGNITUDE = 1e100
 
@@ -61,6 +63,10 @@ def encode_target(column: pd.Series, task: Task | None) -> EncodedTarget:
     Raises InvalidDataset where the column cannot be a target, or not of that task.
     """
     name = str(column.name)
+    if pd.api.types.is_complex_dtype(column.dtype):
+        raise InvalidDataset(
+            f"target '{name}' holds complex numbers; choose another column", pointer="/target"
+        )
     column = tidy_labels(column)
     if _is_numeric(column):
         _check_finite(name, column.to_numpy(np.float64))
@@ -108,7 +114,7 @@ def _are_codes(values: NDArray[np.float64], rows: int) -> bool:
 
 def _label(value: object) -> str:
     """Write a label as text; whole numbers without their decimal point."""
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float) and value.is_integer() and abs(value) < MAX_EXACT:
         return str(int(value))
     return str(value)
 

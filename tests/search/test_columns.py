@@ -93,6 +93,18 @@ def test_dates_become_days_since_1970_with_a_note(values: Any) -> None:
     assert notes == ("column 'c' was read as dates, in days since 1970",)
 
 
+def test_date_that_means_never_is_a_date() -> None:
+    column, _ = tidy(repeated("2026-01-01", "9999-12-31"))
+    assert column is not None
+    assert column.tolist()[:2] == [20454, 2932896]
+
+
+def test_texts_that_only_look_like_dates_stay_texts() -> None:
+    column, _ = tidy(repeated("2026-02-31", "2026-01-01"))
+    assert column is not None
+    assert column.tolist()[:2] == ["2026-02-31", "2026-01-01"]
+
+
 def test_durations_become_days() -> None:
     column, notes = tidy(pd.to_timedelta(repeated(36, 12), unit="h"))
     assert column is not None

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from search.datasets import load_builtin
-from search.errors import InvalidDataset, UnknownChoice
+from search.errors import InvalidDataset, SearchError, UnknownChoice
 from search.folds import split
 from search.preprocessing import prepare
 from search.study import Evaluation, Task
@@ -37,6 +40,40 @@ def penguins() -> pd.DataFrame:
     table.loc[4, "island"] = None
     table.loc[5, "species"] = None
     return table
+
+
+def cycled(*values: Any) -> pd.Series:
+    return pd.Series((list(values) * PENGUINS)[:PENGUINS], dtype=object)
+
+
+#: Columns that pandas can hold and nobody expects.
+ODD = {
+    "whole numbers beyond int64": cycled(10**30, 5, 10**19),
+    "uint64": pd.Series(np.full(PENGUINS, 2**64 - 1, dtype=np.uint64)),
+    "bytes": cycled(b"a", b"b"),
+    "periods": pd.Series(pd.period_range("2020-01", periods=PENGUINS, freq="M")),
+    "intervals": pd.Series(pd.cut(np.arange(PENGUINS) % 7, 3)),
+    "no times": pd.Series([pd.NaT] * PENGUINS),
+    "dates and times": cycled(datetime(2020, 1, 1), date(2020, 1, 2), None),
+    "times of day": cycled(time(1, 2), time(3, 4)),
+    "durations": pd.Series(pd.timedelta_range("1h", periods=PENGUINS)),
+    "complex": pd.Series(np.ones(PENGUINS) * 1j),
+    "lists": cycled([1], [2]),
+    "dictionaries": cycled({"a": 1}, None),
+    "arrays": cycled(np.array([1]), np.array([1, 2])),
+    "of all kinds": cycled(1, "a", None, 2.5, True),
+    "categories of dates": pd.Series(
+        pd.Categorical(pd.to_datetime(cycled("2020-01-01", "2021-01-01")))
+    ),
+    "sparse": pd.Series(pd.arrays.SparseArray(np.arange(PENGUINS) % 3 / 2)),
+    "float16": pd.Series(np.arange(PENGUINS, dtype=np.float16) % 5),
+    "dates out of bounds": cycled("0001-01-01", "9999-12-31"),
+    "decimals": cycled(Decimal("NaN"), Decimal("Infinity"), Decimal(1)),
+    "overflow": cycled("1e400", "1"),
+    "spread below rounding": pd.Series(1 + np.arange(PENGUINS) % 3 * 1e-16),
+    "subnormal": pd.Series(np.arange(PENGUINS) % 3 * 1e-310),
+    "huge": pd.Series(np.arange(PENGUINS) % 3 * 1e99),
+}
 
 
 def csv_bytes(table: pd.DataFrame) -> bytes:
@@ -155,3 +192,26 @@ def test_numbers_may_be_names_of_columns() -> None:
 def test_limit_is_the_callers() -> None:
     with pytest.raises(InvalidDataset, match="limit"):
         read_table(csv_bytes(penguins()), target="species", limit=100)
+
+
+@pytest.mark.parametrize("task", [None, *Task])
+@pytest.mark.parametrize("role", ["feature", "target"])
+@pytest.mark.parametrize("kind", ODD)
+def test_odd_column_earns_finite_arrays_or_a_sentence(
+    kind: str, role: str, task: Task | None
+) -> None:
+    """Nothing but a SearchError may come out; warnings are errors here."""
+    plain = pd.Series(np.arange(PENGUINS) % 3)
+    odd = ODD[kind]
+    feature, target = (odd, plain) if role == "feature" else (plain, odd)
+    table = pd.DataFrame({"odd": feature, "even": np.arange(PENGUINS) % 7 / 2, "t": target})
+    try:
+        dataset = build_dataset(table, target="t", task=task, name="odd")
+        prepared = prepare(dataset, split(dataset, Evaluation(), 0))
+    except SearchError:
+        return
+    assert len(prepared.folds) == 3
+    for arrays in prepared.folds:
+        assert np.isfinite(arrays.x_train).all()
+        assert np.isfinite(arrays.x_validation).all()
+        assert np.isfinite(arrays.y_train).all()

@@ -67,6 +67,8 @@ def test_task_of_known_datasets_is_inferred(name: str) -> None:
         ([10.0, 9.0, 2.0] * 10, ("2", "9", "10"), [2, 1, 0]),
         (["10", "9", "2"] * 10, ("2", "9", "10"), [2, 1, 0]),
         ([0.5, 0.25] * 10, ("0.25", "0.5"), [1, 0]),
+        # Beyond what float64 counts exactly, no digits are made up.
+        ([1e30, 5.0] * 10, ("5", "1e+30"), [1, 0]),
         # By alphabet where one of them is text; blanks at the ends do not count.
         ([" New York", "Rome ", "2"] * 10, ("2", "New York", "Rome"), [1, 2, 0]),
         (["yes", "no "] * 10 + ["yes ", "no"] * 10, ("no", "yes"), [1, 0]),
@@ -130,6 +132,7 @@ def test_given_task_outranks_the_inferred_one() -> None:
         ([5] * 30, None, "holds only the value '5'", "/target"),
         ([5.5] * 30, Task.REGRESSION, "holds only the value '5.5'", "/target"),
         (["a", " a"] * 30, None, "holds only the value 'a'", "/target"),
+        (np.array([1, 2j, 3] * 9), None, "complex numbers", "/target"),
         ([1.0, 2.0, np.inf] * 9, None, "holds 9 infinite values", "/target"),
         ([1.0, 2.0, 1e200] * 9, Task.REGRESSION, "values beyond 1e\\+100", "/target"),
     ],
