@@ -131,7 +131,7 @@ class SearchSpace:
         )
 
     def _branches(self, holder: str) -> int:
-        """Count the configurations of the axis `holder` and of all axes that depend on its value."""
+        """Count the configurations of the axis `holder` and the axes that depend on it."""
         return sum(
             prod(
                 _size(name, axis)
