@@ -8,6 +8,7 @@ with a byte-order mark, or Latin-1. `limit` bounds the bytes before and after de
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import re
 import zlib
@@ -62,14 +63,14 @@ def _check_size(size: int, limit: int, called: str) -> None:
 
 
 def _decompress(content: bytes, limit: int, called: str) -> bytes:
-    stream = zlib.decompressobj(wbits=31)  # gzip
     try:
-        plain = stream.decompress(content, limit + 1)
-    except zlib.error as error:
+        with gzip.open(io.BytesIO(content)) as stream:
+            plain = stream.read(limit + 1)  # no more: a bomb must not open in memory
+    except EOFError as error:
+        raise _invalid(f"{called} is a gzip file that was cut off; upload the whole") from error
+    except (OSError, zlib.error) as error:
         raise _invalid(f"{called} is a damaged gzip file ({error}); compress it again") from error
     _check_size(len(plain), limit, f"{called}, decompressed,")
-    if not stream.eof:
-        raise _invalid(f"{called} is a gzip file that was cut off; upload the whole of it")
     return plain
 
 

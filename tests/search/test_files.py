@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import sys
+import tracemalloc
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
@@ -12,7 +13,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search.errors import InvalidDataset, MissingExtra
@@ -42,6 +43,7 @@ def parquet_bytes(frame: pd.DataFrame = TABLE) -> bytes:
         b"\n  \n" + csv_bytes(),
         gzip.compress(csv_bytes()),
         gzip.compress(csv_bytes(";")),
+        gzip.compress(csv_bytes()[:20]) + gzip.compress(csv_bytes()[20:]),  # as pigz and cat do
         parquet_bytes(),
         b"size;colour\n1,5;red\n2,0;blue, dark\n3,25;red\n",  # decimal commas
         b'size , "colour"\n1.5, "red"\n2.0, "blue, dark"\n3.25, red\n',  # blanks after commas
@@ -160,6 +162,17 @@ def test_too_much_is_refused_packed_or_not(pack: Callable[[], bytes]) -> None:
         read_frame(pack(), limit=10_000)
 
 
+def test_bomb_does_not_open_in_memory() -> None:
+    bomb = gzip.compress(b"x,y\n" + b"1,2\n" * 10_000_000)
+    tracemalloc.start()
+    with pytest.raises(InvalidDataset, match="than the limit of"):
+        read_frame(bomb, limit=len(bomb))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10 * len(bomb)
+
+
+@settings(deadline=None)  # the machine may be busy
 @given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
 def test_no_bytes_earn_anything_but_a_table_or_a_sentence(content: bytes) -> None:
     try:
@@ -170,6 +183,7 @@ def test_no_bytes_earn_anything_but_a_table_or_a_sentence(content: bytes) -> Non
     assert all(isinstance(name, str) and name for name in frame.columns)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.text(alphabet='ab1.,;\t|"\n\r ?-', max_size=80).map(str.encode))
 def test_no_heap_of_separators_and_quotes_earns_anything_else(content: bytes) -> None:
     try:
