@@ -271,7 +271,7 @@ _ROWS = (
     Metric(
         name="latency",
         title="Latency",
-        description="Seconds that the network takes to predict one batch, measured.",
+        description="Median milliseconds that the network takes to predict one row, measured.",
         direction=Direction.MINIMIZE,
         tasks=CLASSIFICATION | REGRESSION,
         score=_not_from_predictions,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from difflib import get_close_matches
 
 import numpy as np
@@ -94,6 +95,19 @@ def build_dataset(
         classes=encoded.classes,
         notes=notes,
     )
+
+
+def with_task(dataset: Dataset, task: Task | None) -> Dataset:
+    """Read the target of `dataset` for another task; None keeps the one it has.
+
+    Raises InvalidDataset where the target does not allow it.
+    """
+    if task is None or task is dataset.task:
+        return dataset
+    labels = np.array(dataset.classes, dtype=object)
+    values = labels[dataset.y.astype(np.int64)] if dataset.classes else dataset.y
+    encoded = encode_target(pd.Series(values, name=dataset.target), task)
+    return replace(dataset, task=encoded.task, y=encoded.y, classes=encoded.classes)
 
 
 def _check_target_name(names: list[str], target: str) -> None:

@@ -16,7 +16,7 @@ from search.errors import InvalidDataset, SearchError, UnknownChoice
 from search.folds import split
 from search.preprocessing import prepare
 from search.study import Evaluation, Task
-from search.tables import build_dataset, read_table
+from search.tables import build_dataset, read_table, with_task
 
 PENGUINS = 60
 
@@ -126,6 +126,33 @@ def test_given_task_is_obeyed() -> None:
     given = read_table(csv_bytes(table), target="stars", task=Task.REGRESSION)
     assert given.task is Task.REGRESSION
     assert given.y.dtype == np.float64
+
+
+def test_dataset_can_be_read_for_another_task_where_its_target_allows() -> None:
+    digits = load_builtin("digits")
+    amounts = with_task(digits, Task.REGRESSION)
+    assert (amounts.task, amounts.classes, amounts.y.dtype) == (Task.REGRESSION, (), np.float64)
+    np.testing.assert_array_equal(amounts.y, digits.y)
+    np.testing.assert_array_equal(with_task(amounts, Task.MULTICLASS).y, digits.y)
+    assert with_task(digits, None) is digits
+    assert with_task(digits, Task.MULTICLASS) is digits
+
+
+@pytest.mark.parametrize(
+    ("name", "task", "sentence"),
+    [
+        ("iris", Task.REGRESSION, "needs a numeric target, but 'species' holds text such as 'set"),
+        ("iris", Task.BINARY, "exactly two values, but 'species' holds 3"),
+        ("breast_cancer", Task.MULTICLASS, "three classes or more"),
+        ("diabetes", Task.BINARY, "but 'progression' holds 214"),
+    ],
+)
+def test_task_that_the_target_does_not_allow_is_refused(
+    name: str, task: Task, sentence: str
+) -> None:
+    with pytest.raises(InvalidDataset, match=sentence) as caught:
+        with_task(load_builtin(name), task)
+    assert caught.value.pointer == "/task"
 
 
 def test_frame_from_a_notebook_becomes_a_dataset() -> None:
