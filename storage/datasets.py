@@ -1,0 +1,160 @@
+"""Uploaded datasets: what is known of each, and its file, in the database.
+
+The file is a blob in a table of its own, so that workers on several machines need nothing but the
+database, and so that listing datasets never reads one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from search.errors import Conflict, NotFound
+from search.study import StudyState, Task
+from storage import ids
+from storage.database import Database
+from storage.tables import CONTENTS, DATASETS, STUDIES
+
+_LISTS = ("feature_names", "classes")
+_UNFINISHED = [state.value for state in StudyState if not state.is_finished]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetRow:
+    """An uploaded dataset as recorded."""
+
+    id: str
+    name: str
+    task: Task
+    #: Name of the column to predict.
+    target: str
+    rows: int
+    #: Number of columns besides the target, and their names.
+    features: int
+    feature_names: tuple[str, ...]
+    #: Names of the classes; empty for regression.
+    classes: tuple[str, ...]
+    size_bytes: int
+    #: "text/csv" or "application/vnd.apache.parquet".
+    content_type: str
+    #: Of the content, in hexadecimal.
+    sha256: str
+    created_at: datetime
+
+
+class Datasets:
+    """The uploaded datasets of one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(
+        self,
+        *,
+        name: str,
+        task: Task,
+        target: str,
+        rows: int,
+        feature_names: Sequence[str],
+        classes: Sequence[str],
+        content: bytes,
+        content_type: str,
+    ) -> DatasetRow:
+        """Keep a dataset; the same content, target and task as before give the first one again."""
+        row = DatasetRow(
+            id=ids.new_id(ids.DATASET),
+            name=name,
+            task=task,
+            target=target,
+            rows=rows,
+            features=len(feature_names),
+            feature_names=tuple(feature_names),
+            classes=tuple(classes),
+            size_bytes=len(content),
+            content_type=content_type,
+            sha256=sha256(content).hexdigest(),
+            created_at=datetime.now(UTC),
+        )
+        identity = sha256(json.dumps([row.sha256, target, task]).encode()).hexdigest()
+        try:
+            with self._database.writing() as connection:
+                first = _find(connection, identity)
+                if first is not None:
+                    return first
+                connection.execute(insert(DATASETS).values(**_write(row), identity=identity))
+                connection.execute(insert(CONTENTS).values(dataset_id=row.id, content=content))
+                return row
+        except IntegrityError:
+            # PostgreSQL only: another process has just added the same.
+            with self._database.reading() as connection:
+                first = _find(connection, identity)
+            if first is None:
+                raise
+            return first
+
+    def get(self, dataset_id: str) -> DatasetRow:
+        """Return what is known of the dataset; NotFound where there is none."""
+        with self._database.reading() as connection:
+            return _get(connection, dataset_id)
+
+    def list(self) -> tuple[DatasetRow, ...]:
+        """Return every dataset, newest first."""
+        with self._database.reading() as connection:
+            rows = connection.execute(select(DATASETS).order_by(DATASETS.c.sequence.desc())).all()
+        return tuple(_read(row) for row in rows)
+
+    def content(self, dataset_id: str) -> bytes:
+        """Return the file as it was uploaded; NotFound where there is none."""
+        query = select(CONTENTS.c.content).where(CONTENTS.c.dataset_id == dataset_id)
+        with self._database.reading() as connection:
+            content: bytes | None = connection.execute(query).scalar_one_or_none()
+        if content is None:
+            raise NotFound("dataset", dataset_id)
+        return content
+
+    def delete(self, dataset_id: str) -> None:
+        """Remove the dataset; Conflict while a study that is not finished uses it."""
+        with self._database.writing() as connection:
+            _get(connection, dataset_id)
+            user = connection.execute(
+                select(STUDIES.c.id)
+                .where(STUDIES.c.dataset == dataset_id, STUDIES.c.state.in_(_UNFINISHED))
+                .limit(1)
+            ).scalar_one_or_none()
+            if user is not None:
+                raise Conflict(
+                    f"dataset '{dataset_id}' is used by study '{user}', which is not finished; "
+                    "cancel or delete the study first"
+                )
+            connection.execute(delete(DATASETS).where(DATASETS.c.id == dataset_id))
+
+
+def _get(connection: Connection, dataset_id: str) -> DatasetRow:
+    row = connection.execute(select(DATASETS).where(DATASETS.c.id == dataset_id)).one_or_none()
+    if row is None:
+        raise NotFound("dataset", dataset_id)
+    return _read(row)
+
+
+def _find(connection: Connection, identity: str) -> DatasetRow | None:
+    row = connection.execute(select(DATASETS).where(DATASETS.c.identity == identity)).one_or_none()
+    return None if row is None else _read(row)
+
+
+def _write(row: DatasetRow) -> dict[str, Any]:
+    columns = asdict(row)
+    return {**columns, **{name: json.dumps(columns[name]) for name in _LISTS}}
+
+
+def _read(row: Row[Any]) -> DatasetRow:
+    columns = dict(row._mapping)
+    del columns["sequence"], columns["identity"]
+    lists = {name: tuple(json.loads(columns.pop(name))) for name in _LISTS}
+    return DatasetRow(**{**columns, **lists, "task": Task(columns["task"])})

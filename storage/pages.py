@@ -1,0 +1,63 @@
+"""Lists in pages: an opaque cursor says where the next page begins.
+
+A cursor holds the sort key of the last item, not a count, so that items that come or go between
+two pages neither repeat nor hide others.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from search.errors import InvalidInput
+
+Item = TypeVar("Item")
+
+MAX_LIMIT = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[Item]):
+    """Some items of a list; `next_cursor` is None on the last page."""
+
+    items: tuple[Item, ...]
+    next_cursor: str | None = None
+
+
+def write_cursor(*keys: Any) -> str:
+    """Pack JSON values into a URL-safe word."""
+    return base64.urlsafe_b64encode(json.dumps(keys).encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str, *kinds: type | tuple[type, ...]) -> list[Any]:
+    """Unpack what `write_cursor` packed; InvalidInput unless it holds these kinds of values."""
+    try:
+        keys = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, binascii.Error) as error:
+        raise _bad_cursor(cursor) from error
+    if not isinstance(keys, list) or len(keys) != len(kinds):
+        raise _bad_cursor(cursor)
+    if not all(isinstance(key, kind) for key, kind in zip(keys, kinds, strict=True)):
+        raise _bad_cursor(cursor)
+    return keys
+
+
+def check_limit(limit: int) -> int:
+    """Return `limit`; InvalidInput unless 1 <= limit <= MAX_LIMIT."""
+    if not 1 <= limit <= MAX_LIMIT:
+        raise InvalidInput(
+            f"limit {limit} is outside 1 to {MAX_LIMIT}; read on with next_cursor for more",
+            pointer="/limit",
+        )
+    return limit
+
+
+def _bad_cursor(cursor: str) -> InvalidInput:
+    return InvalidInput(
+        f"cursor '{cursor}' is not one of this list; pass next_cursor of the page before, "
+        "or none for the first page",
+        pointer="/cursor",
+    )

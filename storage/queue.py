@@ -1,0 +1,195 @@
+"""Which worker works on which study: claims with leases, and the workers' heartbeats.
+
+A claim is one statement, so two workers never hold the same study. Whoever holds a lease renews
+it; once it has run out the study is anyone's, and every write of the former holder is refused
+(LeaseLost) as soon as another has claimed it. Times come from the clocks of the workers'
+machines, which must agree to well within a lease.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from optuna.trial import TrialState
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    case,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.sql.dml import ReturningUpdate
+
+from search.study import Phase, StudyState
+from storage.closing import close_open_trials
+from storage.database import Database
+from storage.leases import end_columns, lease_lost, update_as_holder
+from storage.studies import StudyRow, get_study, read_study
+from storage.tables import STUDIES, TRIALS, WORKERS
+from storage.upsert import upsert
+
+#: A study that takes this many workers down in a row, with no trial finished between, is failed.
+MAX_CRASHES = 3
+
+_FINISHED = tuple(state.name for state in TrialState if state.is_finished())
+_TRIALS_DONE = (
+    select(func.count())
+    .select_from(TRIALS)
+    .where(TRIALS.c.study_id == STUDIES.c.id, TRIALS.c.state.in_(_FINISHED))
+    .correlate(STUDIES)
+    .scalar_subquery()
+)
+_GAVE_UP = (
+    f"its worker was lost {MAX_CRASHES} times in a row without finishing a trial; read the "
+    "worker's log for the cause (often memory: try smaller widths or a smaller dataset), "
+    "then create the study again"
+)
+
+
+class Queue:
+    """The queue of studies of one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def claim(self, worker_id: str, lease_seconds: float) -> StudyRow | None:
+        """Claim the oldest study that is queued, or whose worker is gone; None if there is none.
+
+        The study is then running, and this worker's for `lease_seconds`. Safe across processes.
+        """
+        with self._database.reading() as connection:
+            if connection.execute(_next(datetime.now(UTC))).one_or_none() is None:
+                return None  # an idle worker polls without taking the write lock
+        with self._database.writing() as connection:
+            now = datetime.now(UTC)
+            _give_up_on_crashing(connection, now)
+            row = connection.execute(_claim(worker_id, now, lease_seconds)).one_or_none()
+            return None if row is None else read_study(row)
+
+    def renew(self, study_id: str, worker_id: str, lease_seconds: float) -> None:
+        """Extend the lease to `lease_seconds` from now; LeaseLost where it is not this worker's."""
+        lease_until = datetime.now(UTC) + timedelta(seconds=lease_seconds)
+        self._as_holder(study_id, worker_id, {"lease_until": lease_until})
+
+    def release(self, study_id: str, worker_id: str) -> None:
+        """Put a running study back into the queue, as a worker that is told to stop does.
+
+        Its running trials stay as they are; whoever claims it next trains them again.
+        """
+        columns = {
+            "state": StudyState.QUEUED.value,
+            "worker_id": None,
+            "lease_until": None,
+            "version": STUDIES.c.version + 1,
+        }
+        self._as_holder(study_id, worker_id, columns)
+
+    def finish(
+        self, study_id: str, worker_id: str, state: StudyState, error: str | None = None
+    ) -> None:
+        """End this worker's work on the study: it is now completed, failed, cancelled or paused.
+
+        Does nothing where a recorded StudyEnded has done so already. LeaseLost where the study is
+        another worker's, or was resumed since.
+        """
+        with self._database.writing() as connection:
+            now = datetime.now(UTC)
+            row = connection.execute(
+                update_as_holder(study_id, worker_id)
+                .values(**end_columns(state, now), error=error, version=STUDIES.c.version + 1)
+                .returning(STUDIES.c.id)
+            ).one_or_none()
+            if row is None:
+                study = get_study(connection, study_id)
+                if study.state is not state:
+                    raise lease_lost(study_id, worker_id)
+            elif state.is_finished:
+                close_open_trials(connection, study_id, now, error or f"the study was {state}")
+
+    def beat(self, worker_id: str) -> None:
+        """Note that the worker is alive."""
+        now = datetime.now(UTC)
+        with self._database.writing() as connection:
+            upsert(
+                connection,
+                WORKERS,
+                [{"id": worker_id, "started_at": now, "beat_at": now}],
+                key=["id"],
+                update=["beat_at"],
+            )
+
+    def live_workers(self, within_seconds: float) -> tuple[str, ...]:
+        """Return the ids of the workers that were alive within the last `within_seconds`."""
+        since = datetime.now(UTC) - timedelta(seconds=within_seconds)
+        with self._database.reading() as connection:
+            query = select(WORKERS.c.id).where(WORKERS.c.beat_at >= since).order_by(WORKERS.c.id)
+            return tuple(connection.execute(query).scalars())
+
+    def _as_holder(self, study_id: str, worker_id: str, columns: dict[str, Any]) -> None:
+        statement = update_as_holder(study_id, worker_id).values(columns)
+        with self._database.writing() as connection:
+            if connection.execute(statement.returning(STUDIES.c.id)).one_or_none() is None:
+                raise lease_lost(study_id, worker_id)
+
+
+def _is_abandoned(now: datetime) -> ColumnElement[bool]:
+    return and_(STUDIES.c.state == StudyState.RUNNING.value, STUDIES.c.lease_until < now)
+
+
+def _next(now: datetime) -> Select[tuple[int]]:
+    return (
+        select(STUDIES.c.sequence)
+        .where(or_(STUDIES.c.state == StudyState.QUEUED.value, _is_abandoned(now)))
+        .order_by(STUDIES.c.sequence)
+        .limit(1)
+        .with_for_update(skip_locked=True)  # PostgreSQL; SQLite has one writer at a time
+    )
+
+
+def _claim(worker_id: str, now: datetime, lease_seconds: float) -> ReturningUpdate[Any]:
+    return (
+        update(STUDIES)
+        .where(STUDIES.c.sequence == _next(now).scalar_subquery())
+        .values(
+            state=StudyState.RUNNING.value,
+            phase=func.coalesce(STUDIES.c.phase, Phase.SEARCH.value),
+            worker_id=worker_id,
+            lease_until=now + timedelta(seconds=lease_seconds),
+            started_at=func.coalesce(STUDIES.c.started_at, now),
+            finished_at=None,
+            error=None,
+            version=STUDIES.c.version + 1,
+            crashes=case(
+                (STUDIES.c.state == StudyState.QUEUED.value, 0),
+                (STUDIES.c.finished_at_claim < _TRIALS_DONE, 1),
+                else_=STUDIES.c.crashes + 1,
+            ),
+            finished_at_claim=_TRIALS_DONE,
+        )
+        .returning(*STUDIES.c)
+    )
+
+
+def _give_up_on_crashing(connection: Connection, now: datetime) -> None:
+    given_up = connection.execute(
+        update(STUDIES)
+        .where(
+            _is_abandoned(now),
+            STUDIES.c.crashes + 1 >= MAX_CRASHES,
+            STUDIES.c.finished_at_claim >= _TRIALS_DONE,
+        )
+        .values(
+            **end_columns(StudyState.FAILED, now),
+            error=_GAVE_UP,
+            crashes=STUDIES.c.crashes + 1,
+            version=STUDIES.c.version + 1,
+        )
+        .returning(STUDIES.c.id)
+    ).scalars()
+    for study_id in given_up.all():
+        close_open_trials(connection, study_id, now, "the study failed")

@@ -1,0 +1,69 @@
+"""A StudySpec as JSON text and back, exactly.
+
+What an older version did not write gets its default.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from search.study import (
+    Axis,
+    Budget,
+    Choices,
+    Evaluation,
+    PrunerScope,
+    PrunerSpec,
+    Range,
+    SamplerSpec,
+    StudySpec,
+    Task,
+)
+
+
+def write_spec(spec: StudySpec) -> str:
+    """Return `spec` as JSON text; equal specs give equal texts."""
+    document = {
+        "dataset": spec.dataset,
+        "name": spec.name,
+        "task": spec.task,
+        "space": {axis: _write_axis(spec.space[axis]) for axis in spec.space},
+        "sampler": asdict(spec.sampler),
+        "pruner": asdict(spec.pruner),
+        "budget": asdict(spec.budget),
+        "evaluation": asdict(spec.evaluation),
+        "objectives": spec.objectives,
+    }
+    return json.dumps(document, sort_keys=True)
+
+
+def read_spec(text: str) -> StudySpec:
+    """Return the spec that `write_spec` wrote."""
+    document = json.loads(text)
+    task = document.pop("task", None)
+    pruner = document.pop("pruner", {})
+    return StudySpec(
+        task=None if task is None else Task(task),
+        space={axis: _read_axis(value) for axis, value in document.pop("space", {}).items()},
+        sampler=SamplerSpec(**document.pop("sampler", {})),
+        pruner=PrunerSpec(**{**pruner, "scope": PrunerScope(pruner["scope"])})
+        if pruner
+        else PrunerSpec(),
+        budget=Budget(**document.pop("budget", {})),
+        evaluation=Evaluation(**document.pop("evaluation", {})),
+        objectives=tuple(document.pop("objectives", ())),
+        **document,
+    )
+
+
+def _write_axis(axis: Axis) -> dict[str, Any]:
+    return {"kind": "choices" if isinstance(axis, Choices) else "range", **asdict(axis)}
+
+
+def _read_axis(document: dict[str, Any]) -> Axis:
+    kind = document.pop("kind")
+    if kind == "choices":
+        return Choices(values=tuple(document["values"]))
+    return Range(**document)

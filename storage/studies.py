@@ -1,0 +1,344 @@
+"""Studies as the person sees them: create, look up, pause, resume, cancel, delete, request trials.
+
+Only a worker moves a study into and out of `running` (see queue and recorder); what the person
+wants of a running study is stored as a wish that the worker polls with `control`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from search.errors import Conflict, NotFound
+from search.study import (
+    Control,
+    ParamValue,
+    Phase,
+    Progress,
+    Stop,
+    StudySpec,
+    StudyState,
+    TrialRequest,
+)
+from storage import ids, optuna_studies
+from storage.closing import close_open_trials
+from storage.database import Database
+from storage.leases import end_columns
+from storage.pages import Page, check_limit, read_cursor, write_cursor
+from storage.spec_json import read_spec, write_spec
+from storage.tables import DATASETS, IDEMPOTENCY, REQUESTS, STUDIES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyRow:
+    """A study as recorded."""
+
+    id: str
+    name: str
+    state: StudyState
+    #: None until a worker has begun.
+    phase: Phase | None
+    #: Name of a built-in dataset, or id of an uploaded one.
+    dataset: str
+    spec: StudySpec
+    progress: Progress
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    #: Why it failed, a sentence.
+    error: str | None
+    #: Name and id of the Optuna study that holds the trials.
+    optuna_name: str
+    optuna_id: int
+    #: "minimize" or "maximize", and the metric, of each objective.
+    directions: tuple[str, ...]
+    metric_names: tuple[str, ...]
+    #: What the person asked of it while it runs, not yet obeyed.
+    stop: Stop | None
+    #: Grows with every change of the study, its trials or its results.
+    version: int
+
+
+class Studies:
+    """The studies of one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def create(
+        self,
+        spec: StudySpec,
+        *,
+        directions: Sequence[str],
+        metric_names: Sequence[str],
+        idempotency_key: str | None = None,
+    ) -> StudyRow:
+        """Queue a study, and create the Optuna study that will hold its trials.
+
+        The same key with the same spec returns the first study again; Conflict for the same key
+        with another spec. NotFound for an uploaded dataset that is not there.
+        """
+        fingerprint = sha256(
+            json.dumps([write_spec(spec), list(directions), list(metric_names)]).encode()
+        ).hexdigest()
+        try:
+            with self._database.writing() as connection:
+                if idempotency_key is not None:
+                    first = _find_by_key(connection, idempotency_key, fingerprint)
+                    if first is not None:
+                        return first
+                row = _insert(connection, spec, directions, metric_names)
+                if idempotency_key is not None:
+                    connection.execute(
+                        insert(IDEMPOTENCY).values(
+                            key=idempotency_key,
+                            fingerprint=fingerprint,
+                            study_id=row.id,
+                            created_at=row.created_at,
+                        )
+                    )
+                return row
+        except IntegrityError:
+            # PostgreSQL only: another process has just used the key.
+            with self._database.reading() as connection:
+                first = _find_by_key(connection, idempotency_key or "", fingerprint)
+            if first is None:
+                raise
+            return first
+
+    def get(self, study_id: str) -> StudyRow:
+        """Return the study; NotFound where there is none."""
+        with self._database.reading() as connection:
+            return get_study(connection, study_id)
+
+    def list(
+        self, state: StudyState | None = None, limit: int = 50, cursor: str | None = None
+    ) -> Page[StudyRow]:
+        """Return studies, newest first."""
+        query = select(STUDIES).order_by(STUDIES.c.sequence.desc()).limit(check_limit(limit) + 1)
+        if state is not None:
+            query = query.where(STUDIES.c.state == str(state))
+        if cursor is not None:
+            (before,) = read_cursor(cursor, int)
+            query = query.where(STUDIES.c.sequence < before)
+        with self._database.reading() as connection:
+            rows = connection.execute(query).all()
+        return Page(
+            items=tuple(read_study(row) for row in rows[:limit]),
+            next_cursor=write_cursor(rows[limit - 1].sequence) if len(rows) > limit else None,
+        )
+
+    def pause(self, study_id: str) -> StudyRow:
+        """Pause a queued study at once, a running one at its next rung; else Conflict."""
+        return self._stop(study_id, Stop.PAUSE, StudyState.PAUSED)
+
+    def cancel(self, study_id: str) -> StudyRow:
+        """Cancel a waiting study at once, a running one at its next rung; else Conflict."""
+        return self._stop(study_id, Stop.CANCEL, StudyState.CANCELLED)
+
+    def resume(self, study_id: str) -> StudyRow:
+        """Queue a paused study again, or take back the wish to pause; else Conflict."""
+        with self._database.writing() as connection:
+            row = get_study(connection, study_id, for_update=True)
+            if row.state is StudyState.PAUSED:
+                return _change(connection, study_id, state=StudyState.QUEUED.value)
+            if row.state is StudyState.RUNNING and row.stop is Stop.PAUSE:
+                return _change(connection, study_id, stop=None)
+            raise Conflict(
+                f"study '{study_id}' is {_describe(row)}; only a paused study can be resumed"
+            )
+
+    def delete(self, study_id: str) -> None:
+        """Remove the study with everything recorded for it; Conflict while it runs."""
+        with self._database.writing() as connection:
+            row = get_study(connection, study_id, for_update=True)
+            if row.state is StudyState.RUNNING:
+                raise Conflict(
+                    f"study '{study_id}' is running; cancel it, wait until it has stopped, "
+                    "then delete it"
+                )
+            optuna_studies.delete(connection, row.optuna_id)
+            connection.execute(delete(STUDIES).where(STUDIES.c.id == study_id))
+
+    def add_request(self, study_id: str, params: Mapping[str, ParamValue]) -> TrialRequest:
+        """Ask for one configuration to be tried; Conflict for a finished study."""
+        with self._database.writing() as connection:
+            row = get_study(connection, study_id, for_update=True)
+            if row.state.is_finished or row.stop is Stop.CANCEL:
+                raise Conflict(
+                    f"study '{study_id}' is {_describe(row)} and takes no more trials; "
+                    "create a new study"
+                )
+            request = TrialRequest(id=ids.new_id(ids.REQUEST), params=dict(params))
+            connection.execute(
+                insert(REQUESTS).values(
+                    id=request.id,
+                    study_id=study_id,
+                    params=json.dumps(request.params),
+                    created_at=datetime.now(UTC),
+                )
+            )
+            return request
+
+    def control(self, study_id: str) -> Control:
+        """Return what the worker should do; cheap enough to poll between rungs.
+
+        A request is open until a trial with its id has been recorded.
+        """
+        with self._database.reading() as connection:
+            study = connection.execute(
+                select(STUDIES.c.stop).where(STUDIES.c.id == study_id)
+            ).one_or_none()
+            if study is None:
+                raise NotFound("study", study_id)
+            requests = connection.execute(
+                select(REQUESTS.c.id, REQUESTS.c.params)
+                .where(REQUESTS.c.study_id == study_id, REQUESTS.c.trial_number.is_(None))
+                .order_by(REQUESTS.c.sequence)
+            ).all()
+        return Control(
+            stop=None if study.stop is None else Stop(study.stop),
+            requests=tuple(
+                TrialRequest(id=row.id, params=json.loads(row.params)) for row in requests
+            ),
+        )
+
+    def _stop(self, study_id: str, stop: Stop, end: StudyState) -> StudyRow:
+        with self._database.writing() as connection:
+            now = datetime.now(UTC)
+            row = get_study(connection, study_id, for_update=True)
+            if row.state.is_finished or row.state is end:
+                raise Conflict(f"study '{study_id}' is {_describe(row)}; nothing is left to {stop}")
+            if row.stop is Stop.CANCEL and stop is Stop.PAUSE:
+                raise Conflict(f"study '{study_id}' is being cancelled and cannot be paused")
+            if row.state is StudyState.RUNNING and _is_leased(connection, study_id, now):
+                return row if row.stop is stop else _change(connection, study_id, stop=stop.value)
+            # Nobody works on it. Should a worker whose lease ran out still do, it finds it lost.
+            if end.is_finished:
+                close_open_trials(connection, study_id, now, f"the study was {end}")
+            return _change(connection, study_id, **end_columns(end, now))
+
+
+def get_study(connection: Connection, study_id: str, *, for_update: bool = False) -> StudyRow:
+    """Return the study within a transaction; NotFound where there is none."""
+    query = select(STUDIES).where(STUDIES.c.id == study_id)
+    row = connection.execute(query.with_for_update() if for_update else query).one_or_none()
+    if row is None:
+        raise NotFound("study", study_id)
+    return read_study(row)
+
+
+def read_study(row: Row[Any]) -> StudyRow:
+    """Return the value of a row of `search_studies`."""
+    return StudyRow(
+        id=row.id,
+        name=row.name,
+        state=StudyState(row.state),
+        phase=None if row.phase is None else Phase(row.phase),
+        dataset=row.dataset,
+        spec=read_spec(row.spec),
+        progress=Progress(
+            trials_total=row.trials_total,
+            trials_finished=row.trials_finished,
+            trials_pruned=row.trials_pruned,
+            trials_failed=row.trials_failed,
+            trials_running=row.trials_running,
+            trials_per_second=row.trials_per_second,
+            seconds_left=row.seconds_left,
+            best_value=row.best_value,
+        ),
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        error=row.error,
+        optuna_name=row.optuna_name,
+        optuna_id=row.optuna_id,
+        directions=tuple(json.loads(row.directions)),
+        metric_names=tuple(json.loads(row.metric_names)),
+        stop=None if row.stop is None else Stop(row.stop),
+        version=row.version,
+    )
+
+
+def _insert(
+    connection: Connection, spec: StudySpec, directions: Sequence[str], metric_names: Sequence[str]
+) -> StudyRow:
+    if spec.dataset.startswith(f"{ids.DATASET}_"):
+        found = connection.execute(select(DATASETS.c.id).where(DATASETS.c.id == spec.dataset))
+        if found.one_or_none() is None:
+            raise NotFound("dataset", spec.dataset)
+    study_id = ids.new_id(ids.STUDY)
+    name = spec.name or spec.dataset
+    optuna_name = optuna_studies.name_of(name, study_id)
+    optuna_id = optuna_studies.create(
+        connection,
+        optuna_name,
+        directions=directions,
+        metric_names=metric_names,
+        user_attributes={"study_id": study_id, "dataset": spec.dataset},
+    )
+    row = connection.execute(
+        insert(STUDIES)
+        .values(
+            id=study_id,
+            name=name,
+            dataset=spec.dataset,
+            spec=write_spec(spec),
+            directions=json.dumps(list(directions)),
+            metric_names=json.dumps(list(metric_names)),
+            state=StudyState.QUEUED.value,
+            version=1,
+            created_at=datetime.now(UTC),
+            trials_total=spec.budget.trials,
+            trials_finished=0,
+            trials_pruned=0,
+            trials_failed=0,
+            trials_running=0,
+            optuna_id=optuna_id,
+            optuna_name=optuna_name,
+            crashes=0,
+            finished_at_claim=0,
+        )
+        .returning(*STUDIES.c)
+    ).one()
+    return read_study(row)
+
+
+def _find_by_key(connection: Connection, key: str, fingerprint: str) -> StudyRow | None:
+    row = connection.execute(
+        select(IDEMPOTENCY.c.fingerprint, IDEMPOTENCY.c.study_id).where(IDEMPOTENCY.c.key == key)
+    ).one_or_none()
+    if row is None:
+        return None
+    if row.fingerprint != fingerprint:
+        raise Conflict(
+            f"the idempotency key '{key}' was used for study '{row.study_id}' with another "
+            "request; send a new key, or the same request"
+        )
+    return get_study(connection, row.study_id)
+
+
+def _change(connection: Connection, study_id: str, **columns: object) -> StudyRow:
+    row = connection.execute(
+        update(STUDIES)
+        .where(STUDIES.c.id == study_id)
+        .values(version=STUDIES.c.version + 1, **columns)
+        .returning(*STUDIES.c)
+    ).one()
+    return read_study(row)
+
+
+def _is_leased(connection: Connection, study_id: str, now: datetime) -> bool:
+    query = select(STUDIES.c.id).where(STUDIES.c.id == study_id, STUDIES.c.lease_until > now)
+    return connection.execute(query).one_or_none() is not None
+
+
+def _describe(row: StudyRow) -> str:
+    return f"{row.state}, about to {row.stop}" if row.stop else str(row.state)

@@ -1,0 +1,145 @@
+"""Trials as the person reads them: one, or a page of many by any of the sortable columns."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from optuna.trial import TrialState
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
+
+from search.errors import InvalidInput, NotFound, UnknownChoice
+from search.study import TrialRecord
+from storage.database import Database
+from storage.pages import Page, check_limit, read_cursor, write_cursor
+from storage.tables import STUDIES, TRIALS
+from storage.trial_rows import read_trial
+
+_SORTABLE = ("number", "value", "started_at", "finished_at", "fit_seconds", "parameters")
+#: What `order` may be; a minus sign means descending. Trials that lack the column come last.
+ORDERS: tuple[str, ...] = tuple(f"{sign}{name}" for name in _SORTABLE for sign in ("", "-"))
+_SUMMARY = [column for column in TRIALS.c if column.name != "details"]
+
+
+class Trials:
+    """The trials of one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, study_id: str, number: int) -> TrialRecord:
+        """Return one trial, whole; NotFound where there is no such study or trial."""
+        query = select(TRIALS).where(TRIALS.c.study_id == study_id, TRIALS.c.number == number)
+        with self._database.reading() as connection:
+            _require_study(connection, study_id)
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            raise NotFound("trial", number)
+        return read_trial(row)
+
+    def list(
+        self,
+        study_id: str,
+        *,
+        state: TrialState | None = None,
+        activation: str | None = None,
+        order: str = "number",
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page[TrialRecord]:
+        """Return trials without their curves and layers, which only `get` reads.
+
+        `order` is one of ORDERS; UnknownChoice otherwise. NotFound where there is no such study.
+        """
+        if order not in ORDERS:
+            raise UnknownChoice("order", order, ORDERS, pointer="/order")
+        column = TRIALS.c[order.removeprefix("-")]
+        descending = order.startswith("-")
+        query = (
+            select(*_SUMMARY)
+            .where(TRIALS.c.study_id == study_id)
+            .order_by(
+                column.is_(None),
+                column.desc() if descending else column,
+                TRIALS.c.number,
+            )
+            .limit(check_limit(limit) + 1)
+        )
+        if state is not None:
+            query = query.where(TRIALS.c.state == state.name)
+        if activation is not None:
+            query = query.where(TRIALS.c.activation == activation)
+        if cursor is not None:
+            query = query.where(_after(cursor, order, column, descending))
+        with self._database.reading() as connection:
+            _require_study(connection, study_id)
+            rows = connection.execute(query).all()
+        last = rows[limit - 1] if len(rows) > limit else None
+        return Page(
+            items=tuple(read_trial(row) for row in rows[:limit]),
+            next_cursor=None
+            if last is None
+            else write_cursor(order, _to_key(last._mapping[column.name]), last.number),
+        )
+
+    def changed_since(
+        self, study_id: str, version: int, limit: int = 1000
+    ) -> tuple[TrialRecord, ...]:
+        """Return trials that changed after the study had `version`, oldest change first.
+
+        Without curves and layers. May return more than `limit`: the trials of one transaction
+        share a version and are never torn apart, so that reading on from the last one's version
+        misses none.
+        """
+        changed = (TRIALS.c.study_id == study_id) & (TRIALS.c.version > version)
+        last = (
+            select(TRIALS.c.version)
+            .where(changed)
+            .order_by(TRIALS.c.version)
+            .offset(check_limit(limit) - 1)
+            .limit(1)
+        )
+        with self._database.reading() as connection:
+            _require_study(connection, study_id)
+            upto = connection.execute(last).scalar_one_or_none()
+            query = select(*_SUMMARY).where(changed).order_by(TRIALS.c.version, TRIALS.c.number)
+            if upto is not None:
+                query = query.where(TRIALS.c.version <= upto)
+            return tuple(read_trial(row) for row in connection.execute(query))
+
+
+def _require_study(connection: Connection, study_id: str) -> None:
+    found = connection.execute(select(STUDIES.c.id).where(STUDIES.c.id == study_id))
+    if found.one_or_none() is None:
+        raise NotFound("study", study_id)
+
+
+def _after(
+    cursor: str, order: str, column: ColumnElement[Any], descending: bool
+) -> ColumnElement[bool]:
+    of_order, key, number = read_cursor(cursor, str, (int, float, str, type(None)), int)
+    if of_order != order:
+        raise InvalidInput(
+            f"the cursor belongs to the order '{of_order}', not '{order}'; "
+            "begin again without a cursor",
+            pointer="/cursor",
+        )
+    same_key_later = TRIALS.c.number > number
+    if key is None:
+        return and_(column.is_(None), same_key_later)
+    value = _from_key(key)
+    further = column < value if descending else column > value
+    return or_(further, column.is_(None), and_(column == value, same_key_later))
+
+
+def _to_key(value: datetime | float | None) -> str | float | None:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _from_key(key: str | float) -> datetime | float:
+    if isinstance(key, str):
+        try:
+            return datetime.fromisoformat(key)
+        except ValueError as error:
+            raise InvalidInput("the cursor is damaged", pointer="/cursor") from error
+    return key
