@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from math import isfinite
+from math import isfinite, log
 from textwrap import shorten
 
 from optuna.distributions import (
@@ -70,31 +70,36 @@ def axis_size(row: AxisRow, axis: Axis) -> int | None:
 def nearest(row: AxisRow, axis: Axis, value: ParamValue) -> ParamValue:
     """Return the value of an axis in normal form that is nearest to a legal `value`.
 
-    Nearest by ratio where the axis is logarithmic; among choices without order, `value` itself or
-    the first one.
+    Nearest by ratio among the choices of an axis that is logarithmic by default; where there is no
+    nearness, `value` itself or the first choice.
     """
     if isinstance(axis, Choices):
-        if value in axis.values or not _is_number(value):
-            return value if value in axis.values else axis.values[0]
         numbers = [v for v in axis.values if _is_number(v)]
-        return min(numbers, key=lambda v: abs(_float(v) - _float(value)), default=axis.values[0])
+        if value in axis.values or not _is_number(value) or not numbers:
+            return value if value in axis.values else axis.values[0]
+        return min(numbers, key=lambda v: abs(_position(row, v) - _position(row, value)))
     clipped = min(max(_float(value), axis.low), axis.high) if _is_number(value) else axis.low
     if axis.step is not None:
-        below = axis.low + axis.step * round((clipped - axis.low) / axis.step)
-        clipped = min(below, axis.high)
+        on_grid = axis.low + axis.step * round((clipped - axis.low) / axis.step)
+        clipped = min(on_grid, axis.high)
     return round(clipped) if row.kind is AxisKind.INTEGER else float(clipped)
 
 
+def _position(row: AxisRow, value: ParamValue) -> float:
+    by_ratio = isinstance(row.default, Range) and row.default.log
+    return log(max(_float(value), 1e-12)) if by_ratio else _float(value)
+
+
 def lies_in(row: AxisRow, axis: Axis, value: ParamValue) -> bool:
-    """Return whether a legal `value` is one of an axis in normal form."""
+    """Return whether a legal `value` is one of an axis in normal form, rounding aside."""
     if isinstance(axis, Choices):
         return value in axis.values
-    if not _is_number(value) or not axis.low <= _float(value) <= axis.high:
+    if not _is_number(value):
         return False
     if axis.step is None:
-        return True
-    steps = (_float(value) - axis.low) / axis.step
-    return abs(steps - round(steps)) < 1e-8
+        return axis.low <= _float(value) <= axis.high
+    off_grid = abs(_float(nearest(row, axis, value)) - _float(value))
+    return off_grid <= 1e-8 * axis.step
 
 
 def show_axis(axis: Axis) -> str:

@@ -155,7 +155,8 @@ class SearchSpace:
                 f"{show_axis(self.axes[name])}; choose a value there, or start another study",
                 pointer=f"/params/{name}",
             )
-        return checked
+        # On a grid of steps, 0.30000000000000004 means 0.3.
+        return nearest(AXES[name], self.axes[name], checked)
 
     def _check_condition(self, row: AxisRow, params: Mapping[str, ParamValue]) -> None:
         if row.condition is None:
