@@ -25,6 +25,13 @@ def update_as_holder(study_id: str, worker_id: str) -> Update:
     )
 
 
+def update_after_end(study_id: str, state: StudyState) -> Update:
+    """Return an update that touches the study only where nobody has taken it up since it ended."""
+    return update(STUDIES).where(
+        STUDIES.c.id == study_id, STUDIES.c.worker_id.is_(None), STUDIES.c.state == state.value
+    )
+
+
 def end_columns(state: StudyState, now: datetime) -> dict[str, Any]:
     """Return the columns of a study whose run ends in `state`; ValueError if that is no end."""
     if not state.is_finished and state is not StudyState.PAUSED:

@@ -18,13 +18,14 @@ from search.study import (
     PhaseStarted,
     ProgressMade,
     StudyEnded,
+    StudyState,
     TrialRecord,
     TrialsChanged,
 )
 from storage import optuna_tables
 from storage.closing import close_open_trials
 from storage.database import Database
-from storage.leases import end_columns, lease_lost, update_as_holder
+from storage.leases import end_columns, lease_lost, update_after_end, update_as_holder
 from storage.optuna_rows import CHILDREN, Child, Rows, check, trial_row
 from storage.results import write_results
 from storage.studies import get_study
@@ -60,6 +61,7 @@ class Recorder:
             self._ids = _read_ids(connection, study_id)
         #: Number -> what is recorded of an unfinished trial; a cache of the database.
         self._known: dict[int, _ChildRows] = {}
+        self._ended: StudyState | None = None
 
     def history(self) -> tuple[TrialRecord, ...]:
         """Return every recorded trial, whole, by number."""
@@ -87,23 +89,34 @@ class Recorder:
                 new_ids = self._write_trials(connection, records, children, version, now)
             if results is not None:
                 write_results(connection, self._study_id, results, now)
-            if ended is not None and ended.state.is_finished:
-                close_open_trials(connection, self._study_id, now, f"the study was {ended.state}")
+            if ended is not None and ended.is_finished:
+                close_open_trials(connection, self._study_id, now, f"the study was {ended}")
         # Only what is committed may be remembered.
+        self._ended = ended
         if records:
             self._ids.update(new_ids)
             for record in records:
                 self._remember(record, children[record.number])
 
     def put_results(self, document: Mapping[str, Any]) -> None:
-        """Store the results document by itself; LeaseLost as in `record`."""
-        self.record((), results=document)
+        """Store the results document by itself; LeaseLost as in `record`.
 
-    def _bump(self, connection: Connection, columns: dict[str, Any]) -> int:
-        version: int | None = connection.execute(
+        Allowed also after this recorder's StudyEnded, until someone takes the study up again.
+        """
+        with self._database.writing() as connection:
+            self._bump(connection, {}, ended=self._ended)
+            write_results(connection, self._study_id, document, datetime.now(UTC))
+
+    def _bump(
+        self, connection: Connection, columns: dict[str, Any], *, ended: StudyState | None = None
+    ) -> int:
+        statement = (
             update_as_holder(self._study_id, self._worker_id)
-            .values(version=STUDIES.c.version + 1, **columns)
-            .returning(STUDIES.c.version)
+            if ended is None
+            else update_after_end(self._study_id, ended)
+        )
+        version: int | None = connection.execute(
+            statement.values(version=STUDIES.c.version + 1, **columns).returning(STUDIES.c.version)
         ).scalar_one_or_none()
         if version is None:
             raise lease_lost(self._study_id, self._worker_id)
@@ -206,11 +219,11 @@ _NOTHING: _ChildRows = tuple({} for _ in CHILDREN)
 
 def _fold(
     events: Sequence[Event], now: datetime
-) -> tuple[dict[int, TrialRecord], dict[str, Any], StudyEnded | None]:
+) -> tuple[dict[int, TrialRecord], dict[str, Any], StudyState | None]:
     """Return the last record of each trial, the study's columns, and the end if there is one."""
     trials: dict[int, TrialRecord] = {}
     columns: dict[str, Any] = {}
-    ended = None
+    ended: StudyState | None = None
     for event in events:
         match event:
             case TrialsChanged():
@@ -221,7 +234,7 @@ def _fold(
                 columns.update({name: getattr(event.progress, name) for name in _PROGRESS})
             case StudyEnded():
                 columns.update(end_columns(event.state, now))
-                ended = event
+                ended = event.state
     return trials, columns, ended
 
 
