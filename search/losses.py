@@ -31,19 +31,24 @@ class Loss:
     predict: Callable[[Tensor], Tensor]
 
 
+def _log_probabilities(logits: Tensor) -> Tensor:
+    # (L, C, N): torch's softmax is ten times as quick along a dimension that is not the last one,
+    # where C is a handful and N fills a vector register.
+    return functional.log_softmax(logits.transpose(1, 2), dim=1)
+
+
 def _cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
-    log_p = functional.log_softmax(logits, dim=2)
-    return -log_p.gather(2, target.unsqueeze(2)).squeeze(2).mean(1)
+    log_p = _log_probabilities(logits)
+    return -log_p.gather(1, target.unsqueeze(1)).squeeze(1).mean(1)
 
 
 def _cross_entropy_backward(logits: Tensor, target: Tensor) -> Tensor:
-    rows = logits.shape[1]
-    index = target.unsqueeze(2)  # (L, N, 1)
-    log_p = functional.log_softmax(logits, dim=2)
-    loss = -log_p.gather(2, index).squeeze(2).mean(1)
-    torch.exp(log_p, out=logits)
-    logits.scatter_add_(2, index, logits.new_full((1, 1, 1), -1.0).expand(index.shape))
-    logits.div_(rows)
+    index = target.unsqueeze(1)  # (L, 1, N)
+    log_p = _log_probabilities(logits)
+    loss = -log_p.gather(1, index).squeeze(1).mean(1)
+    gradient = log_p.exp_()
+    gradient.scatter_add_(1, index, gradient.new_full((1, 1, 1), -1.0).expand(index.shape))
+    torch.div(gradient.transpose(1, 2), logits.shape[1], out=logits)
     return loss
 
 

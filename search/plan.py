@@ -10,7 +10,8 @@ from search.folds import split
 from search.lane import Lane, NetworkConfig
 from search.metrics import Metric, Source, check_objectives, task_metrics
 from search.preprocessing import Prepared, prepare
-from search.pruners import PRUNERS
+from search.pruners import get_pruner
+from search.samplers import check_sampler
 from search.seeds import derive_seed
 from search.segment import evaluations
 from search.space import SearchSpace, build_space
@@ -58,11 +59,12 @@ def plan_study(spec: StudySpec, dataset: Dataset) -> StudyPlan:
     """Check `spec` against `dataset` and prepare its folds; raises InvalidInput of every kind."""
     objectives = check_objectives(spec.objectives, dataset.task)
     space = build_space(spec.space)
+    check_sampler(spec.sampler, space)
     scored = [metric.name for metric in objectives if metric.source is Source.PREDICTIONS]
     recorded = [metric.name for metric in task_metrics(dataset.task)]
     # Optuna's pruners know one objective only; with two every trial is trained to the end.
     pruner = spec.pruner if len(objectives) == 1 else replace(spec.pruner, name="none")
-    rungs = PRUNERS[pruner.name].rungs(spec.budget.epochs)
+    rungs = get_pruner(pruner.name).rungs(spec.budget.epochs)
     return StudyPlan(
         spec=replace(spec, pruner=pruner),
         task=dataset.task,

@@ -17,7 +17,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from search.plan import StudyPlan
-from search.samplers import SAMPLERS, seed_for
+from search.samplers import get_sampler, seed_for
 from search.study import ParamValue, TrialRecord, TrialRequest, TrialSource
 
 
@@ -29,7 +29,7 @@ class Proposals:
         sampler = plan.spec.sampler
         self._study = optuna.create_study(
             directions=[StudyDirection[d.upper()] for d in plan.directions],
-            sampler=SAMPLERS[sampler.name].build(seed_for(sampler.seed, len(history))),
+            sampler=get_sampler(sampler.name).build(seed_for(sampler.seed, len(history))),
             pruner=optuna.pruners.NopPruner(),
         )
         self.asked = 0
@@ -44,6 +44,10 @@ class Proposals:
         names = plan.space.activations
         share = sampler.min_trials_per_activation
         self._share = plan.spec.budget.trials // 2 // len(names) if share is None else share
+        self._finite = get_sampler(sampler.name).finite
+        if self._finite:
+            # A grid visits every activation anyway; a share would make it visit some twice.
+            self._share = 0
         baseline = plan.space.baseline()
         self._baseline: deque[Mapping[str, ParamValue]] = deque()
         if baseline is not None and not history:
@@ -54,7 +58,7 @@ class Proposals:
     @property
     def total(self) -> int:
         """Trials this study will have; requests may exceed the budget, a grid undercut it."""
-        grid = self._plan.space.grid_size() if self._plan.spec.sampler.name == "grid" else None
+        grid = self._plan.space.grid_size() if self._finite else None
         budget = self._plan.spec.budget.trials
         return max(self.asked + len(self._requests), min(budget, grid or budget))
 
@@ -113,7 +117,7 @@ class Proposals:
         values = _values(record)
         # The brute-force sampler calls `Study.stop` when its grid is used up, which only works
         # inside `optimize`; the trial is told all the same, and `total` ends the study.
-        with suppress(RuntimeError) if self._plan.spec.sampler.name == "grid" else nullcontext():
+        with suppress(RuntimeError) if self._finite else nullcontext():
             self._study.tell(trial, values, state=record.state)
 
 

@@ -10,7 +10,8 @@ proposed. What a sampler keeps in its own memory restarts as its row tells.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -60,10 +61,17 @@ class Sampler:
     finite: bool = False
 
 
-def _tpe(seed: int) -> BaseSampler:
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Silence Optuna's notice that a sampler is experimental: they have been so for years."""
     with warnings.catch_warnings():
-        # `group` is marked experimental since Optuna 2.8; it is what makes slopes conditional.
         warnings.simplefilter("ignore", ExperimentalWarning)
+        yield
+
+
+def _tpe(seed: int) -> BaseSampler:
+    # `group` is what makes slopes conditional.
+    with _quietly():
         return TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
 
 
@@ -72,11 +80,13 @@ def _random(seed: int) -> BaseSampler:
 
 
 def _grid(seed: int) -> BaseSampler:
-    return BruteForceSampler(seed=seed)
+    with _quietly():
+        return BruteForceSampler(seed=seed)
 
 
 def _qmc(seed: int) -> BaseSampler:
-    return QMCSampler(seed=seed, scramble=True, warn_independent_sampling=False)
+    with _quietly():
+        return QMCSampler(seed=seed, scramble=True, warn_independent_sampling=False)
 
 
 def _gp(seed: int) -> BaseSampler:
