@@ -1,0 +1,140 @@
+"""Importances: they find what matters, and never stand in the way."""
+
+import random
+from dataclasses import replace
+from math import inf, nan
+from time import process_time
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from search import importances as module
+from search.importances import LEAST_TRIALS, importances
+from search.space import build_space
+from search.study import Choices, Range, TrialRecord, TrialSource
+
+SPACE = build_space(
+    {
+        "activation": Choices(values=("relu", "prelu", "tanh")),
+        "initializer": Choices(values=("orthogonal",)),
+    }
+)
+
+
+def trials(count: int, score, seed: int = 0, space=SPACE) -> list[TrialRecord]:
+    """Random complete trials; `score` makes the value of the configuration and some noise."""
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
+    rng = random.Random(seed)
+    records = []
+    for number in range(count):
+        asked = study.ask()
+        params = space.suggest(asked)
+        records.append(
+            TrialRecord(
+                number=number,
+                state=TrialState.COMPLETE,
+                source=TrialSource.SAMPLER,
+                params=params,
+                distributions=dict(asked.distributions),
+                values=(score(params, rng.gauss(0.0, 0.01)),),
+            )
+        )
+    return records
+
+
+def by_activation(params, noise: float) -> float:
+    return {"relu": 0.0, "prelu": 1.0, "tanh": 2.0}[params["activation"]] + noise
+
+
+def test_the_axis_that_decides_gets_nearly_everything() -> None:
+    shares = importances("minimize", trials(80, by_activation))
+    assert next(iter(shares)) == "activation"
+    assert shares["activation"] > 0.9
+    assert sum(shares.values()) == pytest.approx(1.0)
+
+
+def test_shares_do_not_depend_on_the_direction() -> None:
+    records = trials(60, lambda p, noise: 0.1 * p["depth"] + noise)
+    down = importances("minimize", records)
+    up = importances("maximize", [replace(r, values=(-r.values[0],)) for r in records])
+    assert down["depth"] > 0.8
+    assert up["depth"] == pytest.approx(down["depth"], abs=0.05)
+
+
+def test_axes_of_one_activation_have_no_share_beside_others() -> None:
+    shares = importances("minimize", trials(60, by_activation))
+    assert set(shares) == {"activation", "depth", "learning_rate", "weight_decay"}
+
+
+def test_slope_has_a_share_where_all_trials_have_it() -> None:
+    space = build_space(
+        {
+            "activation": Choices(values=("prelu",)),
+            "prelu_slope": Range(low=0.0, high=1.0),
+            "initializer": Choices(values=("orthogonal",)),
+        }
+    )
+    shares = importances(
+        "minimize", trials(60, lambda p, noise: p["prelu_slope"] + noise, space=space)
+    )
+    assert shares["prelu_slope"] > 0.9
+
+
+def test_same_trials_give_the_same_shares() -> None:
+    records = trials(40, by_activation)
+    assert importances("minimize", records) == importances("minimize", records)
+
+
+def test_too_few_trials_say_nothing() -> None:
+    records = trials(LEAST_TRIALS, by_activation)
+    assert importances("minimize", []) == {}
+    assert importances("minimize", records[:-1]) == {}
+    assert importances("minimize", records) != {}
+
+
+def test_only_complete_finite_trials_count() -> None:
+    records = trials(40, by_activation)
+    broken = [
+        replace(records[0], number=100, values=(nan,)),
+        replace(records[1], number=101, values=(inf,)),
+        replace(records[2], number=102, state=TrialState.PRUNED, values=None),
+    ]
+    assert importances("minimize", records + broken) == importances("minimize", records)
+
+
+def test_equal_values_say_nothing() -> None:
+    assert importances("minimize", trials(40, lambda params, noise: 0.5)) == {}
+
+
+def test_a_study_without_searched_axes_says_nothing() -> None:
+    records = [
+        replace(record, distributions={}) for record in trials(20, lambda params, noise: noise)
+    ]
+    assert importances("minimize", records) == {}
+
+
+def test_one_exploded_loss_does_not_decide_what_matters() -> None:
+    records = trials(80, by_activation)
+    records[17] = replace(records[17], values=(1e9,))
+    assert importances("minimize", records)["activation"] > 0.7
+    turned = [replace(record, values=(-record.values[0],)) for record in records]
+    assert importances("maximize", turned)["activation"] > 0.7
+
+
+def test_failure_of_the_forest_is_logged_and_says_nothing(monkeypatch, caplog) -> None:
+    def fail(*args, **kwargs):
+        raise RuntimeError("no variance in any tree")
+
+    monkeypatch.setattr(module.FanovaImportanceEvaluator, "evaluate", fail)
+    assert importances("minimize", trials(20, by_activation)) == {}
+    assert "no variance in any tree" in caplog.text
+
+
+def test_thousands_of_trials_cost_no_more_than_the_most_that_are_used(monkeypatch) -> None:
+    records = trials(3000, lambda p, noise: by_activation(p, noise) + 0.1 * p["depth"])
+    monkeypatch.setattr(module, "MOST_TRIALS", 200)
+    began = process_time()
+    shares = importances("minimize", records)
+    assert process_time() - began < 5.0
+    assert shares["activation"] > shares["depth"] > shares["weight_decay"]
