@@ -1,0 +1,78 @@
+"""What the command line does without a server: run a study here, read a database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from rich.console import Console
+
+from search.driver import run_study
+from search.errors import InvalidInput
+from search.pool import local_pool
+from search.study import ProgressMade
+from service.schemas.study import StudyModel
+from service.settings import Settings
+from service.tables import progress_bar, results_table, show_number
+from service.worker import Summary, load_dataset
+from storage.database import open_database
+from storage.results import Results
+from storage.studies import Studies, StudyRow
+
+
+def read_spec_file(path: Path) -> Mapping[str, Any]:
+    """Read a JSON object; InvalidInput where there is none."""
+    try:
+        body = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InvalidInput(f"{path} cannot be read as JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise InvalidInput(f"{path} holds no JSON object; write one as POST /v1/studies takes it")
+    return body
+
+
+def run_here(body: Mapping[str, Any], console: Console) -> None:
+    """Run the study that `body` describes and print its results."""
+    try:
+        spec = StudyModel.model_validate(body).to_spec()
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = "/".join(map(str, first["loc"]))
+        raise InvalidInput(f"/{where}: {first['msg']}") from error
+    dataset = load_dataset(spec, None)
+    summary = Summary(spec, dataset)
+    with local_pool() as executor, progress_bar() as bar:
+        task = bar.add_task(dataset.name, total=spec.budget.trials, best="-", rate="")
+        for event in run_study(spec, dataset, executor=executor):
+            summary.take(event)
+            if isinstance(event, ProgressMade):
+                now = event.progress
+                bar.update(
+                    task,
+                    completed=now.trials_finished,
+                    total=now.trials_total,
+                    best=show_number(now.best_value),
+                    rate=f"{now.trials_per_second or 0.0:.1f} trials/s",
+                )
+    console.print(results_table(summary.document(final=True)))
+
+
+def recorded_studies(settings: Settings) -> tuple[StudyRow, ...]:
+    """Return the newest hundred studies of the database."""
+    database = open_database(settings.database)
+    try:
+        return tuple(Studies(database).list(limit=100).items)
+    finally:
+        database.close()
+
+
+def recorded_results(settings: Settings, study_id: str) -> Mapping[str, Any]:
+    """Return the results document of one study; NotFound where there is no such study."""
+    database = open_database(settings.database)
+    try:
+        return Results(database).get(study_id).document
+    finally:
+        database.close()

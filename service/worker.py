@@ -1,0 +1,227 @@
+"""The worker process: claims a study, runs it, records what happens, and takes the next one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from pathlib import PurePath
+from secrets import token_hex
+from threading import Event as Flag
+from threading import Thread
+
+from search.datasets import BUILTIN, Dataset, load_builtin
+from search.driver import run_study
+from search.errors import LeaseLost, SearchError
+from search.importances import importances
+from search.metrics import check_objectives
+from search.pool import local_pool
+from search.results import summarize
+from search.space import build_space
+from search.study import (
+    Event,
+    ProgressMade,
+    StudyEnded,
+    StudySpec,
+    StudyState,
+    TrialRecord,
+    TrialsChanged,
+)
+from search.tables import read_table, with_task
+from service.logs import get_log
+from service.settings import Settings
+from storage.database import Database, open_database
+from storage.datasets import Datasets
+from storage.queue import Queue
+from storage.recorder import Recorder
+from storage.studies import Studies, StudyRow
+
+#: A lease is renewed three times before it would run out.
+_RENEWALS_PER_LEASE = 3
+_SUFFIX = {"text/csv": ".csv", "application/vnd.apache.parquet": ".parquet"}
+
+
+def load_dataset(spec: StudySpec, datasets: Datasets | None) -> Dataset:
+    """Return the dataset a study names, built-in or uploaded, for the task it asks for."""
+    if spec.dataset in BUILTIN or datasets is None:
+        dataset = load_builtin(spec.dataset)
+    else:
+        row = datasets.get(spec.dataset)
+        dataset = read_table(
+            datasets.content(row.id),
+            target=row.target,
+            task=row.task,
+            name=row.name,
+            dataset_id=row.id,
+            filename=str(PurePath(row.id).with_suffix(_SUFFIX[row.content_type])),
+        )
+    return with_task(dataset, spec.task)
+
+
+class Summary:
+    """The results document of one study, kept up to date from its events."""
+
+    def __init__(self, spec: StudySpec, dataset: Dataset) -> None:
+        self._space = build_space(spec.space)
+        objectives = check_objectives(spec.objectives, dataset.task)
+        self._directions = [str(metric.direction) for metric in objectives]
+        self._trials: dict[int, TrialRecord] = {}
+
+    def take(self, event: Event) -> None:
+        """Take in new or changed trials."""
+        if isinstance(event, TrialsChanged):
+            self._trials |= {record.number: record for record in event.trials}
+
+    def document(self, *, final: bool) -> dict[str, object]:
+        """Return the document; importances, which cost seconds, only where it is `final`."""
+        trials = list(self._trials.values())
+        shares = importances(self._directions[0], trials) if final else {}
+        summary = summarize(self._space, self._directions, trials)
+        return {**summary, "importances": shares, "verdict": None}
+
+
+class Worker:
+    """Runs studies of one database, one at a time, each on a pool of processes."""
+
+    def __init__(self, settings: Settings, database: Database, executor: Executor) -> None:
+        self._settings = settings
+        self._id = f"{socket.gethostname()}-{os.getpid()}-{token_hex(3)}"
+        self._database = database
+        self._executor = executor
+        self._queue = Queue(database)
+        self._studies = Studies(database)
+        self._datasets = Datasets(database)
+        self._stopping = Flag()
+        self._log = get_log(__name__, worker=self._id)
+
+    def stop(self) -> None:
+        """Ask the worker to put its study back and return; safe in a signal handler."""
+        self._stopping.set()
+
+    def run(self, *, until_idle: bool = False) -> None:
+        """Work until stopped, or until the queue is empty."""
+        with self._beating():
+            while not self._stopping.is_set():
+                study = self._queue.claim(self._id, self._settings.lease_seconds)
+                if study is not None:
+                    self._run_one(study)
+                elif until_idle:
+                    return
+                else:
+                    self._stopping.wait(self._settings.queue_poll_seconds)
+
+    def _run_one(self, study: StudyRow) -> None:
+        log = get_log(__name__, worker=self._id, study=study.id)
+        log.info("claimed")
+        try:
+            with self._renewing(study.id) as lost:
+                self._record(study, lost)
+        except LeaseLost as error:
+            log.warning("another worker took the study over", reason=str(error))
+        except SearchError as error:
+            log.warning("failed", reason=str(error))
+            self._queue.finish(study.id, self._id, StudyState.FAILED, str(error))
+        except Exception as error:
+            # Whatever a study does, the next one must find a worker.
+            log.error("failed unexpectedly", exc_info=error)
+            sentence = (
+                f"the worker met an unexpected {type(error).__name__}: {error}; "
+                "its log has the details"
+            )
+            self._queue.finish(study.id, self._id, StudyState.FAILED, sentence)
+
+    def _record(self, study: StudyRow, lost: Flag) -> None:
+        recorder = Recorder(self._database, study.id, self._id)
+        history = recorder.history()
+        dataset = load_dataset(study.spec, self._datasets)
+        summary = Summary(study.spec, dataset)
+        summary.take(TrialsChanged(trials=history))
+        pending: list[Event] = []
+        events = run_study(
+            study.spec,
+            dataset,
+            history=history,
+            control=lambda: self._studies.control(study.id),
+            executor=self._executor,
+        )
+        for event in events:
+            if lost.is_set():
+                raise LeaseLost(f"the lease of study '{study.id}' ran out; stop writing to it")
+            summary.take(event)
+            pending.append(event)
+            if isinstance(event, (ProgressMade, StudyEnded)):
+                final = isinstance(event, StudyEnded)
+                recorder.record(pending, results=summary.document(final=final))
+                pending.clear()
+            if self._stopping.is_set():
+                self._queue.release(study.id, self._id)
+                return
+
+    @contextmanager
+    def _beating(self) -> Iterator[None]:
+        with _every(self._settings.lease_seconds / _RENEWALS_PER_LEASE, self._beat):
+            yield
+
+    def _beat(self) -> None:
+        self._queue.beat(self._id)
+
+    @contextmanager
+    def _renewing(self, study_id: str) -> Iterator[Flag]:
+        lost = Flag()
+
+        def renew() -> None:
+            try:
+                self._queue.renew(study_id, self._id, self._settings.lease_seconds)
+            except LeaseLost:
+                lost.set()
+
+        with _every(self._settings.lease_seconds / _RENEWALS_PER_LEASE, renew):
+            yield lost
+
+
+class _Ticker(Thread):
+    """Calls something at once and then every `seconds` until told to end."""
+
+    def __init__(self, seconds: float, call: Callable[[], None]) -> None:
+        super().__init__(daemon=True)
+        self._seconds, self._call, self.ended = seconds, call, Flag()
+
+    def run(self) -> None:
+        """Tick until ended; a tick that fails is logged and tried again."""
+        log = get_log(__name__)
+        while True:
+            try:
+                self._call()
+            except Exception as error:
+                # A database busy for a moment must not end the heartbeat.
+                log.error("heartbeat failed", exc_info=error)
+            if self.ended.wait(self._seconds):
+                return
+
+
+@contextmanager
+def _every(seconds: float, call: Callable[[], None]) -> Iterator[None]:
+    ticker = _Ticker(seconds, call)
+    ticker.start()
+    try:
+        yield
+    finally:
+        ticker.ended.set()
+        ticker.join()
+
+
+def run_worker(settings: Settings, *, until_idle: bool = False) -> None:
+    """Run a worker in this process until SIGTERM or SIGINT, or until the queue is empty."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    database = open_database(settings.database)
+    try:
+        with local_pool(settings.processes) as executor:
+            worker = Worker(settings, database, executor)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: worker.stop())
+            worker.run(until_idle=until_idle)
+    finally:
+        database.close()
