@@ -96,9 +96,7 @@ KINDS: tuple[TrialRecord, ...] = (
                 validation_loss=(2.25, inf),
                 validation_score=(0.1, 0.30000000000000004),
             ),
-            FoldCurve(
-                fold=1, epochs=(), train_loss=(), validation_loss=(), validation_score=()
-            ),
+            FoldCurve(fold=1, epochs=(), train_loss=(), validation_loss=(), validation_score=()),
         ),
         layers={"dead_units": (0.0, 0.25), "slope": (0.1, 1e-300)},
     ),

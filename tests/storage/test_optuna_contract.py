@@ -231,9 +231,7 @@ def test_optuna_can_go_on_with_a_study_of_ours(
     assert study.best_trial.number == 2
 
 
-def test_optuna_ids_never_come_back(
-    database: Database, studies: Studies, queued: StudyRow
-) -> None:
+def test_optuna_ids_never_come_back(database: Database, studies: Studies, queued: StudyRow) -> None:
     studies.delete(queued.id)
     again = studies.create(
         StudySpec(dataset="iris"), directions=["minimize"], metric_names=["log_loss"]

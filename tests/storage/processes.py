@@ -1,0 +1,49 @@
+"""What other processes do in the tests; at module level, so that 'spawn' can import it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from multiprocessing.synchronize import Barrier, Event
+
+from optuna.trial import TrialState
+
+from storage.database import open_database
+from storage.queue import Queue
+from storage.recorder import Recorder
+from tests.storage.records import changed, make_record
+
+BATCH = 20
+
+
+def open_at_once(url: str, barrier: Barrier) -> bool:
+    """Open the database at the same moment as the others."""
+    barrier.wait()
+    database = open_database(url)
+    answers = database.ping()
+    database.close()
+    return answers
+
+
+def claim_all(url: str, worker_id: str, barrier: Barrier) -> list[str]:
+    """Claim studies until none is left, beginning together with the others."""
+    database = open_database(url)
+    queue = Queue(database)
+    barrier.wait()
+    claimed = []
+    while (row := queue.claim(worker_id, 600)) is not None:
+        claimed.append(row.id)
+    database.close()
+    return claimed
+
+
+def record_forever(url: str, study_id: str, worker_id: str, started: Event) -> None:
+    """Record batches of trials, each first running and then complete, until killed."""
+    database = open_database(url)
+    recorder = Recorder(database, study_id, worker_id)
+    start = 0
+    while True:
+        numbers = range(start, start + BATCH)
+        recorder.record([changed(*(make_record(n, TrialState.RUNNING) for n in numbers))])
+        recorder.record([changed(*(replace(make_record(n), fit_seconds=2.0) for n in numbers))])
+        start += BATCH
+        started.set()
