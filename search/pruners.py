@@ -89,7 +89,7 @@ def _median(epochs: int) -> BasePruner:
 
 
 def _percentile(epochs: int) -> BasePruner:
-    return PercentilePruner(25.0)
+    return PercentilePruner(75.0)
 
 
 def _successive_halving(epochs: int) -> BasePruner:
@@ -117,7 +117,7 @@ _ROWS: tuple[Pruner, ...] = (
         name=PrunerName.MEDIAN,
         title="Median",
         use="Ends a trial whose best value so far is worse than the median of completed trials "
-        "at that epoch; gentle.",
+        "at that epoch. Only survivors complete, so the bar rises as the study goes on.",
         paper="Golovin et al. (2017), Google Vizier: A Service for Black-Box Optimization",
         build=_median,
         rungs=_even,
@@ -142,8 +142,8 @@ _ROWS: tuple[Pruner, ...] = (
     Pruner(
         name=PrunerName.PERCENTILE,
         title="Percentile",
-        use="Keeps a trial only while it is in the best quarter of completed trials at that "
-        "epoch; strict.",
+        use="As median, but ends only what is worse than three quarters of the completed trials: "
+        "the gentlest.",
         paper="Golovin et al. (2017), Google Vizier: A Service for Black-Box Optimization",
         build=_percentile,
         rungs=_even,

@@ -103,8 +103,9 @@ def test_only_complete_finite_trials_count() -> None:
     assert importances("minimize", records + broken) == importances("minimize", records)
 
 
-def test_equal_values_say_nothing() -> None:
+def test_equal_values_say_nothing_and_are_no_failure(caplog) -> None:
     assert importances("minimize", trials(40, lambda params, noise: 0.5)) == {}
+    assert "could not be computed" not in caplog.text
 
 
 def test_a_study_without_searched_axes_says_nothing() -> None:

@@ -123,6 +123,22 @@ def test_slow_starters_compete_among_themselves_under_scope_activation() -> None
         assert fates.count(3) >= 15
 
 
+def fates_of_many(name: str) -> list[int | None]:
+    judge = pruning(name, PrunerScope.STUDY)
+    rng = random.Random(0)
+    return [train(judge, n, "relu", curve(rng.random(), judge.rungs)) for n in range(400)]
+
+
+def test_successive_halving_lets_a_third_pass_each_rung() -> None:
+    fates = fates_of_many("successive_halving")
+    assert 1 - fates.count(3) / 400 == pytest.approx(1 / 3, abs=0.05)
+    assert fates.count(None) / (400 - fates.count(3)) == pytest.approx(1 / 3, abs=0.2)
+
+
+def test_percentile_is_gentler_than_median() -> None:
+    assert fates_of_many("percentile").count(None) > 1.5 * fates_of_many("median").count(None)
+
+
 def test_default_scope_is_the_activation() -> None:
     assert PrunerSpec().scope is PrunerScope.ACTIVATION
     assert PrunerSpec().name == PrunerName.SUCCESSIVE_HALVING
@@ -218,9 +234,10 @@ def test_nan_is_pruned_and_does_not_disturb_the_others(name: PrunerName) -> None
 
 
 def test_starting_a_trial_twice_keeps_it_once() -> None:
-    once, twice = pruning("successive_halving"), pruning("successive_halving")
-    for number in range(20):
-        values = curve(0.01 * ((number * 7) % 20), once.rungs)
+    # Hyperband's bracket depends on a trial's place within its arm.
+    once, twice = pruning("hyperband"), pruning("hyperband")
+    for number in range(40):
+        values = curve(0.01 * ((number * 7) % 40), once.rungs)
         twice.start(number, "relu")
         assert train(once, number, "relu", values) == train(twice, number, "relu", values)
 

@@ -131,6 +131,12 @@ def test_front_equals_that_of_optuna(directions: list[str]) -> None:
     assert 1 < len(front) < 50
 
 
+def test_twins_on_the_front_are_both_on_it() -> None:
+    twins = [trial(0, "relu", 0.1, 5.0), trial(1, "relu", 0.1, 5.0), trial(2, "relu", 0.1, 6.0)]
+    front = summarize(SPACE, ["minimize", "minimize"], twins)["front"]
+    assert [row["number"] for row in front] == [0, 1]
+
+
 def test_front_goes_from_the_best_of_the_first_objective_on() -> None:
     trials = [trial(0, "relu", 0.9, 10.0), trial(1, "relu", 0.1, 500.0)]
     front = summarize(SPACE, ["minimize", "minimize"], trials)["front"]

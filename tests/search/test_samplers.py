@@ -90,6 +90,17 @@ def test_experimental_warnings_are_silenced_here_only() -> None:
         assert len(caught) == 1
 
 
+def test_tpe_models_slopes_together_with_the_other_axes() -> None:
+    space = build_space(CONTINUOUS)
+    sampler = SAMPLERS[SamplerName.TPE].build(0)
+    study = optuna.create_study(sampler=sampler)
+    for _ in range(20):
+        trial = study.ask()
+        study.tell(trial, score(space.suggest(trial)))
+    modelled = sampler.infer_relative_search_space(study, study.trials[-1])
+    assert set(modelled) == set(space.searched)
+
+
 def test_grid_tries_every_configuration_once_whatever_was_enqueued() -> None:
     space = build_space(SMALL)
     size = space.grid_size()
