@@ -50,8 +50,8 @@ class Pruner:
 
     name: PrunerName
     title: str
-    #: When to choose it.
-    use: str
+    #: What it does and when to choose it.
+    description: str
     paper: str
     #: Makes Optuna's pruner for trainings of so many epochs.
     build: Callable[[int], BasePruner]
@@ -108,7 +108,8 @@ _ROWS: tuple[Pruner, ...] = (
     Pruner(
         name=PrunerName.NONE,
         title="No pruning",
-        use="Every trial is trained to the end: for full curves, and with several objectives.",
+        description="Every trial is trained to the end: for full curves, and with several "
+        "objectives.",
         paper="none",
         build=_none,
         rungs=_end,
@@ -116,8 +117,9 @@ _ROWS: tuple[Pruner, ...] = (
     Pruner(
         name=PrunerName.MEDIAN,
         title="Median",
-        use="Ends a trial whose best value so far is worse than the median of completed trials "
-        "at that epoch. Only survivors complete, so the bar rises as the study goes on.",
+        description="Ends a trial whose best value so far is worse than the median of completed "
+        "trials at that epoch. Only survivors complete, so the bar rises as the "
+        "study goes on.",
         paper="Golovin et al. (2017), Google Vizier: A Service for Black-Box Optimization",
         build=_median,
         rungs=_even,
@@ -125,7 +127,8 @@ _ROWS: tuple[Pruner, ...] = (
     Pruner(
         name=PrunerName.SUCCESSIVE_HALVING,
         title="Asynchronous successive halving",
-        use="The default: the best third goes on at a ninth and again at a third of the epochs.",
+        description="The default: the best third goes on at a ninth and again at a third of the "
+        "epochs.",
         paper="Li et al. (2020), A System for Massively Parallel Hyperparameter Tuning",
         build=_successive_halving,
         rungs=_tripling,
@@ -133,7 +136,7 @@ _ROWS: tuple[Pruner, ...] = (
     Pruner(
         name=PrunerName.HYPERBAND,
         title="Hyperband",
-        use="Successive halving with several starting rungs, in case early epochs mislead.",
+        description="Successive halving with several starting rungs, in case early epochs mislead.",
         paper="Li, Jamieson, DeSalvo, Rostamizadeh & Talwalkar (2018), Hyperband: A Novel "
         "Bandit-Based Approach to Hyperparameter Optimization",
         build=_hyperband,
@@ -142,8 +145,8 @@ _ROWS: tuple[Pruner, ...] = (
     Pruner(
         name=PrunerName.PERCENTILE,
         title="Percentile",
-        use="As median, but ends only what is worse than three quarters of the completed trials: "
-        "the gentlest.",
+        description="As median, but ends only what is worse than three quarters of the "
+        "completed trials: the gentlest.",
         paper="Golovin et al. (2017), Google Vizier: A Service for Black-Box Optimization",
         build=_percentile,
         rungs=_even,

@@ -48,8 +48,8 @@ class Sampler:
 
     name: SamplerName
     title: str
-    #: When to choose it.
-    use: str
+    #: What it does and when to choose it.
+    description: str
     #: How it treats axes that exist in some configurations only, such as a slope.
     conditional: str
     #: What becomes of its own memory when a study is resumed.
@@ -104,8 +104,8 @@ _ROWS: tuple[Sampler, ...] = (
     Sampler(
         name=SamplerName.TPE,
         title="Tree-structured Parzen estimator",
-        use="The default: learns from tens to thousands of trials which regions are good, and "
-        "proposes batches at little cost.",
+        description="The default: learns from tens to thousands of trials which regions are "
+        "good, and proposes batches at little cost.",
         conditional="Models the axes of each activation together, as a group of their own.",
         resuming="Reads everything from the history.",
         paper="Bergstra, Bardenet, Bengio & Kégl (2011), Algorithms for Hyper-Parameter "
@@ -115,8 +115,8 @@ _ROWS: tuple[Sampler, ...] = (
     Sampler(
         name=SamplerName.RANDOM,
         title="Random search",
-        use="For unbiased pictures of the whole space, and as the yardstick of every other "
-        "sampler.",
+        description="For unbiased pictures of the whole space, and as the yardstick of every "
+        "other sampler.",
         conditional="Draws whatever exists.",
         resuming="Has no memory.",
         paper="Bergstra & Bengio (2012), Random Search for Hyper-Parameter Optimization",
@@ -125,8 +125,8 @@ _ROWS: tuple[Sampler, ...] = (
     Sampler(
         name=SamplerName.GRID,
         title="Grid (brute force)",
-        use="Every configuration once, in random order, for small spaces of lists, whole numbers "
-        "and stepped ranges; the study ends when the grid is used up.",
+        description="Every configuration once, in random order, for small spaces of lists, "
+        "whole numbers and stepped ranges; the study ends when the grid is used up.",
         conditional="Walks the conditional tree: no configuration is tried twice because of a "
         "slope it does not have.",
         resuming="Reads everything from the history.",
@@ -137,7 +137,7 @@ _ROWS: tuple[Sampler, ...] = (
     Sampler(
         name=SamplerName.QMC,
         title="Quasi-Monte Carlo (scrambled Sobol sequence)",
-        use="Random search that covers the space more evenly; best with few axes.",
+        description="Random search that covers the space more evenly; best with few axes.",
         conditional="Covers the axes of the first finished trial evenly; those that it does not "
         "have are drawn at random.",
         resuming="Begins another scrambled sequence, so evenness holds within each run only.",
@@ -148,8 +148,9 @@ _ROWS: tuple[Sampler, ...] = (
     Sampler(
         name=SamplerName.GP,
         title="Gaussian process",
-        use="For up to about 100 slow trials over few axes. It takes up to seconds a proposal, "
-        "growing with the history, and holds torch to one thread while it thinks.",
+        description="For up to about 100 slow trials over few axes. It takes up to seconds a "
+        "proposal, growing with the history, and holds torch to one thread while it "
+        "thinks.",
         conditional="Models only the axes that all finished trials share; the others are drawn "
         "at random.",
         resuming="Reads everything from the history; fits its kernel from scratch.",
@@ -160,8 +161,8 @@ _ROWS: tuple[Sampler, ...] = (
     Sampler(
         name=SamplerName.NSGAII,
         title="NSGA-II (genetic)",
-        use="For two objectives and a budget of many hundreds of trials, without pruning: a "
-        "generation has 50 completed trials.",
+        description="For two objectives and a budget of many hundreds of trials, without "
+        "pruning: a generation has 50 completed trials.",
         conditional="Crosses the axes that all finished trials share; the others are drawn at "
         "random.",
         resuming="Begins with a new random generation; the history does not breed.",
