@@ -24,7 +24,7 @@ from search.study import (
 
 
 def write_spec(spec: StudySpec) -> str:
-    """Return `spec` as JSON text; equal specs give equal texts."""
+    """Return `spec` as JSON text, the axes in the order given."""
     document = {
         "dataset": spec.dataset,
         "name": spec.name,
@@ -36,7 +36,7 @@ def write_spec(spec: StudySpec) -> str:
         "evaluation": asdict(spec.evaluation),
         "objectives": spec.objectives,
     }
-    return json.dumps(document, sort_keys=True)
+    return json.dumps(document)
 
 
 def read_spec(text: str) -> StudySpec:
@@ -44,13 +44,13 @@ def read_spec(text: str) -> StudySpec:
     document = json.loads(text)
     task = document.pop("task", None)
     pruner = document.pop("pruner", {})
+    if "scope" in pruner:
+        pruner["scope"] = PrunerScope(pruner["scope"])
     return StudySpec(
         task=None if task is None else Task(task),
         space={axis: _read_axis(value) for axis, value in document.pop("space", {}).items()},
         sampler=SamplerSpec(**document.pop("sampler", {})),
-        pruner=PrunerSpec(**{**pruner, "scope": PrunerScope(pruner["scope"])})
-        if pruner
-        else PrunerSpec(),
+        pruner=PrunerSpec(**pruner),
         budget=Budget(**document.pop("budget", {})),
         evaluation=Evaluation(**document.pop("evaluation", {})),
         objectives=tuple(document.pop("objectives", ())),

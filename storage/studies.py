@@ -85,9 +85,7 @@ class Studies:
         The same key with the same spec returns the first study again; Conflict for the same key
         with another spec. NotFound for an uploaded dataset that is not there.
         """
-        fingerprint = sha256(
-            json.dumps([write_spec(spec), list(directions), list(metric_names)]).encode()
-        ).hexdigest()
+        fingerprint = _fingerprint(spec, directions, metric_names)
         try:
             with self._database.writing() as connection:
                 if idempotency_key is not None:
@@ -309,6 +307,11 @@ def _insert(
         .returning(*STUDIES.c)
     ).one()
     return read_study(row)
+
+
+def _fingerprint(spec: StudySpec, directions: Sequence[str], metric_names: Sequence[str]) -> str:
+    asked = [json.loads(write_spec(spec)), list(directions), list(metric_names)]
+    return sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
 def _find_by_key(connection: Connection, key: str, fingerprint: str) -> StudyRow | None:

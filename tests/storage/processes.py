@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from multiprocessing.synchronize import Barrier, Event
+from multiprocessing.synchronize import Event
+from threading import Barrier
 
 from optuna.trial import TrialState
 

@@ -21,6 +21,7 @@ from optuna.trial import TrialState
 from search.errors import InvalidInput, LeaseLost
 from search.study import (
     FoldCurve,
+    ParamValue,
     Phase,
     PhaseStarted,
     Progress,
@@ -51,13 +52,14 @@ def test_history_returns_what_was_recorded(
 
 
 def test_history_keeps_the_kinds_of_choices_apart(recorder: Recorder) -> None:
+    kinds: list[tuple[ParamValue, ...]] = [(True, False), (1, 0), (1.0, 0.0), ("1", "0")]
     records = [
         make_record(
             number,
             params={"activation": "relu", "x": choices[0]},
             distributions={"x": CategoricalDistribution(choices)},
         )
-        for number, choices in enumerate([(True, False), (1, 0), (1.0, 0.0), ("1", "0")])
+        for number, choices in enumerate(kinds)
     ]
     recorder.record([changed(*records)])
     assert [repr(record) for record in recorder.history()] == [repr(record) for record in records]
