@@ -84,7 +84,7 @@ class _Search:
         self._pruning = Pruning(
             plan.spec.pruner, plan.directions[0], plan.spec.budget.epochs, plan.spec.sampler.seed
         )
-        self._pruning.replay([record for record in history if record.state.is_finished()])
+        self._pruning.replay(history)
         self._tally = Tally(plan, history)
         self._interrupted = [record for record in history if not record.state.is_finished()]
         self._data = save_data(plan.data, Path(folder))

@@ -14,6 +14,7 @@ from search.driver import run_study
 from search.errors import InvalidInput
 from search.pool import local_pool
 from search.study import ProgressMade
+from service.logs import quieten_optuna
 from service.schemas.study import StudyModel
 from service.settings import Settings
 from service.tables import progress_bar, results_table, show_number
@@ -42,6 +43,7 @@ def run_here(body: Mapping[str, Any], console: Console) -> None:
         first = error.errors()[0]
         where = "/".join(map(str, first["loc"]))
         raise InvalidInput(f"/{where}: {first['msg']}") from error
+    quieten_optuna()
     dataset = load_dataset(spec, None)
     summary = Summary(spec, dataset)
     with local_pool() as executor, progress_bar() as bar:

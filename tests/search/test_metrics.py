@@ -224,7 +224,7 @@ def test_default_objective_is_recorded_and_fits_its_task(task: Task) -> None:
     assert metric in task_metrics(task)
 
 
-@pytest.mark.parametrize("row", METRICS.values(), ids=str)
+@pytest.mark.parametrize("row", METRICS.values(), ids=lambda row: row.name)
 def test_row_tells_its_name_title_description_and_direction(row: Any) -> None:
     assert METRICS[row.name] is row
     assert row.title

@@ -1,0 +1,68 @@
+"""The web application: routes, errors as problems, and the Optuna dashboard."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from service.dashboard import DashboardRoute
+from service.dependencies import House
+from service.openapi import document_problems
+from service.problems import add_problem_handlers
+from service.routes import catalog, datasets, health, results, studies, trials
+from service.settings import Settings
+from service.watcher import Watcher
+from storage.database import open_database
+from storage.datasets import Datasets
+from storage.queue import Queue
+from storage.results import Results
+from storage.studies import Studies
+from storage.trials import Trials
+
+_ROUTERS = (health, catalog, datasets, studies, trials, results)
+
+
+def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
+    """Build the application; it opens the database when it starts and closes it when it ends.
+
+    Where this process started a worker (`expects_worker`), it is ready only while one is alive.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        database = open_database(settings.database)
+        results_of = Results(database)
+        watcher = Watcher(results_of.version, interval=settings.watch_poll_seconds)
+        app.state.house = House(
+            settings=settings,
+            database=database,
+            studies=Studies(database),
+            trials=Trials(database),
+            datasets=Datasets(database),
+            results=results_of,
+            queue=Queue(database),
+            watcher=watcher,
+            expects_worker=expects_worker,
+        )
+        dashboard = DashboardRoute(database.optuna_storage(), writable=settings.dashboard_writable)
+        app.router.routes.append(dashboard)
+        try:
+            yield
+        finally:
+            app.router.routes.remove(dashboard)
+            watcher.close()
+            database.close()
+
+    app = FastAPI(
+        title="activation-search",
+        description="Which activation function suits your data, and how sure is that?",
+        lifespan=lifespan,
+    )
+    add_problem_handlers(app)
+    for module in _ROUTERS:
+        app.include_router(module.router)
+    document_problems(app)
+    return app

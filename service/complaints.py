@@ -1,0 +1,102 @@
+"""What pydantic found wrong, as sentences: the value, the rule, the way out."""
+
+from collections.abc import Mapping, Sequence
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+from search.errors import InvalidInput, UnknownChoice
+
+#: Longest piece of a value that is repeated to the person who sent it.
+SHOWN_CHARACTERS = 60
+
+#: Rules that pydantic states in words of Python.
+RULES = {
+    "model_type": "it must be a JSON object",
+    "dict_type": "it must be a JSON object",
+    "list_type": "it must be a JSON list",
+    "string_type": "it must be a text",
+    "int_type": "it must be a whole number",
+    "int_from_float": "it must be a whole number",
+    "int_parsing": "it must be a whole number",
+    "float_type": "it must be a number",
+    "bool_type": "it must be true or false",
+}
+
+
+def complaint(  # noqa: PLR0911 - a row of cases, each with its own sentence
+    error: Mapping[str, Any], model: Any = None
+) -> InvalidInput:
+    """Return `error`, one of pydantic's, as ours; `model` is what the body should have been."""
+    where, *path = error["loc"] or ("",)
+    # Tags of our unions end in "()" and are no part of what the person wrote.
+    path = [str(part) for part in path if not str(part).endswith("()")]
+    pointer = _pointer(str(where), path)
+    kind = error["type"]
+    if kind == "json_invalid":
+        return InvalidInput(
+            f"the body is not JSON: {error['ctx']['error']} at character {error['loc'][-1]}"
+        )
+    if kind == "model_attributes_type":
+        return InvalidInput(
+            "the body is not a JSON object; send one, with the header "
+            "Content-Type: application/json",
+            pointer=pointer,
+        )
+    if kind == "missing":
+        what = "a body" if not path and where == "body" else f"'{path[-1] if path else where}'"
+        return InvalidInput(f"{what} is required; see /docs for an example", pointer=pointer)
+    if kind == "extra_forbidden":
+        fields = _fields_at(model, path[:-1])
+        if fields:
+            return UnknownChoice("field", path[-1], fields, pointer=pointer)
+        return InvalidInput(f"field '{path[-1]}' is not known; leave it out", pointer=pointer)
+    name = path[-1] if path else where
+    if kind in ("enum", "literal_error"):
+        choices = error["ctx"]["expected"].replace(" or ", ", ").replace("'", "").split(", ")
+        return UnknownChoice(name, _shown(error["input"]).strip("'"), choices, pointer=pointer)
+    message = RULES.get(kind, str(error["msg"]).replace("Input should", "must"))
+    return InvalidInput(f"{name} is {_shown(error['input'])}, but {message}", pointer=pointer)
+
+
+def _pointer(where: str, path: Sequence[str]) -> str:
+    if where != "body":
+        return f"{where}:{'/'.join(path)}"
+    return "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in path)
+
+
+def _shown(value: object) -> str:
+    """Return `value` in a few characters."""
+    try:
+        text = repr(value)
+    except ValueError:  # an int of more digits than Python prints
+        text = "a number of thousands of digits"
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
+
+
+def _fields_at(model: Any, path: Sequence[str]) -> list[str]:
+    """Return the names of the fields of the model that `path` leads to; empty where it is none."""
+    for part in path:
+        model = _step(model, part)
+    found = _models(model)
+    return list(found[0].model_fields) if len(found) == 1 else []
+
+
+def _step(annotation: Any, part: str) -> Any:
+    """Return the annotation of what `part` names within `annotation`; None where it is nothing."""
+    if get_origin(annotation) is dict:
+        return get_args(annotation)[1]
+    found = [model for model in _models(annotation) if part in model.model_fields]
+    return found[0].model_fields[part].annotation if found else None
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    """Return the models in `X`, `X | None` or `Annotated[X, ...]`."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _models(get_args(annotation)[0])
+    if origin in (Union, UnionType):
+        return [model for option in get_args(annotation) for model in _models(option)]
+    is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    return [annotation] if is_model else []

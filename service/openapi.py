@@ -1,0 +1,66 @@
+"""The OpenAPI document: every error is documented as a problem, with an example."""
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI
+
+from service.problems import PROBLEM_JSON, TYPE_PREFIX
+from service.schemas.problem import ProblemOut
+
+_EXAMPLES: dict[int, dict[str, Any]] = {
+    400: {"title": "Bad request", "detail": "the request could not be read; see /docs for what "
+          "is expected"},
+    403: {"title": "Forbidden", "detail": "the dashboard is read-only; set "
+          "ACTIVATION_SEARCH_DASHBOARD_WRITABLE=true to open it"},
+    404: {"title": "Not found", "detail": "there is no study 'st_k3fxw8mq2abz'; list the study "
+          "collection to see what is"},
+    409: {"title": "Conflict", "detail": "study 'st_k3fxw8mq2abz' is completed; only a queued, "
+          "running or paused study can be cancelled"},
+    413: {"title": "Content too large", "detail": "the body is larger than this server accepts"},
+    422: {"title": "Unknown choice", "detail": "activation 'rleu' is not known; did you mean "
+          "'relu'? choose one of relu, leaky_relu, prelu, ...",
+          "errors": [{"pointer": "/space/activation", "detail": "activation 'rleu' is not known; "
+                      "did you mean 'relu'? choose one of relu, leaky_relu, prelu, ..."}]},
+    500: {"title": "Internal server error", "detail": "something went wrong that should not have; "
+          "the server's log says what"},
+    501: {"title": "Missing extra", "detail": "reading Parquet needs an optional package; install "
+          "it with pip install 'activation-search[parquet]'"},
+    503: {"title": "Service unavailable", "detail": "the database does not answer"},
+}  # fmt: skip
+
+Responses = dict[int | str, dict[str, Any]]
+
+
+def problems(*statuses: int) -> Responses:
+    """Return the `responses` of a route that may answer with these errors, and always with 500."""
+    return {status: _documented(status) for status in (*statuses, 500)}
+
+
+def _documented(status: int) -> dict[str, Any]:
+    example = _EXAMPLES[status]
+    slug = example["title"].lower().replace(" ", "-")
+    return {
+        "description": example["title"],
+        "content": {
+            PROBLEM_JSON: {
+                "schema": {"$ref": "#/components/schemas/ProblemOut"},
+                "example": {"type": f"{TYPE_PREFIX}{slug}", "status": status, **example},
+            }
+        },
+    }
+
+
+def document_problems(app: FastAPI) -> None:
+    """Put the schema that `problems` refers to into the app's OpenAPI document."""
+    generate: Callable[[], dict[str, Any]] = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generate()
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        own = ProblemOut.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas |= own.pop("$defs")
+        schemas["ProblemOut"] = own
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI documents this way of extending

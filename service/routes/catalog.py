@@ -1,0 +1,46 @@
+"""What a study may be made of."""
+
+from fastapi import APIRouter
+
+from search.activations import ACTIVATIONS
+from search.initializers import INITIALIZERS
+from search.pruners import PRUNERS
+from search.samplers import SAMPLERS
+from search.study import PrunerSpec, SamplerSpec
+from service.openapi import problems
+from service.schemas.catalog import (
+    ActivationList,
+    ActivationOut,
+    InitializerList,
+    InitializerOut,
+    ToolList,
+    ToolOut,
+)
+
+router = APIRouter(prefix="/v1", tags=["catalog"], responses=problems())
+
+
+@router.get("/activations")
+def get_activations() -> ActivationList:
+    """List the activation functions, softmax among them as an output activation."""
+    return ActivationList(items=[ActivationOut.from_row(row) for row in ACTIVATIONS.values()])
+
+
+@router.get("/initializers")
+def get_initializers() -> InitializerList:
+    """List the initializers."""
+    return InitializerList(items=[InitializerOut.from_row(row) for row in INITIALIZERS.values()])
+
+
+@router.get("/samplers")
+def get_samplers() -> ToolList:
+    """List the samplers."""
+    default = SamplerSpec().name
+    return ToolList(items=[ToolOut.from_row(row, default=default) for row in SAMPLERS.values()])
+
+
+@router.get("/pruners")
+def get_pruners() -> ToolList:
+    """List the pruners."""
+    default = PrunerSpec().name
+    return ToolList(items=[ToolOut.from_row(row, default=default) for row in PRUNERS.values()])

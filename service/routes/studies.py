@@ -1,0 +1,75 @@
+"""Studies: start one, look at it, pause, resume, cancel, delete."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Response
+
+from search.study import StudyState
+from service.admission import admit
+from service.dependencies import HouseDep, StudyId
+from service.openapi import problems
+from service.schemas.study import StudyModel
+from service.schemas.study_out import StudyOut, StudyPage
+
+router = APIRouter(prefix="/v1/studies", tags=["studies"])
+
+
+@router.post("", status_code=202, responses=problems(409, 422))
+def create_study(
+    body: StudyModel,
+    house: HouseDep,
+    response: Response,
+    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+) -> StudyOut:
+    """Queue a study; the same Idempotency-Key with the same body gives the first study again."""
+    spec = body.to_spec()
+    objectives = admit(spec, house.datasets)
+    row = house.studies.create(
+        spec,
+        directions=[str(metric.direction) for metric in objectives],
+        metric_names=[metric.name for metric in objectives],
+        idempotency_key=idempotency_key,
+    )
+    response.headers["Location"] = f"/v1/studies/{row.id}"
+    return StudyOut.from_row(row)
+
+
+@router.get("", responses=problems(422))
+def list_studies(
+    house: HouseDep,
+    state: StudyState | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+    cursor: str | None = None,
+) -> StudyPage:
+    """List studies, newest first."""
+    return StudyPage.from_page(house.studies.list(state=state, limit=limit, cursor=cursor))
+
+
+@router.get("/{study_id}", responses=problems(404))
+def get_study(study_id: StudyId, house: HouseDep) -> StudyOut:
+    """Show one study and how far it is."""
+    return StudyOut.from_row(house.studies.get(study_id))
+
+
+@router.post("/{study_id}/pause", status_code=202, responses=problems(404, 409))
+def pause_study(study_id: StudyId, house: HouseDep) -> StudyOut:
+    """Stop at the next rung; what is unfinished is trained again on resume."""
+    return StudyOut.from_row(house.studies.pause(study_id))
+
+
+@router.post("/{study_id}/resume", status_code=202, responses=problems(404, 409))
+def resume_study(study_id: StudyId, house: HouseDep) -> StudyOut:
+    """Queue a paused study again."""
+    return StudyOut.from_row(house.studies.resume(study_id))
+
+
+@router.post("/{study_id}/cancel", status_code=202, responses=problems(404, 409))
+def cancel_study(study_id: StudyId, house: HouseDep) -> StudyOut:
+    """End a study for good and keep what it found."""
+    return StudyOut.from_row(house.studies.cancel(study_id))
+
+
+@router.delete("/{study_id}", status_code=204, responses=problems(404, 409))
+def delete_study(study_id: StudyId, house: HouseDep) -> None:
+    """Delete a study that is not running, with all its trials."""
+    house.studies.delete(study_id)

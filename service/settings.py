@@ -1,0 +1,82 @@
+"""What a deployment may choose, from the environment (`ACTIVATION_SEARCH_...`) or in code."""
+
+import os
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from search.errors import InvalidInput, UnknownChoice
+
+PREFIX = "ACTIVATION_SEARCH_"
+
+
+class LogLevel(StrEnum):
+    """How much the processes say."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Settings(BaseSettings):
+    """Every choice has a default that works on a laptop; `load_settings` builds one."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    #: Address the server listens on.
+    host: str = "127.0.0.1"
+    #: Port the server listens on; 0 lets the system choose.
+    port: int = Field(default=8000, ge=0, le=65535)
+    #: Where the database file and whatever else must survive a restart lives.
+    data_dir: Path = Path("data")
+    #: SQLAlchemy URL; None: a SQLite file in `data_dir`.
+    database_url: str | None = None
+    #: Training processes of one worker; None: one a core.
+    processes: int | None = Field(default=None, ge=1, le=1024)
+    #: Seconds after which a silent worker loses its study to another.
+    lease_seconds: float = Field(default=30.0, gt=0, le=3600)
+    #: Seconds between two looks of an idle worker at the queue.
+    queue_poll_seconds: float = Field(default=0.5, gt=0, le=60)
+    #: Seconds between two looks at a study that somebody waits for.
+    watch_poll_seconds: float = Field(default=0.25, gt=0, le=60)
+    #: Niceness of the worker that `serve` starts, so that the API answers while all cores train.
+    worker_niceness: int = Field(default=5, ge=0, le=19)
+    #: True opens the writing routes of the Optuna dashboard, which knows no users or passwords.
+    dashboard_writable: bool = False
+    #: Largest table that may be uploaded.
+    max_upload_bytes: int = Field(default=64 * 2**20, ge=1)
+    #: Largest JSON body.
+    max_body_bytes: int = Field(default=2**20, ge=1)
+    log_level: LogLevel = LogLevel.INFO
+
+    @property
+    def database(self) -> str:
+        """The URL to open: the one given, or the SQLite file in `data_dir`."""
+        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'activation-search.db'}"
+
+    def environment(self) -> dict[str, str]:
+        """Return these settings as environment variables, for a process started from this one."""
+        values = self.model_dump(mode="json", exclude_none=True)
+        return {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()}
+
+
+def load_settings(**given: object) -> Settings:
+    """Read the environment; what is `given` (and not None) wins.
+
+    Raises `UnknownChoice` for a misspelt variable and `InvalidInput` for a value out of range.
+    """
+    known = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+    for variable in sorted(os.environ):
+        if variable.startswith(PREFIX) and variable not in known:
+            raise UnknownChoice("environment variable", variable, known)
+    try:
+        return Settings.model_validate(
+            {name: value for name, value in given.items() if value is not None}
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = f"{PREFIX}{'_'.join(map(str, first['loc'])).upper()}"
+        raise InvalidInput(f"{name} is {first['input']!r}: {first['msg']}") from error
