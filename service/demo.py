@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 from rich.console import Console
 
 from service.tables import progress_bar, results_table, show_number
@@ -42,7 +42,7 @@ def main() -> int:
     done = False
     try:
         base = f"http://127.0.0.1:{port}"
-        with httpx.Client(base_url=base, timeout=60) as client:
+        with httpx2.Client(base_url=base, timeout=60) as client:
             _wait_until_ready(client, server, log)
             console.print(f"server at {base}, log in {log}")
             done = _run(client, console)
@@ -55,7 +55,7 @@ def main() -> int:
     return 0 if done else 1
 
 
-def _run(client: httpx.Client, console: Console) -> bool:
+def _run(client: httpx2.Client, console: Console) -> bool:
     started = time.monotonic()
     answer = client.post("/v1/studies", json=STUDY)
     answer.raise_for_status()
@@ -72,7 +72,7 @@ def _run(client: httpx.Client, console: Console) -> bool:
     return bool(results["state"] == "completed")
 
 
-def _watch(client: httpx.Client, study_id: str) -> dict[str, Any]:
+def _watch(client: httpx2.Client, study_id: str) -> dict[str, Any]:
     """Follow the study to its end by long polling."""
     etag = ""
     with progress_bar() as bar:
@@ -83,7 +83,7 @@ def _watch(client: httpx.Client, study_id: str) -> dict[str, Any]:
                 params={"wait": 10},
                 headers={"If-None-Match": etag} if etag else {},
             )
-            if answer.status_code == httpx.codes.NOT_MODIFIED:
+            if answer.status_code == httpx2.codes.NOT_MODIFIED:
                 continue
             answer.raise_for_status()
             etag = answer.headers["ETag"]
@@ -100,15 +100,15 @@ def _watch(client: httpx.Client, study_id: str) -> dict[str, Any]:
                 return results
 
 
-def _wait_until_ready(client: httpx.Client, server: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_until_ready(client: httpx2.Client, server: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline:
         if server.poll() is not None:
             sys.exit(f"the server ended with code {server.returncode}; see {log}")
         try:
-            if client.get("/readyz").status_code == httpx.codes.OK:
+            if client.get("/readyz").status_code == httpx2.codes.OK:
                 return
-        except httpx.TransportError:
+        except httpx2.TransportError:
             pass  # not listening yet
         time.sleep(0.2)
     sys.exit(f"the server was not ready after {_START_S:.0f} s; see {log}")

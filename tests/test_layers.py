@@ -14,8 +14,8 @@ PACKAGES = {"search", "storage", "service"}
 #: What storage may know of the science: plain values.
 PLAIN = {"search.study", "search.errors"}
 FORBIDDEN = {
-    "search": {"storage", "service", "sqlalchemy", "fastapi", "starlette", "httpx"},
-    "storage": {"service", "torch", "fastapi", "starlette", "httpx"},
+    "search": {"storage", "service", "sqlalchemy", "fastapi", "starlette", "httpx2"},
+    "storage": {"service", "torch", "fastapi", "starlette", "httpx2"},
     "service": set(),
 }
 
