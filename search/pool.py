@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from functools import lru_cache
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from typing import Any, TypeVar
 
 import torch
@@ -46,9 +48,20 @@ def local_pool(processes: int | None = None) -> Executor:
 
 
 def _prepare_worker() -> None:
+    # Ctrl-C reaches every process of a terminal; the one that started this pool decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
     # Numbers below 1e-38 slow the arithmetic down a hundredfold and mean nothing here.
     torch.set_flush_denormal(True)
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone, even if that was killed."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def save_data(data: Prepared, folder: Path) -> Path:

@@ -43,13 +43,16 @@ def serve(
 
 
 @app.command()
-def worker(data_dir: DataDir = None) -> None:
+def worker(
+    data_dir: DataDir = None,
+    until_stdin_ends: Annotated[bool, typer.Option("--until-stdin-ends", hidden=True)] = False,
+) -> None:
     """Run studies from the queue of a database."""
     from service.worker import run_worker  # noqa: PLC0415 - imports torch
 
     settings = load_settings(data_dir=data_dir)
     set_up_logs(settings.log_level)
-    run_worker(settings)
+    run_worker(settings, until_stdin_ends=until_stdin_ends)
 
 
 @app.command()

@@ -3,44 +3,68 @@
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
+from time import monotonic
 
 import uvicorn
+from fastapi import FastAPI
 
 from service.app import create_app
 from service.logs import get_log
 from service.settings import Settings
 
-#: Pause before a dead worker is started again, doubled after every death in a row up to the most.
+#: Pause before a dead worker is started again, doubled after every early death up to the most.
 _BACKOFF_S = 1.0
 _MOST_BACKOFF_S = 30.0
+#: A worker that lived this long did not die of how it was started.
+_HEALTHY_S = 60.0
 #: A worker that is asked to stop puts its study back at the next rung; then it is ended.
 _PATIENCE_S = 20.0
+#: Requests get this long to end when the server does.
+_GRACE_S = 5
 
 
 def serve(settings: Settings, *, with_worker: bool) -> None:
-    """Serve until SIGINT or SIGTERM."""
+    """Serve until SIGINT or SIGTERM, then end the worker and raise SystemExit(0)."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn raises the signal again when it has ended; the default action would then kill
+        # this process before it has ended the worker.
+        signal.signal(number, lambda *_: sys.exit(0))
     app = create_app(settings, expects_worker=with_worker)
-    if not with_worker:
-        _listen(app, settings)
-        return
-    with _supervised(settings):
-        _listen(app, settings)
-
-
-def _listen(app: object, settings: Settings) -> None:
-    uvicorn.run(
-        app,  # type: ignore[arg-type]  # uvicorn's ASGI types and FastAPI's differ in name only
+    config = uvicorn.Config(
+        app,
         host=settings.host,
         port=settings.port,
         log_level=settings.log_level.value,
         log_config=None,
         access_log=False,
+        timeout_graceful_shutdown=_GRACE_S,
     )
+    listener = config.bind_socket()  # a port in use is told before anything else is started
+    if not with_worker:
+        _Server(config, app).run([listener])
+        return
+    with _supervised(settings):
+        _Server(config, app).run([listener])
+
+
+class _Server(uvicorn.Server):
+    """A server that answers those who wait for news before it waits for them."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End open requests, then the app."""
+        self._app.state.house.watcher.close()
+        await super().shutdown(sockets)
 
 
 @contextmanager
@@ -59,19 +83,22 @@ def _supervise(settings: Settings, ended: Event) -> None:
     """Keep a worker process alive until `ended`, then end it."""
     log = get_log(__name__)
     backoff = _BACKOFF_S
-    command = [sys.executable, "-m", "service.cli", "worker"]
+    command = [sys.executable, "-m", "service.cli", "worker", "--until-stdin-ends"]
     environment = {**os.environ, **settings.environment()}
     while not ended.is_set():
-        process = subprocess.Popen(  # noqa: S603 - our own program
-            command,
-            env=environment,
-            preexec_fn=lambda: os.nice(settings.worker_niceness),  # noqa: PLW1509 - before threads
-        )
-        while process.poll() is None and not ended.wait(0.2):
-            pass
-        if ended.is_set():
-            _end(process)
-            return
+        started = monotonic()
+        # The pipe ends with this process, even where it is killed, and the worker ends with it.
+        # In a session of its own, so that Ctrl-C reaches this process only.
+        with subprocess.Popen(  # noqa: S603 - our own program
+            command, env=environment, stdin=subprocess.PIPE, start_new_session=True
+        ) as process:
+            while process.poll() is None and not ended.wait(0.2):
+                pass
+            if ended.is_set():
+                _end(process)
+                return
+        if monotonic() - started > _HEALTHY_S:
+            backoff = _BACKOFF_S
         log.warning("the worker died; starting another", code=process.returncode, wait=backoff)
         ended.wait(backoff)
         backoff = min(2 * backoff, _MOST_BACKOFF_S)

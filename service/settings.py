@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     queue_poll_seconds: float = Field(default=0.5, gt=0, le=60)
     #: Seconds between two looks at a study that somebody waits for.
     watch_poll_seconds: float = Field(default=0.25, gt=0, le=60)
-    #: Niceness of the worker that `serve` starts, so that the API answers while all cores train.
+    #: Niceness of the worker, so that the API answers while all cores train.
     worker_niceness: int = Field(default=5, ge=0, le=19)
     #: True opens the writing routes of the Optuna dashboard, which knows no users or passwords.
     dashboard_writable: bool = False

@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Executor
 from contextlib import contextmanager
 from pathlib import PurePath
 from secrets import token_hex
 from threading import Event as Flag
 from threading import Thread
+from time import monotonic
+from typing import Protocol
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from search.datasets import BUILTIN, Dataset, load_builtin
 from search.driver import run_study
@@ -22,6 +27,7 @@ from search.pool import local_pool
 from search.results import summarize
 from search.space import build_space
 from search.study import (
+    Control,
     Event,
     ProgressMade,
     StudyEnded,
@@ -41,6 +47,8 @@ from storage.studies import Studies, StudyRow
 
 #: A lease is renewed three times before it would run out.
 _RENEWALS_PER_LEASE = 3
+#: The results document is made anew at most this often; it looks at every trial of the study.
+_DOCUMENT_S = 0.5
 _SUFFIX = {"text/csv": ".csv", "application/vnd.apache.parquet": ".parquet"}
 
 
@@ -59,6 +67,31 @@ def load_dataset(spec: StudySpec, datasets: Datasets | None) -> Dataset:
             filename=str(PurePath(row.id).with_suffix(_SUFFIX[row.content_type])),
         )
     return with_task(dataset, spec.task)
+
+
+class Driver(Protocol):
+    """Runs a study, as `search.driver.run_study` does."""
+
+    def __call__(
+        self,
+        spec: StudySpec,
+        dataset: Dataset,
+        *,
+        history: Sequence[TrialRecord],
+        control: Callable[[], Control],
+        executor: Executor | None,
+    ) -> Iterator[Event]:
+        """Yield what happens, a StudyEnded last."""
+
+
+class PoolBroken(SearchError):
+    """A training process died, which no study can survive; nor can the worker."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a training process was killed, most likely for want of memory; the worker ends, and "
+            "the study is taken up again by the next one"
+        )
 
 
 class Summary:
@@ -86,8 +119,16 @@ class Summary:
 class Worker:
     """Runs studies of one database, one at a time, each on a pool of processes."""
 
-    def __init__(self, settings: Settings, database: Database, executor: Executor) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        executor: Executor,
+        *,
+        run: Driver = run_study,
+    ) -> None:
         self._settings = settings
+        self._run = run
         self._id = f"{socket.gethostname()}-{os.getpid()}-{token_hex(3)}"
         self._database = database
         self._executor = executor
@@ -115,15 +156,22 @@ class Worker:
 
     def _run_one(self, study: StudyRow) -> None:
         log = get_log(__name__, worker=self._id, study=study.id)
-        log.info("claimed")
+        log.info("claimed", dataset=study.dataset, trials=study.spec.budget.trials)
         try:
             with self._renewing(study.id) as lost:
-                self._record(study, lost)
+                state = self._record(study, lost)
+            log.info("left", state=state)
         except LeaseLost as error:
             log.warning("another worker took the study over", reason=str(error))
         except SearchError as error:
             log.warning("failed", reason=str(error))
-            self._queue.finish(study.id, self._id, StudyState.FAILED, str(error))
+            self._fail(study.id, str(error))
+        except BrokenExecutor as error:
+            # Not the study's own failure as far as we know: it stays claimed until the lease runs
+            # out, and the queue counts how many workers it took down.
+            raise PoolBroken from error
+        except SQLAlchemyError:
+            raise  # a database that fails says nothing about the study
         except Exception as error:
             # Whatever a study does, the next one must find a worker.
             log.error("failed unexpectedly", exc_info=error)
@@ -131,16 +179,24 @@ class Worker:
                 f"the worker met an unexpected {type(error).__name__}: {error}; "
                 "its log has the details"
             )
-            self._queue.finish(study.id, self._id, StudyState.FAILED, sentence)
+            self._fail(study.id, sentence)
 
-    def _record(self, study: StudyRow, lost: Flag) -> None:
+    def _fail(self, study_id: str, sentence: str) -> None:
+        try:
+            self._queue.finish(study_id, self._id, StudyState.FAILED, sentence)
+        except LeaseLost as error:
+            self._log.warning("another worker took the study over", reason=str(error))
+
+    def _record(self, study: StudyRow, lost: Flag) -> StudyState:
+        """Run the study to its end, or until this worker is stopped; return what became of it."""
         recorder = Recorder(self._database, study.id, self._id)
         history = recorder.history()
         dataset = load_dataset(study.spec, self._datasets)
         summary = Summary(study.spec, dataset)
         summary.take(TrialsChanged(trials=history))
         pending: list[Event] = []
-        events = run_study(
+        document_at = 0.0
+        events = self._run(
             study.spec,
             dataset,
             history=history,
@@ -152,13 +208,20 @@ class Worker:
                 raise LeaseLost(f"the lease of study '{study.id}' ran out; stop writing to it")
             summary.take(event)
             pending.append(event)
-            if isinstance(event, (ProgressMade, StudyEnded)):
-                final = isinstance(event, StudyEnded)
-                recorder.record(pending, results=summary.document(final=final))
+            if isinstance(event, StudyEnded):
+                recorder.record(pending, results=summary.document(final=True))
+                return event.state
+            stopping = self._stopping.is_set()
+            if stopping or isinstance(event, ProgressMade):
+                fresh = stopping or monotonic() - document_at >= _DOCUMENT_S
+                document = summary.document(final=False) if fresh else None
+                recorder.record(pending, results=document)
                 pending.clear()
-            if self._stopping.is_set():
+                document_at = monotonic() if fresh else document_at
+            if stopping:
                 self._queue.release(study.id, self._id)
-                return
+                return StudyState.QUEUED
+        raise RuntimeError("the driver ended without saying how")
 
     @contextmanager
     def _beating(self) -> Iterator[None]:
@@ -213,8 +276,16 @@ def _every(seconds: float, call: Callable[[], None]) -> Iterator[None]:
         ticker.join()
 
 
-def run_worker(settings: Settings, *, until_idle: bool = False) -> None:
-    """Run a worker in this process until SIGTERM or SIGINT, or until the queue is empty."""
+def run_worker(
+    settings: Settings, *, until_idle: bool = False, until_stdin_ends: bool = False
+) -> None:
+    """Run a worker in this process until SIGTERM or SIGINT, or until the queue is empty.
+
+    `until_stdin_ends` also stops it when whoever holds the other end of its standard input is
+    gone, however that came about. Raises PoolBroken where a training process was killed.
+    """
+    if hasattr(os, "nice"):
+        os.nice(settings.worker_niceness)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database = open_database(settings.database)
     try:
@@ -222,6 +293,15 @@ def run_worker(settings: Settings, *, until_idle: bool = False) -> None:
             worker = Worker(settings, database, executor)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: worker.stop())
+            if until_stdin_ends:
+                Thread(target=_stop_at_end, args=(sys.stdin.fileno(), worker), daemon=True).start()
             worker.run(until_idle=until_idle)
     finally:
         database.close()
+
+
+def _stop_at_end(stream: int, worker: Worker) -> None:
+    # Read past Python's buffer, whose lock a thread must not hold when the process ends.
+    while os.read(stream, 1024):
+        pass  # nobody is supposed to write; only the end counts
+    worker.stop()
