@@ -115,7 +115,7 @@ def test_parquet_without_pyarrow_says_what_to_install(monkeypatch: pytest.Monkey
         (b" \n\r\n ", "is empty"),
         (b"\xef\xbb\xbf", "is empty"),
         (b"\xef\xbb\xbf\n", "is empty"),
-        (gzip.compress(b""), "is empty"),
+        (gzip.compress(b"", mtime=0), "is empty"),
         (bytes(range(256)) * 20, "neither text nor Parquet"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "neither text nor Parquet"),
         (b"PK\x03\x04 and so on", "Excel workbook or a ZIP archive; save the table as CSV"),
@@ -152,7 +152,7 @@ def test_sentence_names_the_file() -> None:
     [
         lambda: b"x,y\n" + b"1,2\n" * 5000,
         # A bomb: small here, large when opened.
-        lambda: gzip.compress(b"x,y\n" + b"1,2\n" * 5000),
+        lambda: gzip.compress(b"x,y\n" + b"1,2\n" * 5000, mtime=0),
         lambda: parquet_bytes(pd.DataFrame({"x": np.zeros(500_000)})),
     ],
     ids=["csv", "gzip", "parquet"],
@@ -163,7 +163,7 @@ def test_too_much_is_refused_packed_or_not(pack: Callable[[], bytes]) -> None:
 
 
 def test_bomb_does_not_open_in_memory() -> None:
-    bomb = gzip.compress(b"x,y\n" + b"1,2\n" * 10_000_000)
+    bomb = gzip.compress(b"x,y\n" + b"1,2\n" * 10_000_000, mtime=0)
     tracemalloc.start()
     with pytest.raises(InvalidDataset, match="than the limit of"):
         read_frame(bomb, limit=len(bomb))
