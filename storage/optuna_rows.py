@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import Enum
 from typing import Any, TypeAlias
 
 from optuna.storages._rdb.models import TrialIntermediateValueModel, TrialValueModel
@@ -23,7 +24,7 @@ from search.study import TrialRecord
 from storage.optuna_tables import INTERMEDIATE_VALUES, PARAMS, TRIAL_USER_ATTRIBUTES, VALUES
 from storage.trial_rows import write_distribution
 
-#: Key of a row within its trial -> its value columns.
+#: Key of a row within its trial -> its value columns: numbers, strings and None only.
 Rows: TypeAlias = dict[Any, tuple[Any, ...]]
 
 
@@ -79,7 +80,7 @@ def _values(record: TrialRecord) -> Rows:
     if values is None or any(map(math.isnan, values)):
         return {}
     encode = TrialValueModel.value_to_stored_repr
-    return {objective: encode(float(value)) for objective, value in enumerate(values)}
+    return {objective: _plain(*encode(float(v))) for objective, v in enumerate(values)}
 
 
 def _value_when_pruned(record: TrialRecord) -> tuple[float, ...] | None:
@@ -91,7 +92,12 @@ def _value_when_pruned(record: TrialRecord) -> tuple[float, ...] | None:
 
 def _intermediate_values(record: TrialRecord) -> Rows:
     encode = TrialIntermediateValueModel.intermediate_value_to_stored_repr
-    return {step: encode(float(value)) for step, value in record.intermediate_values.items()}
+    return {step: _plain(*encode(float(v))) for step, v in record.intermediate_values.items()}
+
+
+def _plain(value: float | None, kind: Enum) -> tuple[float | None, str]:
+    # An enumeration is stored by its name.
+    return value, kind.name
 
 
 def _user_attributes(record: TrialRecord) -> Rows:

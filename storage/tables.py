@@ -127,14 +127,24 @@ TRIALS = Table(
     Column("finished_at", UtcDateTime),
     Column("request_id", String(ID_LENGTH)),
     Column("error", Text),
+    #: Number of its distributions in search_spaces.
+    Column("space", Integer, nullable=False),
     Column("params", Text, nullable=False),  # JSON
     Column("outcome", Text, nullable=False),  # JSON, see trial_rows
     #: Last, so that a list that does not select it never reads its pages.
-    Column("details", Text, nullable=False),  # JSON, see trial_rows
+    Column("details", LargeBinary, nullable=False),  # see details
     Index("ix_search_trials_value", "study_id", "value"),
     Index("ix_search_trials_state", "study_id", "state"),
     Index("ix_search_trials_activation", "study_id", "activation"),
     Index("ix_search_trials_version", "study_id", "version"),
+)
+
+SPACES = Table(
+    "search_spaces",
+    METADATA,
+    _study_key(primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("distributions", Text, nullable=False),  # JSON, see trial_rows
 )
 
 REQUESTS = Table(

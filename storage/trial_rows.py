@@ -1,15 +1,16 @@
 """A TrialRecord as a row of `search_trials` and back, exactly.
 
-What is filtered, sorted or changed by SQL has a typed column; the rest is JSON in three texts:
-`params`; `outcome` (distributions, values, intermediate values, metrics, flags), which a list of
-trials shows; and `details` (curves, layers), which only the trial's own page and the history read.
+What is filtered, sorted or changed by SQL has a typed column. The rest is `params` and `outcome`
+(values, intermediate values, metrics, flags), which a list of trials shows, and `details` (curves,
+layers), which only the trial's own page and the history read. The distributions are the same for
+many trials, so they are kept once a study in `search_spaces`.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from dataclasses import fields
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -22,32 +23,30 @@ from optuna.distributions import (
     json_to_distribution,
 )
 from optuna.trial import TrialState
-from sqlalchemy import Row
+from sqlalchemy import Row, Select, and_, select
 
-from search.study import FoldCurve, TrialRecord, TrialSource
+from search.study import TrialRecord, TrialSource
+from storage.details import pack_details, unpack_details
+from storage.tables import SPACES, TRIALS
 
-_CURVE = tuple(field.name for field in fields(FoldCurve))
+_RANGES: dict[type[BaseDistribution], Callable[..., BaseDistribution]] = {
+    FloatDistribution: FloatDistribution,
+    IntDistribution: IntDistribution,
+}
 
 
 def write_trial(record: TrialRecord) -> dict[str, Any]:
-    """Return the columns of `record`, all but study_id, trial_id and version."""
+    """Return the columns of `record`, all but study_id, trial_id, version and space."""
     outcome = {
-        "distributions": {
-            name: write_distribution(value) for name, value in record.distributions.items()
-        },
         "values": record.values,
         "intermediate_values": list(record.intermediate_values.items()),
         "metrics": dict(record.metrics),
         "flags": record.flags,
     }
-    details = {
-        "curves": [{name: getattr(curve, name) for name in _CURVE} for curve in record.curves],
-        "layers": dict(record.layers),
-    }
     return {
         "number": record.number,
         "state": record.state.name,
-        "source": str(record.source),
+        "source": record.source.value,
         "activation": record.activation,
         "value": sortable(record.values[0]) if record.values else None,
         "parameters": record.parameters,
@@ -58,27 +57,38 @@ def write_trial(record: TrialRecord) -> dict[str, Any]:
         "error": record.error,
         "params": json.dumps(dict(record.params)),
         "outcome": json.dumps(outcome),
-        "details": json.dumps(details),
+        "details": pack_details(record.curves, record.layers),
     }
 
 
+def select_trials(study_id: str, *, whole: bool) -> Select[Any]:
+    """Select what `read_trial` needs; without curves and layers unless `whole`."""
+    columns = [column for column in TRIALS.c if whole or column is not TRIALS.c.details]
+    return (
+        select(*columns, SPACES.c.distributions)
+        .join(
+            SPACES,
+            and_(SPACES.c.study_id == TRIALS.c.study_id, SPACES.c.number == TRIALS.c.space),
+        )
+        .where(TRIALS.c.study_id == study_id)
+    )
+
+
 def read_trial(row: Row[Any]) -> TrialRecord:
-    """Return the record of `row`; without curves and layers where `details` was not selected."""
+    """Return the record of a row of `select_trials`."""
     outcome = json.loads(row.outcome)
-    details = json.loads(row.details) if "details" in row._fields else {"curves": (), "layers": {}}
+    curves, layers = unpack_details(row.details) if "details" in row._fields else ((), {})
     return TrialRecord(
         number=row.number,
         state=TrialState[row.state],
         source=TrialSource(row.source),
         params=json.loads(row.params),
-        distributions={
-            name: _read_distribution(text) for name, text in outcome["distributions"].items()
-        },
+        distributions=dict(_read_space(row.distributions)),
         values=None if outcome["values"] is None else tuple(outcome["values"]),
         intermediate_values=dict(outcome["intermediate_values"]),
         metrics=outcome["metrics"],
-        curves=tuple(_read_curve(curve) for curve in details["curves"]),
-        layers={name: tuple(values) for name, values in details["layers"].items()},
+        curves=curves,
+        layers=layers,
         flags=tuple(outcome["flags"]),
         error=row.error,
         parameters=row.parameters,
@@ -89,14 +99,21 @@ def read_trial(row: Row[Any]) -> TrialRecord:
     )
 
 
+def write_space(distributions: Mapping[str, BaseDistribution]) -> str:
+    """Return the JSON of `distributions`; equal texts mean equal distributions."""
+    return json.dumps({name: write_distribution(value) for name, value in distributions.items()})
+
+
 def write_distribution(distribution: BaseDistribution) -> str:
     """Return Optuna's JSON of `distribution`; cheap for one seen before."""
     if isinstance(distribution, CategoricalDistribution):
         return _write_choices(distribution.choices, tuple(map(type, distribution.choices)))
-    kind = type(distribution)
-    if kind is FloatDistribution or kind is IntDistribution:
-        return _write_range(kind, tuple(distribution._asdict().items()))
-    return distribution_to_json(distribution)
+    if isinstance(distribution, FloatDistribution | IntDistribution):
+        kind = _RANGES.get(type(distribution))
+        if kind is not None:
+            step, log = distribution.step, distribution.log
+            return _write_range(kind, distribution.low, distribution.high, step, log)
+    return distribution_to_json(distribution)  # one of Optuna's deprecated kinds
 
 
 def sortable(value: float) -> float | None:
@@ -111,16 +128,16 @@ def _write_choices(choices: tuple[Any, ...], kinds: tuple[type, ...]) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _write_range(kind: type[BaseDistribution], attributes: tuple[tuple[str, Any], ...]) -> str:
-    return distribution_to_json(kind(**dict(attributes)))
+def _write_range(
+    kind: Callable[..., BaseDistribution],
+    low: float,
+    high: float,
+    step: float | None,
+    log: bool,
+) -> str:
+    return distribution_to_json(kind(low, high, step=step, log=log))
 
 
-@lru_cache(maxsize=4096)
-def _read_distribution(text: str) -> BaseDistribution:
-    return json_to_distribution(text)
-
-
-def _read_curve(document: dict[str, Any]) -> FoldCurve:
-    return FoldCurve(
-        fold=document.pop("fold"), **{name: tuple(values) for name, values in document.items()}
-    )
+@lru_cache(maxsize=1024)
+def _read_space(text: str) -> dict[str, BaseDistribution]:
+    return {name: json_to_distribution(value) for name, value in json.loads(text).items()}

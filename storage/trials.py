@@ -13,12 +13,11 @@ from search.study import TrialRecord
 from storage.database import Database
 from storage.pages import Page, check_limit, read_cursor, write_cursor
 from storage.tables import STUDIES, TRIALS
-from storage.trial_rows import read_trial
+from storage.trial_rows import read_trial, select_trials
 
 _SORTABLE = ("number", "value", "started_at", "finished_at", "fit_seconds", "parameters")
 #: What `order` may be; a minus sign means descending. Trials that lack the column come last.
 ORDERS: tuple[str, ...] = tuple(f"{sign}{name}" for name in _SORTABLE for sign in ("", "-"))
-_SUMMARY = [column for column in TRIALS.c if column.name != "details"]
 
 
 class Trials:
@@ -29,7 +28,7 @@ class Trials:
 
     def get(self, study_id: str, number: int) -> TrialRecord:
         """Return one trial, whole; NotFound where there is no such study or trial."""
-        query = select(TRIALS).where(TRIALS.c.study_id == study_id, TRIALS.c.number == number)
+        query = select_trials(study_id, whole=True).where(TRIALS.c.number == number)
         with self._database.reading() as connection:
             _require_study(connection, study_id)
             row = connection.execute(query).one_or_none()
@@ -56,8 +55,7 @@ class Trials:
         column = TRIALS.c[order.removeprefix("-")]
         descending = order.startswith("-")
         query = (
-            select(*_SUMMARY)
-            .where(TRIALS.c.study_id == study_id)
+            select_trials(study_id, whole=False)
             .order_by(
                 column.is_(None),
                 column.desc() if descending else column,
@@ -102,7 +100,11 @@ class Trials:
         with self._database.reading() as connection:
             _require_study(connection, study_id)
             upto = connection.execute(last).scalar_one_or_none()
-            query = select(*_SUMMARY).where(changed).order_by(TRIALS.c.version, TRIALS.c.number)
+            query = (
+                select_trials(study_id, whole=False)
+                .where(changed)
+                .order_by(TRIALS.c.version, TRIALS.c.number)
+            )
             if upto is not None:
                 query = query.where(TRIALS.c.version <= upto)
             return tuple(read_trial(row) for row in connection.execute(query))

@@ -143,6 +143,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("study_id", name=op.f("pk_search_results")),
     )
     op.create_table(
+        "search_spaces",
+        sa.Column("study_id", sa.String(length=40), nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("distributions", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["study_id"],
+            ["search_studies.id"],
+            name=op.f("fk_search_spaces_study_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("study_id", "number", name=op.f("pk_search_spaces")),
+    )
+    op.create_table(
         "search_trials",
         sa.Column("study_id", sa.String(length=40), nullable=False),
         sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
@@ -158,9 +171,10 @@ def upgrade() -> None:
         sa.Column("finished_at", sa.DateTime(), nullable=True),
         sa.Column("request_id", sa.String(length=40), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("space", sa.Integer(), nullable=False),
         sa.Column("params", sa.Text(), nullable=False),
         sa.Column("outcome", sa.Text(), nullable=False),
-        sa.Column("details", sa.Text(), nullable=False),
+        sa.Column("details", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(
             ["study_id"],
             ["search_studies.id"],
@@ -187,6 +201,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_search_trials_activation")
 
     op.drop_table("search_trials")
+    op.drop_table("search_spaces")
     op.drop_table("search_results")
     with op.batch_alter_table("search_requests", schema=None) as batch_op:
         batch_op.drop_index("ix_search_requests_study")

@@ -1,0 +1,208 @@
+"""Writes trials into both schemas within a transaction, as few statements as there are tables.
+
+It remembers Optuna's ids and the rows of unfinished trials, so that a trial recorded again costs
+only what changed. The memory is a cache of what is committed: `write` returns what it wrote, and
+the caller hands that to `remember` after the commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from search.study import TrialRecord
+from storage import optuna_tables
+from storage.optuna_rows import CHILDREN, Rows, check, trial_row
+from storage.studies import get_study
+from storage.tables import REQUESTS, SPACES, TRIALS
+from storage.trial_rows import read_trial, select_trials, write_space, write_trial
+from storage.upsert import upsert, upsert_plain
+
+#: One entry per table of CHILDREN.
+ChildRows: TypeAlias = tuple[Rows, ...]
+
+_NOTHING: ChildRows = tuple({} for _ in CHILDREN)
+_KEY = ("study_id", "number")
+_UPDATED = [column.name for column in TRIALS.c if column.name not in _KEY]
+
+_INSERT_TRIALS = insert(optuna_tables.TRIALS).returning(
+    optuna_tables.TRIALS.c.number, optuna_tables.TRIALS.c.trial_id, sort_by_parameter_order=True
+)
+_UPDATE_TRIALS = update(optuna_tables.TRIALS).where(
+    optuna_tables.TRIALS.c.trial_id == bindparam("id")
+)
+_DELETE_CHILDREN = tuple(
+    delete(child.table).where(
+        child.table.c.trial_id == bindparam("id"), child.table.c[child.key] == bindparam("row")
+    )
+    for child in CHILDREN
+)
+_TAKE_REQUESTS = (
+    update(REQUESTS)
+    .where(REQUESTS.c.study_id == bindparam("study"), REQUESTS.c.id == bindparam("request"))
+    .values(trial_number=bindparam("by"))
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What one `write` added to the database."""
+
+    records: tuple[TrialRecord, ...]
+    children: dict[int, ChildRows]
+    ids: dict[int, int]
+    spaces: dict[str, int]
+
+
+class TrialWriter:
+    """Writes the trials of one study. For one thread at a time."""
+
+    def __init__(self, connection: Connection, study_id: str) -> None:
+        self._study_id = study_id
+        self._optuna_id = get_study(connection, study_id).optuna_id
+        ids = select(TRIALS.c.number, TRIALS.c.trial_id).where(TRIALS.c.study_id == study_id)
+        spaces = select(SPACES.c.distributions, SPACES.c.number).where(
+            SPACES.c.study_id == study_id
+        )
+        #: Number -> Optuna's trial id.
+        self._ids: dict[int, int] = {row[0]: row[1] for row in connection.execute(ids)}
+        #: Text of the distributions -> their number in search_spaces.
+        self._spaces: dict[str, int] = {row[0]: row[1] for row in connection.execute(spaces)}
+        #: Number -> rows of an unfinished trial.
+        self._known: dict[int, ChildRows] = {}
+
+    def write(
+        self, connection: Connection, records: Iterable[TrialRecord], version: int, now: datetime
+    ) -> Written:
+        """Insert or replace `records`, the last one of each number.
+
+        Raises InvalidInput for a record that Optuna could not read back.
+        """
+        latest = {record.number: record for record in records}
+        ordered = tuple(latest[number] for number in sorted(latest))
+        for record in ordered:
+            check(record)
+        children = {r.number: tuple(child.rows(r) for child in CHILDREN) for r in ordered}
+        before = self._before(connection, ordered)
+        ids = self._write_optuna_trials(connection, ordered, now)
+        _write_children(connection, ids, before, children)
+        texts = {r.number: write_space(r.distributions) for r in ordered}
+        spaces = self._write_spaces(connection, list(dict.fromkeys(texts.values())))
+        rows = [
+            {
+                **write_trial(record),
+                "study_id": self._study_id,
+                "trial_id": ids[record.number],
+                "version": version,
+                "space": spaces[texts[record.number]],
+            }
+            for record in ordered
+        ]
+        upsert(connection, TRIALS, rows, key=_KEY, update=_UPDATED)
+        self._take_requests(connection, ordered)
+        return Written(records=ordered, children=children, ids=ids, spaces=spaces)
+
+    def remember(self, written: Written) -> None:
+        """Take note of what has been committed."""
+        self._ids.update(written.ids)
+        self._spaces.update(written.spaces)
+        for record in written.records:
+            if record.state.is_finished():
+                self._known.pop(record.number, None)
+            else:
+                self._known[record.number] = written.children[record.number]
+
+    def _before(
+        self, connection: Connection, records: Sequence[TrialRecord]
+    ) -> dict[int, ChildRows]:
+        found = {r.number: self._known[r.number] for r in records if r.number in self._known}
+        forgotten = [r.number for r in records if r.number in self._ids and r.number not in found]
+        if forgotten:
+            query = select_trials(self._study_id, whole=False).where(TRIALS.c.number.in_(forgotten))
+            for row in connection.execute(query):
+                record = read_trial(row)
+                found[record.number] = tuple(child.rows(record) for child in CHILDREN)
+        return found
+
+    def _write_optuna_trials(
+        self, connection: Connection, records: Sequence[TrialRecord], now: datetime
+    ) -> dict[int, int]:
+        """Return Optuna's id of each record, old or new."""
+        ids = {r.number: self._ids[r.number] for r in records if r.number in self._ids}
+        # In the order of the numbers: Optuna reads trials back in the order of their ids.
+        new = [
+            {"study_id": self._optuna_id, **trial_row(record, now)}
+            for record in records
+            if record.number not in ids
+        ]
+        old = [
+            {"id": ids[record.number], **trial_row(record, now)}
+            for record in records
+            if record.number in ids
+        ]
+        if old:
+            connection.execute(_UPDATE_TRIALS, old)
+        if new:
+            inserted = connection.execute(_INSERT_TRIALS, new)
+            ids.update((row.number, row.trial_id) for row in inserted)
+        return ids
+
+    def _write_spaces(self, connection: Connection, texts: Sequence[str]) -> dict[str, int]:
+        """Return the number of each text of distributions, old or new."""
+        new = [text for text in texts if text not in self._spaces]
+        numbers = {text: self._spaces[text] for text in texts if text in self._spaces}
+        numbers.update((text, number) for number, text in enumerate(new, len(self._spaces)))
+        if new:
+            connection.execute(
+                insert(SPACES),
+                [
+                    {
+                        "study_id": self._study_id,
+                        "number": numbers[text],
+                        "distributions": text,
+                    }
+                    for text in new
+                ],
+            )
+        return numbers
+
+    def _take_requests(self, connection: Connection, records: Sequence[TrialRecord]) -> None:
+        rows = [
+            {"study": self._study_id, "request": record.request_id, "by": record.number}
+            for record in records
+            if record.request_id is not None
+        ]
+        if rows:
+            connection.execute(_TAKE_REQUESTS, rows)
+
+
+def _write_children(
+    connection: Connection,
+    ids: dict[int, int],
+    before: dict[int, ChildRows],
+    after: dict[int, ChildRows],
+) -> None:
+    """Bring each child table from the rows before to the rows after, by trial number."""
+    for position, child in enumerate(CHILDREN):
+        gone: list[dict[str, Any]] = []
+        written: list[tuple[Any, ...]] = []
+        for number, tables in after.items():
+            trial_id = ids[number]
+            old, new = before.get(number, _NOTHING)[position], tables[position]
+            gone += [{"id": trial_id, "row": key} for key in old if key not in new]
+            written += [(trial_id, key, *row) for key, row in new.items() if old.get(key) != row]
+        if gone:
+            connection.execute(_DELETE_CHILDREN[position], gone)
+        key_columns = ("trial_id", child.key)
+        upsert_plain(
+            connection,
+            child.table,
+            key_columns + child.values,
+            written,
+            key=key_columns,
+            update=child.values,
+        )
