@@ -76,22 +76,47 @@ def _slope_gradient(grad: Tensor, z: Tensor, _a: Tensor, _p: Params, s: Scratch)
     return s[0].mul_(grad)
 
 
-def _elu_family(z: Tensor, out: Tensor, p: Params, s: Scratch) -> None:
-    # scale * max(z, 0) + amplitude * (exp(rate * min(z, 0)) - 1)
+def _elu(z: Tensor, out: Tensor, p: Params, s: Scratch) -> None:
+    # max(z, 0) + amplitude * (exp(rate * min(z, 0)) - 1); torch's expm1 takes seven times as long,
+    # and what it has in precision near 0 is lost in the sum anyway.
     torch.clamp_max(z, 0, out=s[0])
-    torch.mul(s[0], p["rate"], out=s[0])
-    torch.expm1(s[0], out=s[0])
-    torch.clamp_min(z, 0, out=s[1])
-    torch.mul(s[1], p["scale"], out=s[1])
-    torch.addcmul(s[1], s[0], p["amplitude"], out=out)
+    if "rate" in p:
+        s[0].mul_(p["rate"])
+    s[0].exp_().sub_(1)
+    torch.clamp_min(z, 0, out=out)
+    torch.addcmul(out, s[0], p["amplitude"], out=out)
 
 
-def _elu_family_backward(grad: Tensor, _z: Tensor, a: Tensor, p: Params, s: Scratch) -> None:
-    # f' is scale where a > 0, else amplitude * rate * exp(rate * z) = rate * (a + amplitude)
-    torch.add(a, p["amplitude"], out=s[0])
-    torch.mul(s[0], p["rate"], out=s[0])
-    torch.where(a > 0, p["scale"].expand_as(a), s[0], out=s[0])
-    grad.mul_(s[0])
+def _elu_backward(grad: Tensor, _z: Tensor, a: Tensor, p: Params, s: Scratch) -> None:
+    # f' is 1 where a > 0, else a + amplitude = amplitude * (a / amplitude + 1)
+    _leaky_backward(grad, a, a, {"slope": p["amplitude"]}, s)
+    torch.clamp_max(a, 0, out=s[0])
+    s[0].mul_(p["inverse"])
+    torch.addcmul(grad, grad, s[0], out=grad)
+
+
+def _celu_backward(grad: Tensor, _z: Tensor, a: Tensor, p: Params, s: Scratch) -> None:
+    # f' = exp(rate * min(z, 0)) = 1 + rate * min(a, 0), since amplitude * rate is 1
+    torch.clamp_max(a, 0, out=s[0])
+    s[0].mul_(p["rate"])
+    torch.addcmul(grad, grad, s[0], out=grad)
+
+
+def _scaled_elu(scale: float, alpha: float) -> tuple[Forward, Backward]:
+    """ELU with constants: scale * (z if z > 0 else alpha * (exp(z) - 1))."""
+
+    def forward(z: Tensor, out: Tensor, _p: Params, s: Scratch) -> None:
+        torch.clamp_max(z, 0, out=s[0])
+        s[0].exp_().sub_(1)
+        torch.clamp_min(z, 0, out=out)
+        if scale != 1.0:
+            out.mul_(scale)
+        torch.add(out, s[0], alpha=scale * alpha, out=out)
+
+    def backward(grad: Tensor, _z: Tensor, a: Tensor, _p: Params, _s: Scratch) -> None:
+        _aten.elu_backward.grad_input(grad, alpha, scale, 1.0, True, a, grad_input=grad)
+
+    return forward, backward
 
 
 def _gelu(z: Tensor, out: Tensor, _p: Params, _s: Scratch) -> None:
@@ -106,6 +131,14 @@ def _silu(z: Tensor, out: Tensor, p: Params, s: Scratch) -> None:
     torch.mul(z, p["beta"], out=s[0])
     torch.sigmoid(s[0], out=s[0])
     torch.mul(z, s[0], out=out)
+
+
+def _plain_silu(z: Tensor, out: Tensor, _p: Params, _s: Scratch) -> None:
+    _aten.silu.out(z, out=out)
+
+
+def _plain_silu_backward(grad: Tensor, z: Tensor, _a: Tensor, _p: Params, _s: Scratch) -> None:
+    _aten.silu_backward.grad_input(grad, z, grad_input=grad)
 
 
 def _silu_backward(grad: Tensor, z: Tensor, a: Tensor, p: Params, s: Scratch) -> None:
@@ -140,14 +173,16 @@ def _mish(z: Tensor, out: Tensor, _p: Params, s: Scratch) -> None:
 
 
 def _mish_backward(grad: Tensor, z: Tensor, _a: Tensor, _p: Params, s: Scratch) -> None:
-    # With h = w / 2 and t = h / (h + 1): f' = t + z * e * (e + 1) / (h + 1)^2
+    # With h = w / 2 and i = 1 / (h + 1): f' = (h + z * e * (e + 1) * i) * i
     torch.clamp_max(z, _MISH_CEILING, out=s[0])
     torch.exp(s[0], out=s[0])
     torch.addcmul(s[0], s[0], s[0], value=0.5, out=s[1])  # h
     torch.addcmul(s[0], s[0], s[0], out=s[0])  # e * (e + 1)
     s[0].mul_(z)
-    inverse = torch.reciprocal(s[1] + 1)
-    s[0].mul_(inverse).add_(s[1]).mul_(inverse)  # (h + z * e * (e + 1) / (h + 1)) / (h + 1)
+    s[1].add_(1)
+    s[0].div_(s[1])
+    s[0].add_(s[1]).sub_(1)  # h + z * e * (e + 1) * i
+    s[0].div_(s[1])
     grad.mul_(s[0])
 
 
@@ -220,9 +255,9 @@ KERNELS: dict[Name, Kernel] = {
     Name.LEAKY_RELU: Kernel(_leaky, _leaky_backward, in_place=True),
     Name.PRELU: Kernel(_leaky, _prelu_backward, gradients={"slope": _slope_gradient}),
     Name.RRELU: Kernel(_leaky, _leaky_backward, in_place=True, noisy=True),
-    Name.ELU: Kernel(_elu_family, _elu_family_backward, in_place=True),
-    Name.CELU: Kernel(_elu_family, _elu_family_backward, in_place=True),
-    Name.SELU: Kernel(_elu_family, _elu_family_backward, in_place=True),
+    Name.ELU: Kernel(_elu, _elu_backward, in_place=True),
+    Name.CELU: Kernel(_elu, _celu_backward, in_place=True),
+    Name.SELU: Kernel(*_scaled_elu(_SELU_SCALE, _SELU_ALPHA), in_place=True),
     Name.GELU: Kernel(_gelu, _gelu_backward),
     Name.SILU: Kernel(_silu, _silu_backward, gradients={"beta": _beta_gradient}),
     Name.MISH: Kernel(_mish, _mish_backward),
@@ -236,14 +271,20 @@ KERNELS: dict[Name, Kernel] = {
     Name.IDENTITY: Kernel(_identity, _identity_backward, in_place=True),
 }
 
+#: Quicker kernels for parameters that are all at their defaults and not learned.
+PLAIN_KERNELS: dict[Name, Kernel] = {
+    Name.ELU: Kernel(*_scaled_elu(1.0, 1.0), in_place=True),
+    Name.SILU: Kernel(_plain_silu, _plain_silu_backward),
+}
+
 #: Kernel parameters (one number a lane) from an activation's own, where they are not the same.
 KERNEL_PARAMS: dict[Name, Callable[[Mapping[str, float]], dict[str, float]]] = {
-    Name.ELU: lambda v: {"scale": 1.0, "amplitude": v["alpha"], "rate": 1.0},
-    Name.CELU: lambda v: {"scale": 1.0, "amplitude": v["alpha"], "rate": 1.0 / v["alpha"]},
-    Name.SELU: lambda _: {
-        "scale": _SELU_SCALE,
-        "amplitude": _SELU_SCALE * _SELU_ALPHA,
-        "rate": 1.0,
-    },
+    Name.ELU: lambda v: {"amplitude": v["alpha"], "inverse": 1.0 / v["alpha"]},
+    Name.CELU: lambda v: {"amplitude": v["alpha"], "rate": 1.0 / v["alpha"]},
     Name.RRELU: lambda v: {"slope": 0.5 * (v["lower"] + v["upper"])} | dict(v),
 }
+
+
+def get_kernel(name: Name, *, plain: bool) -> Kernel:
+    """Return the kernel for an activation whose own parameters are `plain`, or any."""
+    return PLAIN_KERNELS.get(name, KERNELS[name]) if plain else KERNELS[name]

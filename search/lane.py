@@ -17,6 +17,8 @@ class StackKey(NamedTuple):
     """What must be equal within a stack; everything else may differ from lane to lane."""
 
     activation: str
+    #: Whether the activation's own parameters are at their defaults: a quicker kernel may do.
+    plain: bool
     #: Learned activation parameters and their sharing: they decide the shape of the parameters.
     learned: tuple[tuple[str, str], ...]
     width: int
@@ -84,6 +86,12 @@ class NetworkConfig:
         )
 
     @property
+    def plain(self) -> bool:
+        """Whether the activation's own parameters are all at their defaults, none learned."""
+        defaults = get_activation(self.activation).numbers({})
+        return self.activation_numbers == defaults and not self.learned
+
+    @property
     def gain(self) -> float:
         """Factor on the standard deviation of weights that keeps the forward variance at one."""
         return get_activation(self.activation).gain(self.activation_numbers)
@@ -92,7 +100,12 @@ class NetworkConfig:
     def stack_key(self) -> StackKey:
         """Lanes with equal keys can be trained in one stack."""
         return StackKey(
-            self.activation, self.learned, self.width, self.normalization, self.batch_size
+            self.activation,
+            self.plain,
+            self.learned,
+            self.width,
+            self.normalization,
+            self.batch_size,
         )
 
 

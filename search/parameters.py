@@ -14,6 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from search.activations import ActivationName
+from search.kernels import get_kernel
 from search.lane import Lane, LaneState
 from search.layout import Piece, RowLayout, row_layout
 from search.normalization import NORMALIZATIONS
@@ -88,6 +90,8 @@ class Parameters:
         self.depths = [lane.config.depth for lane in lanes]
         #: counts[k] lanes have more than k hidden layers.
         self.counts = [sum(depth > k for depth in self.depths) for k in range(self.depths[0])]
+        self.kernel_name = ActivationName(first.activation)
+        self.kernel = get_kernel(self.kernel_name, plain=first.plain)
         self.normalization = NORMALIZATIONS[first.normalization]
         self.row = row_layout(
             width=first.width,

@@ -6,7 +6,7 @@ property gives resuming, pruning at rungs, repacking of survivors and distributi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from time import perf_counter
@@ -169,7 +169,7 @@ class _Judge:
         logits = self._logits(stack)
         for fold, members in self._members.items():
             arrays = self._folds[fold]
-            own = logits[members, : len(arrays.y_validation)]
+            own = logits[members, :, : len(arrays.y_validation)]
             loss = self._validation_loss(own, arrays.y_validation)
             prediction = self._loss.predict(own).cpu().numpy()
             prediction = prediction * arrays.target_scale + arrays.target_mean
@@ -191,10 +191,10 @@ class _Judge:
                     curve.scores.setdefault(name, []).append(float(values[position]))
 
     def _logits(self, stack: Stack) -> Tensor:
-        """Logits of all validation rows, (L, M, C)."""
+        """Logits of all validation rows, (L, C, M)."""
         parts = torch.split(self._x, stack.rows, dim=1)
         return torch.cat(
-            [stack.forward(self._batches.spread(x), training=False).clone() for x in parts], dim=1
+            [stack.forward(self._batches.spread(x), training=False).clone() for x in parts], dim=2
         )
 
     def _validation_loss(self, logits: Tensor, y: NDArray[np.generic]) -> list[float]:
@@ -220,11 +220,3 @@ def evaluations(epochs: int, rungs: Sequence[int]) -> tuple[int, ...]:
     """Epochs to evaluate after: each of up to ten, else ten evenly spread, and all rungs."""
     even = {round(epochs * i / 10) for i in range(1, 11)} if epochs > 10 else range(1, epochs + 1)
     return tuple(sorted({*even, *rungs}))
-
-
-def spans(rungs: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yield (first, last] of each segment between rungs."""
-    first = 0
-    for last in rungs:
-        yield first, last
-        first = last
