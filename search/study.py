@@ -209,6 +209,62 @@ class TrialRecord:
         return str(self.params["activation"])
 
 
+class Role(StrEnum):
+    """Why a configuration is trained again."""
+
+    CANDIDATE = "candidate"
+    #: ReLU with kaiming_normal at the best common settings.
+    BASELINE = "baseline"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmationRun:
+    """One configuration trained anew on one fold of one repeat.
+
+    Each repeat has its own fresh fold split; weights and minibatch order are fresh for each fold of
+    it. All configurations share them, so runs of equal repeat and fold are pairs.
+    """
+
+    #: The search trial with this configuration; None for a baseline that no trial has tried.
+    trial: int | None
+    activation: str
+    role: Role
+    params: Mapping[str, ParamValue]
+    repeat: int
+    fold: int
+    #: Every metric of the task on the validation rows after the last epoch; empty on failure.
+    scores: Mapping[str, float]
+    #: Why there are no scores, a sentence.
+    failure: str | None
+    train_rows: int
+    validation_rows: int
+    fit_seconds: float
+
+
+class TestRole(StrEnum):
+    """What is scored on the test rows."""
+
+    WINNER = "winner"
+    BASELINE = "baseline"
+    LINEAR = "linear"
+    TRIVIAL = "trivial"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestRun:
+    """One predictor refitted on all development rows and scored once on the test rows."""
+
+    role: TestRole
+    #: Empty for the linear and the trivial predictor.
+    params: Mapping[str, ParamValue]
+    #: Every metric of the task on the test rows, mean over `repeats`; empty where none was finite.
+    scores: Mapping[str, float]
+    #: Every metric on the confirmation's validation rows, mean over its repeats and folds.
+    validation_scores: Mapping[str, float]
+    #: Refits that were scored.
+    repeats: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """How far a study is."""
@@ -254,6 +310,20 @@ class TrialsChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmationsMade:
+    """New confirmation runs, whole."""
+
+    runs: tuple[ConfirmationRun, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestsMade:
+    """What the test rows say, all of it at once; replaces what was known."""
+
+    runs: tuple[TestRun, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseStarted:
     """The study entered a phase."""
 
@@ -274,4 +344,6 @@ class StudyEnded:
     state: StudyState
 
 
-Event: TypeAlias = TrialsChanged | PhaseStarted | ProgressMade | StudyEnded
+Event: TypeAlias = (
+    TrialsChanged | ConfirmationsMade | TestsMade | PhaseStarted | ProgressMade | StudyEnded
+)
