@@ -1,0 +1,231 @@
+"""What a training step costs, by activation, beside its matrix products alone.
+
+`python -m tests.benchmarks.engine [--lanes 32] [--profile gelu]`
+
+Notation: L lanes sorted by depth, n_k of them reach layer k; N rows, D features, H width, C
+outputs. A lane-step is one minibatch of one network, forward, backward and update. The yardstick is
+`torch.bmm` on the shapes of the same stack, over buffers made before: per layer the forward
+product and those of both gradients (the first layer needs no input gradient), and nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import pstats
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import process_time
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from search.lane import Lane, NetworkConfig
+from search.minibatches import batch_plan
+from search.packer import pack
+from search.preprocessing import Prepared
+from search.seeds import derive_seed
+from search.segment import Segment, evaluations, train_segment
+from search.study import ParamValue
+from tests.benchmarks.work import (
+    ACTIVATIONS,
+    BATCH,
+    DEPTHS,
+    EPOCHS,
+    INITIALIZERS,
+    SLOPES,
+    WIDTH,
+    reference_plan,
+)
+
+LANES = 32
+REPEATS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepCost:
+    """Microseconds a lane-step."""
+
+    activation: str
+    #: Matrix products alone.
+    products: float
+    #: One more epoch of training, evaluation left out.
+    step: float
+    #: A whole segment: weights drawn, evaluations and all.
+    segment: float
+
+    @property
+    def share(self) -> float:
+        """Useful arithmetic rate inside a segment, as a share of `torch.bmm`'s."""
+        return self.products / self.segment
+
+
+def make_lanes(
+    activation: str, lanes: int, *, width: int = WIDTH, depths: Sequence[int] | None = None
+) -> tuple[Lane, ...]:
+    """Lanes as the reference work has them: depths, initializers, slopes, rates all differ."""
+    depths = depths or range(DEPTHS[0], DEPTHS[1] + 1)
+    made = []
+    for number in range(lanes):
+        position = number / max(1, lanes - 1)
+        params: dict[str, ParamValue] = {
+            "activation": activation,
+            "initializer": INITIALIZERS[number % len(INITIALIZERS)],
+            "depth": depths[number % len(depths)],
+            "width": width,
+            "normalization": "none",
+            "dropout": 0.0,
+            "learning_rate": 1e-4 * 1e2**position,
+            "weight_decay": 0.0,
+            "gradient_clip": None,
+            "batch_size": BATCH,
+            "optimizer": "adamw",
+            "momentum": 0.9,
+            "schedule": "constant",
+        }
+        if activation in SLOPES:
+            params[SLOPES[activation]] = 0.5 * position
+        made.append(
+            Lane(
+                trial=number,
+                fold=0,
+                config=NetworkConfig.from_params(params),
+                init_seed=derive_seed("bench", number),
+                order_seed=0,
+            )
+        )
+    return tuple(made)
+
+
+def make_segment(lanes: Sequence[Lane], *, epochs: int = EPOCHS, evaluate: bool = True) -> Segment:
+    """One segment from fresh weights to the end, as without pruning."""
+    plan = reference_plan()
+    return Segment(
+        lanes=tuple(lanes),
+        states=(None,) * len(lanes),
+        first=0,
+        last=epochs,
+        epochs=epochs,
+        evaluate_at=evaluations(epochs, (epochs,)) if evaluate else (epochs,),
+        metrics=plan.metrics,
+        keep_states=False,
+    )
+
+
+def segment_seconds(
+    lanes: Sequence[Lane], data: Prepared, *, epochs: int = EPOCHS, evaluate: bool = True
+) -> float:
+    """Seconds to train `lanes` as the driver would have it: packed into stacks, one after another.
+
+    Processor seconds of this process, which has one thread: other processes' turns do not count,
+    but what they do to the caches does, so callers take the least of several.
+    """
+    segments = [make_segment(stack, epochs=epochs, evaluate=evaluate) for stack in pack(lanes)]
+    started = process_time()
+    for segment in segments:
+        train_segment(segment, data)
+    return process_time() - started
+
+
+def step_cost(activation: str, lanes: int, data: Prepared, *, repeats: int = REPEATS) -> StepCost:
+    """Measure one activation; the least of `repeats` times counts."""
+    made = make_lanes(activation, lanes)
+    plan = batch_plan([len(fold.x_train) for fold in data.folds], BATCH)
+    lane_steps = 1e-6 * plan.steps * lanes
+    short, long = 2, 8
+    seconds = {
+        epochs: min(
+            segment_seconds(made, data, epochs=epochs, evaluate=False) for _ in range(repeats)
+        )
+        for epochs in (short, long)
+    }
+    whole = min(segment_seconds(made, data) for _ in range(max(1, repeats // 2)))
+    products = sum(
+        product_seconds(stack, data.features_in, data.outputs, plan.rows) for stack in pack(made)
+    )
+    return StepCost(
+        activation=activation,
+        products=products / (1e-6 * lanes),
+        step=(seconds[long] - seconds[short]) / (lane_steps * (long - short)),
+        segment=whole / (lane_steps * EPOCHS),
+    )
+
+
+def product_seconds(
+    lanes: Sequence[Lane], features: int, outputs: int, rows: int, *, least: float = 0.1
+) -> float:
+    """Seconds of one step's matrix products for a stack of `lanes`; the best of many passes."""
+    depths = [lane.config.depth for lane in lanes]
+    width = lanes[0].config.width
+    fans = [(len(lanes), width, outputs)]
+    fans += [
+        (sum(depth > k for depth in depths), width if k else features, width)
+        for k in range(max(depths))
+    ]
+    products = []
+    for layer, (n, fan_in, fan_out) in enumerate(fans):
+        x, w, grad = (
+            torch.rand(n, *s) for s in ((rows, fan_in), (fan_in, fan_out), (rows, fan_out))
+        )
+        products.append((x, w, torch.empty(n, rows, fan_out)))
+        products.append((x.transpose(1, 2), grad, torch.empty(n, fan_in, fan_out)))
+        if layer != 1:
+            products.append((grad, w.transpose(1, 2), torch.empty(n, rows, fan_in)))
+    best = float("inf")
+    end = process_time() + least
+    while process_time() < end:
+        started = process_time()
+        for left, right, out in products:
+            torch.bmm(left, right, out=out)
+        best = min(best, process_time() - started)
+    return best
+
+
+def show(costs: Sequence[StepCost], lanes: int) -> Table:
+    """Return the costs as a table, in microseconds a lane-step."""
+    table = Table(title=f"us a lane-step, {lanes} lanes, depths {DEPTHS[0]}-{DEPTHS[1]}")
+    table.add_column("activation")
+    for column in ("products", "step", "segment", "share of bmm"):
+        table.add_column(column, justify="right")
+    for cost in costs:
+        numbers = (f"{value:.1f}" for value in (cost.products, cost.step, cost.segment))
+        table.add_row(cost.activation, *numbers, f"{cost.share:.0%}")
+    mean = sum(cost.products for cost in costs) / sum(cost.segment for cost in costs)
+    table.add_row("all", "", "", "", f"{mean:.0%}", style="bold")
+    return table
+
+
+def profile(activation: str, lanes: int, data: Prepared) -> None:
+    """Print where the time of a segment goes, by function."""
+    profiler = cProfile.Profile()
+    profiler.enable()
+    segment_seconds(make_lanes(activation, lanes), data)
+    profiler.disable()
+    pstats.Stats(profiler).strip_dirs().sort_stats("tottime").print_stats(25)
+
+
+def main() -> None:
+    """Print the table, or a profile."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--lanes", type=int, default=LANES)
+    parser.add_argument("--repeats", type=int, default=REPEATS)
+    parser.add_argument("--activation", choices=ACTIVATIONS, nargs="+", default=ACTIVATIONS)
+    parser.add_argument("--profile", action="store_true", help="by function, instead of the table")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    data = reference_plan().data
+    if arguments.profile:
+        for activation in arguments.activation:
+            profile(activation, arguments.lanes, data)
+        return
+    costs = [
+        step_cost(activation, arguments.lanes, data, repeats=arguments.repeats)
+        for activation in arguments.activation
+    ]
+    Console().print(show(costs, arguments.lanes))
+
+
+if __name__ == "__main__":
+    main()
