@@ -7,6 +7,12 @@ followed by torch.optim, lane by lane.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import torch
+
+from search.lane import NetworkConfig
 from search.optimizers import OPTIMIZERS
 from search.parameters import Parameters, Shape
 from search.schedules import SCHEDULES
@@ -24,9 +30,11 @@ class Descent:
         self._steps_total = steps_total
         self._rates = [config.learning_rate for config in configs]
         self._schedules = [SCHEDULES[config.schedule] for config in configs]
-        self._momenta = [config.momentum for config in configs]
         self._optimizers = [OPTIMIZERS[config.optimizer] for config in configs]
-        self._rows = [parameters.row_of(index) for index in range(len(configs))]
+        #: (index of the first lane, its settings, memory) of neighbours with the same settings.
+        self._rows = [
+            (first, configs[first], parameters.rows(first, end)) for first, end in _runs(configs)
+        ]
         decays = [config.weight_decay for config in configs]
         decoupled = [optimizer.decoupled_decay for optimizer in self._optimizers]
         self._shrinks = any(d > 0 and way for d, way in zip(decays, decoupled, strict=True))
@@ -52,16 +60,14 @@ class Descent:
         ]
         self._decay(rates)
         self._parameters.steps.add_(1)
-        for optimizer, row, rate, momentum in zip(
-            self._optimizers, self._rows, rates, self._momenta, strict=True
-        ):
-            optimizer.update(row, rate, momentum)
+        for first, config, row in self._rows:
+            self._optimizers[first].update(row, rates[first], config.momentum)
 
     def _clip_gradients(self) -> None:
         grads = self._parameters.grads
         total = grads.vectors.square().sum(1)  # (L,)
         for matrix in grads.matrices:
-            total[: len(matrix)] += matrix.square().sum((1, 2))
+            total[: len(matrix)] += torch.linalg.vector_norm(matrix, dim=(1, 2)).square_()
         factor = (self._clip / (total.sqrt_() + _CLIP_EPSILON)).clamp_max_(1.0)
         grads.vectors.mul_(factor.view(-1, 1))
         for matrix in grads.matrices:
@@ -77,3 +83,17 @@ class Descent:
         if self._couples:
             for matrix, gradient in zip(values.matrices, grads.matrices, strict=True):
                 gradient.addcmul_(matrix, self._coupled[: len(matrix)])
+
+
+def _runs(configs: Sequence[NetworkConfig]) -> Iterator[tuple[int, int]]:
+    """Yield [first, end) of neighbours that the optimizer treats alike."""
+    first = 0
+    for _, group in groupby(configs, key=_treatment):
+        end = first + len(list(group))
+        yield first, end
+        first = end
+
+
+def _treatment(config: NetworkConfig) -> tuple[int, str, str, float, float]:
+    schedule, optimizer = config.schedule, config.optimizer
+    return (config.depth, schedule, optimizer, config.learning_rate, config.momentum)

@@ -7,7 +7,7 @@ either, not even in the last bit.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import chain, groupby
 
 from search.lane import Lane
 
@@ -20,10 +20,11 @@ def pack(lanes: Sequence[Lane]) -> list[tuple[Lane, ...]]:
     ordered = sorted(lanes, key=_order)
     stacks = []
     for _, group in groupby(ordered, key=lambda lane: lane.config.stack_key):
-        members = tuple(group)
-        parts = -(-len(members) // STACK_WIDTH)
-        # Dealt out in turn, so that every part gets its share of deep networks.
-        stacks += [members[part::parts] for part in range(parts)]
+        trials = [tuple(folds) for _, folds in groupby(group, key=lambda lane: lane.trial)]
+        parts = -(-sum(map(len, trials)) // STACK_WIDTH)
+        # Dealt out in turn, so that every part gets its share of deep networks; the folds of a
+        # trial stay together, because the optimizer updates neighbours of one setting at once.
+        stacks += [tuple(chain.from_iterable(trials[part::parts])) for part in range(parts)]
     return sorted(stacks, key=_cost, reverse=True)
 
 

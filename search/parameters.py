@@ -106,7 +106,8 @@ class Parameters:
         self.values, self.grads, self.first_moment, self.second_moment = (
             Bank(fans, self.row, shape) for _ in range(4)
         )
-        self.steps = torch.zeros(len(lanes), device=shape.device)
+        #: Steps made, the same for all lanes.
+        self.steps = torch.zeros((), device=shape.device)
         #: Running mean and variance of each layer, (L, depth, 2, H).
         self.running = shape.zeros(len(lanes), self.depths[0], 2, first.width)
         for index, (lane, state) in enumerate(zip(lanes, states, strict=True)):
@@ -149,7 +150,7 @@ class Parameters:
             self.second_moment.load(index, depth, state.second_moment)
         if state.running.size:
             self.running[index, :depth] = torch.from_numpy(state.running)
-        self.steps[index] = state.steps
+        self.steps.fill_(state.steps)
 
     def state(self, index: int) -> LaneState:
         """One lane as plain arrays, copied."""
@@ -167,17 +168,21 @@ class Parameters:
                 if self.normalization.running
                 else empty
             ),
-            steps=int(self.steps[index]),
+            steps=int(self.steps),
         )
 
-    def row_of(self, index: int) -> Row:
-        """One lane's tensors as an optimizer takes them."""
-        depth = self.depths[index]
-        params = self.values.lane(index, depth)
+    def rows(self, first: int, end: int) -> Row:
+        """Return lanes [first, end), which are equally deep, as an optimizer takes them."""
+        used = slice(self.depths[first] + 1)
+
+        def of(bank: Bank) -> list[Tensor]:
+            return [*(m[first:end] for m in bank.matrices[used]), bank.vectors[first:end]]
+
+        params = of(self.values)
         return Row(
             params,
-            self.grads.lane(index, depth),
-            self.first_moment.lane(index, depth),
-            self.second_moment.lane(index, depth),
-            [self.steps[index]] * len(params),
+            of(self.grads),
+            of(self.first_moment),
+            of(self.second_moment),
+            [self.steps] * len(params),
         )
