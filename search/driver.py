@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,8 +18,12 @@ from tempfile import TemporaryDirectory
 from optuna.trial import TrialState
 
 from search.cohort import Cohort
+from search.confirmation import Confirmation
+from search.contenders import contenders
+from search.conveyor import Conveyor, Interrupted
 from search.cost import parameter_count
 from search.datasets import Dataset
+from search.heldout import held_out
 from search.lane import NetworkConfig
 from search.plan import StudyPlan, plan_study
 from search.pool import InlineExecutor, save_data
@@ -28,10 +31,12 @@ from search.progress import Tally
 from search.proposals import Proposals
 from search.pruners import Pruning
 from search.study import (
+    ConfirmationRun,
     Control,
     Event,
     Phase,
     PhaseStarted,
+    Progress,
     ProgressMade,
     Stop,
     StudyEnded,
@@ -49,21 +54,47 @@ def run_study(
     dataset: Dataset,
     *,
     history: Sequence[TrialRecord] = (),
+    confirmations: Sequence[ConfirmationRun] = (),
     control: Callable[[], Control] = Control,
     executor: Executor | None = None,
 ) -> Iterator[Event]:
     """Run `spec` from where `history` left it, yielding what happens.
 
     `history` holds the recorded trials: finished ones teach the sampler, interrupted ones are
-    trained again under their number, with the same result. `control` is asked between rungs.
-    Without an executor everything runs in this process. Raises InvalidInput where the spec does
-    not fit the dataset; the last event otherwise is a StudyEnded.
+    trained again under their number, with the same result. Of the confirmation only what
+    `confirmations` lacks is trained. `control` is asked between rungs, and between stacks of the
+    confirmation. Without an executor everything runs in this process. Raises InvalidInput where
+    the spec does not fit the dataset; the last event otherwise is a StudyEnded.
     """
     plan = plan_study(spec, dataset)
-    with ExitStack() as cleanup:
-        folder = cleanup.enter_context(TemporaryDirectory(prefix="activation-search-"))
-        yield PhaseStarted(phase=Phase.SEARCH)
-        yield from _Search(plan, history, control, executor or InlineExecutor(), folder).run()
+    workers = executor or InlineExecutor()
+    with TemporaryDirectory(prefix="activation-search-") as name:
+        folder = Path(name)
+        state = StudyState.COMPLETED
+        try:
+            yield PhaseStarted(phase=Phase.SEARCH)
+            search = _Search(plan, history, control, workers, folder)
+            yield from search.run()
+            yield from _evidence(plan, search, confirmations, Conveyor(workers, folder, control))
+        except Interrupted as wish:
+            state = _STOPPED[wish.stop][1]
+        yield StudyEnded(state=state)
+
+
+def _evidence(
+    plan: StudyPlan, search: _Search, recorded: Sequence[ConfirmationRun], conveyor: Conveyor
+) -> Iterator[Event]:
+    """Train the best again, then score the winner of that on the test rows."""
+    evaluation = plan.spec.evaluation
+    chosen = contenders(search.trials, plan.objectives[0].direction, evaluation.confirm_top)
+    if not chosen:
+        return
+    yield PhaseStarted(phase=Phase.CONFIRM)
+    confirmation = Confirmation(plan, chosen, recorded, seconds=search.seconds_left)
+    yield from confirmation.run(search.progress, conveyor)
+    if evaluation.test_fraction > 0:
+        yield PhaseStarted(phase=Phase.TEST)
+    yield from held_out(plan, confirmation.runs, conveyor)
 
 
 class _Search:
@@ -75,7 +106,7 @@ class _Search:
         history: Sequence[TrialRecord],
         control: Callable[[], Control],
         executor: Executor,
-        folder: str,
+        folder: Path,
     ) -> None:
         self._plan = plan
         self._control = control
@@ -87,22 +118,37 @@ class _Search:
         self._pruning.replay(history)
         self._tally = Tally(plan, history)
         self._interrupted = [record for record in history if not record.state.is_finished()]
-        self._data = save_data(plan.data, Path(folder))
+        self._data = save_data(plan.data, folder)
+        self._records = {record.number: record for record in history}
         self._cohorts: deque[Cohort] = deque()
 
+    @property
+    def trials(self) -> tuple[TrialRecord, ...]:
+        """Every trial, as far as it has come."""
+        return tuple(self._records.values())
+
+    @property
+    def progress(self) -> Progress:
+        """How far the search is."""
+        return self._tally.progress(self._proposals.total)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """What the budget's wall-clock limit leaves; None where there is no limit."""
+        return self._tally.seconds_left
+
     def run(self) -> Iterator[Event]:
-        """Yield events until the budget is used up or the outside wants a stop."""
+        """Yield events until the budget is used up; raises Interrupted where a stop is wanted."""
         size = cohort_size(self._plan.spec.budget.trials)
         while True:
             wish = self._control()
             if wish.stop is not None:
                 yield from self._stopped(wish.stop)
-                return
+                raise Interrupted(wish.stop)
             self._proposals.request(wish.requests)
             while len(self._cohorts) < _IN_FLIGHT and (fresh := self._fresh(size)):
                 yield from self._started(fresh)
             if not self._cohorts:
-                yield StudyEnded(state=StudyState.COMPLETED)
                 return
             yield from self._advance(self._cohorts.popleft())
 
@@ -146,16 +192,16 @@ class _Search:
 
     def _changed(self, records: Sequence[TrialRecord]) -> Iterator[Event]:
         self._tally.count(records)
+        self._records |= {record.number: record for record in records}
         yield TrialsChanged(trials=tuple(records))
-        yield ProgressMade(progress=self._tally.progress(self._proposals.total))
+        yield ProgressMade(progress=self.progress)
 
     def _stopped(self, stop: Stop) -> Iterator[Event]:
-        mark, state = _STOPPED[stop]
+        mark, _ = _STOPPED[stop]
         stopped = [record for cohort in self._cohorts for record in cohort.abandon(mark)]
         stopped += [mark(record) for record in self._interrupted]
         if stopped:
             yield from self._changed(sorted(stopped, key=lambda record: record.number))
-        yield StudyEnded(state=state)
 
 
 def cohort_size(trials: int) -> int:

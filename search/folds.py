@@ -65,16 +65,22 @@ def split(dataset: Dataset, evaluation: Evaluation, seed: int) -> Splits:
         cut = _shuffle_split(dataset.task, evaluation.test_fraction, test_seed)
         search, test = next(cut.split(rows, dataset.y))
     search, test = np.sort(search), np.sort(test)
-    splitter = (
-        _shuffle_split(dataset.task, HOLDOUT_FRACTION, fold_seed)
-        if evaluation.folds == 1
-        else _k_fold(dataset.task, evaluation.folds, fold_seed)
-    )
-    folds = tuple(
-        Fold(train=np.sort(search[train]), validation=np.sort(search[validation]))
-        for train, validation in splitter.split(search, dataset.y[search])
-    )
+    folds = split_anew(dataset, search, evaluation.folds, fold_seed)
     return Splits(test=test, folds=folds, search=search)
+
+
+def split_anew(dataset: Dataset, rows: Rows, folds: int, seed: int) -> tuple[Fold, ...]:
+    """Split `rows`, sorted row numbers, into `folds`; the same arguments give the same folds."""
+    # scikit-learn takes seeds of 32 bits.
+    splitter = (
+        _shuffle_split(dataset.task, HOLDOUT_FRACTION, seed % 2**32)
+        if folds == 1
+        else _k_fold(dataset.task, folds, seed % 2**32)
+    )
+    return tuple(
+        Fold(train=np.sort(rows[train]), validation=np.sort(rows[validation]))
+        for train, validation in splitter.split(rows, dataset.y[rows])
+    )
 
 
 def check_folds(summary: DatasetSummary, evaluation: Evaluation) -> None:

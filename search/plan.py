@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from search.datasets import Dataset
-from search.folds import split
+from search.folds import Splits, split
 from search.lane import Lane, NetworkConfig
 from search.metrics import Metric, Source, check_objectives, task_metrics
 from search.preprocessing import Prepared, prepare
@@ -23,6 +23,8 @@ class StudyPlan:
     """A study ready to run. Made by `plan_study`."""
 
     spec: StudySpec
+    dataset: Dataset
+    splits: Splits
     task: Task
     space: SearchSpace
     objectives: tuple[Metric, ...]
@@ -65,13 +67,16 @@ def plan_study(spec: StudySpec, dataset: Dataset) -> StudyPlan:
     # Optuna's pruners know one objective only; with two every trial is trained to the end.
     pruner = spec.pruner if len(objectives) == 1 else replace(spec.pruner, name="none")
     rungs = get_pruner(pruner.name).rungs(spec.budget.epochs)
+    splits = split(dataset, spec.evaluation, spec.sampler.seed)
     return StudyPlan(
         spec=replace(spec, pruner=pruner),
+        dataset=dataset,
+        splits=splits,
         task=dataset.task,
         space=space,
         objectives=objectives,
         metrics=tuple(dict.fromkeys([*scored, *recorded])),
-        data=prepare(dataset, split(dataset, spec.evaluation, spec.sampler.seed)),
+        data=prepare(dataset, splits),
         rungs=rungs,
         evaluate_at=evaluations(spec.budget.epochs, rungs),
     )

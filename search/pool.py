@@ -64,15 +64,16 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def save_data(data: Prepared, folder: Path) -> Path:
-    """Write the folds where workers of this machine can read them."""
-    path = folder / "folds.pickle"
+def save_data(data: Prepared, folder: Path, name: str = "folds") -> Path:
+    """Write the folds where workers of this machine can read them, under a `name` of their own."""
+    path = folder / f"{name}.pickle"
     path.write_bytes(pickle.dumps(data, protocol=5))
     return path
 
 
 @lru_cache(maxsize=2)
-def _load_data(path: Path) -> Prepared:
+def load_data(path: Path) -> Prepared:
+    """Read what `save_data` wrote; kept in memory, so that no name may be used twice."""
     data = pickle.loads(path.read_bytes())  # noqa: S301 - written by our own process a moment ago
     if not isinstance(data, Prepared):
         raise TypeError(f"{path} holds a {type(data).__name__}, not the folds of a study")
@@ -81,4 +82,4 @@ def _load_data(path: Path) -> Prepared:
 
 def train_saved(segment: Segment, path: Path) -> tuple[LaneReport, ...]:
     """Train a segment on the folds saved at `path`, kept in memory between segments."""
-    return train_segment(segment, _load_data(path))
+    return train_segment(segment, load_data(path))

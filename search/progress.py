@@ -12,12 +12,19 @@ from search.metrics import Direction
 from search.plan import StudyPlan
 from search.study import Progress, TrialRecord
 
+#: Part of a wall-clock limit that is kept for the confirmation and the test.
+CONFIRMATION_SHARE = 1 / 3
+
 
 class Tally:
     """Counts the trials of one run, those of its history included."""
 
     def __init__(self, plan: StudyPlan, history: Sequence[TrialRecord]) -> None:
         self._limit = plan.spec.budget.seconds
+        #: Seconds that the search leaves to what comes after it.
+        self._reserve = 0.0
+        if self._limit is not None and plan.spec.evaluation.confirm_top > 0:
+            self._reserve = CONFIRMATION_SHARE * self._limit
         self._best = max if plan.objectives[0].direction is Direction.MAXIMIZE else min
         self._states: dict[int, TrialState] = {}
         self._values: list[float] = []
@@ -32,8 +39,16 @@ class Tally:
 
     @property
     def out_of_time(self) -> bool:
-        """Whether the budget's wall-clock limit is reached, earlier runs included."""
-        return self._limit is not None and self._elapsed + self._spent >= self._limit
+        """Whether the search has used its share of the wall-clock limit, earlier runs included."""
+        left = self.seconds_left
+        return left is not None and left <= self._reserve
+
+    @property
+    def seconds_left(self) -> float | None:
+        """What is left of the wall-clock limit, 0 at worst; None where there is no limit."""
+        if self._limit is None:
+            return None
+        return max(0.0, self._limit - self._elapsed - self._spent)
 
     @property
     def _elapsed(self) -> float:
@@ -52,8 +67,8 @@ class Tally:
         finished = self._finished
         rate = (finished - self._finished_before) / max(self._elapsed, 1e-9)
         left = (total - finished) / rate if rate > 0 else None
-        if left is not None and self._limit is not None:
-            left = min(left, max(0.0, self._limit - self._elapsed - self._spent))
+        if left is not None and self.seconds_left is not None:
+            left = min(left, max(0.0, self.seconds_left - self._reserve))
         return Progress(
             trials_total=total,
             trials_finished=finished,

@@ -194,7 +194,6 @@ class TrialRecord:
     flags: tuple[str, ...] = ()
     #: Why a FAIL trial failed, a sentence.
     error: str | None = None
-    #: Trainable parameters of the network.
     parameters: int = 0
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -210,10 +209,9 @@ class TrialRecord:
 
 
 class Role(StrEnum):
-    """Why a configuration is trained again."""
+    """Why a configuration is trained again; the baseline is the usual ReLU network."""
 
     CANDIDATE = "candidate"
-    #: ReLU with kaiming_normal at the best common settings.
     BASELINE = "baseline"
 
 
@@ -221,8 +219,8 @@ class Role(StrEnum):
 class ConfirmationRun:
     """One configuration trained anew on one fold of one repeat.
 
-    Each repeat has its own fresh fold split; weights and minibatch order are fresh for each fold of
-    it. All configurations share them, so runs of equal repeat and fold are pairs.
+    Split, weights and minibatches are fresh, and shared by all configurations: runs of equal
+    repeat and fold are pairs.
     """
 
     #: The search trial with this configuration; None for a baseline that no trial has tried.
@@ -232,9 +230,8 @@ class ConfirmationRun:
     params: Mapping[str, ParamValue]
     repeat: int
     fold: int
-    #: Every metric of the task on the validation rows after the last epoch; empty on failure.
+    #: Every metric on the validation rows after the last epoch; empty where `failure` says why.
     scores: Mapping[str, float]
-    #: Why there are no scores, a sentence.
     failure: str | None
     train_rows: int
     validation_rows: int
@@ -255,13 +252,11 @@ class TestRun:
     """One predictor refitted on all development rows and scored once on the test rows."""
 
     role: TestRole
-    #: Empty for the linear and the trivial predictor.
     params: Mapping[str, ParamValue]
-    #: Every metric of the task on the test rows, mean over `repeats`; empty where none was finite.
+    #: Every metric on the test rows, mean over `repeats` refits; empty where all failed.
     scores: Mapping[str, float]
     #: Every metric on the confirmation's validation rows, mean over its repeats and folds.
     validation_scores: Mapping[str, float]
-    #: Refits that were scored.
     repeats: int
 
 
@@ -277,6 +272,9 @@ class Progress:
     trials_per_second: float | None = None
     seconds_left: float | None = None
     best_value: float | None = None
+    #: Runs of the confirmation; 0 until it begins.
+    confirmations_total: int = 0
+    confirmations_finished: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -321,6 +319,8 @@ class TestsMade:
     """What the test rows say, all of it at once; replaces what was known."""
 
     runs: tuple[TestRun, ...]
+    #: The winner refitted, see `search.keepsake`.
+    winner: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

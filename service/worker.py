@@ -27,6 +27,7 @@ from search.pool import local_pool
 from search.results import summarize
 from search.space import build_space
 from search.study import (
+    ConfirmationRun,
     Control,
     Event,
     ProgressMade,
@@ -78,6 +79,7 @@ class Driver(Protocol):
         dataset: Dataset,
         *,
         history: Sequence[TrialRecord],
+        confirmations: Sequence[ConfirmationRun],
         control: Callable[[], Control],
         executor: Executor | None,
     ) -> Iterator[Event]:
@@ -200,6 +202,7 @@ class Worker:
             study.spec,
             dataset,
             history=history,
+            confirmations=recorder.confirmations(),
             control=lambda: self._studies.control(study.id),
             executor=self._executor,
         )

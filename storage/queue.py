@@ -30,22 +30,29 @@ from storage.closing import close_open_trials
 from storage.database import Database
 from storage.leases import end_columns, lease_lost, update_as_holder
 from storage.studies import StudyRow, get_study, read_study
-from storage.tables import STUDIES, TRIALS, WORKERS
+from storage.tables import CONFIRMATIONS, STUDIES, TRIALS, WORKERS
 from storage.upsert import upsert
 
-#: A study that takes this many workers down in a row, with no trial finished between, is failed.
+#: A study that takes this many workers down in a row, with nothing finished between, is failed.
 MAX_CRASHES = 3
 
 _FINISHED = tuple(state.name for state in TrialState if state.is_finished())
-_TRIALS_DONE = (
+#: Finished trials and runs of the confirmation.
+_DONE = (
     select(func.count())
     .select_from(TRIALS)
     .where(TRIALS.c.study_id == STUDIES.c.id, TRIALS.c.state.in_(_FINISHED))
     .correlate(STUDIES)
     .scalar_subquery()
+) + (
+    select(func.count())
+    .select_from(CONFIRMATIONS)
+    .where(CONFIRMATIONS.c.study_id == STUDIES.c.id)
+    .correlate(STUDIES)
+    .scalar_subquery()
 )
 _GAVE_UP = (
-    f"its worker was lost {MAX_CRASHES} times in a row without finishing a trial; read the "
+    f"its worker was lost {MAX_CRASHES} times in a row without finishing anything; read the "
     "worker's log for the cause (often memory: try smaller widths or a smaller dataset), "
     "then create the study again"
 )
@@ -166,10 +173,10 @@ def _claim(worker_id: str, now: datetime, lease_seconds: float) -> ReturningUpda
             version=STUDIES.c.version + 1,
             crashes=case(
                 (STUDIES.c.state == StudyState.QUEUED.value, 0),
-                (STUDIES.c.finished_at_claim < _TRIALS_DONE, 1),
+                (STUDIES.c.finished_at_claim < _DONE, 1),
                 else_=STUDIES.c.crashes + 1,
             ),
-            finished_at_claim=_TRIALS_DONE,
+            finished_at_claim=_DONE,
         )
         .returning(*STUDIES.c)
     )
@@ -181,7 +188,7 @@ def _give_up_on_crashing(connection: Connection, now: datetime) -> None:
         .where(
             _is_abandoned(now),
             STUDIES.c.crashes + 1 >= MAX_CRASHES,
-            STUDIES.c.finished_at_claim >= _TRIALS_DONE,
+            STUDIES.c.finished_at_claim >= _DONE,
         )
         .values(
             **end_columns(StudyState.FAILED, now),

@@ -14,17 +14,21 @@ from typing import Any
 from sqlalchemy import Connection
 
 from search.study import (
+    ConfirmationRun,
+    ConfirmationsMade,
     Event,
     PhaseStarted,
     Progress,
     ProgressMade,
     StudyEnded,
     StudyState,
+    TestsMade,
     TrialRecord,
     TrialsChanged,
 )
 from storage.closing import close_open_trials
 from storage.database import Database
+from storage.evidence import read_confirmations, write_confirmations, write_tests
 from storage.leases import end_columns, lease_lost, update_after_end, update_as_holder
 from storage.results import write_results
 from storage.tables import STUDIES, TRIALS
@@ -55,6 +59,11 @@ class Recorder:
             rows = connection.execute(query).all()
         return tuple(read_trial(row) for row in rows)
 
+    def confirmations(self) -> tuple[ConfirmationRun, ...]:
+        """Return every recorded run of the confirmation."""
+        with self._database.reading() as connection:
+            return read_confirmations(connection, self._study_id)
+
     def record(self, events: Sequence[Event], *, results: Mapping[str, Any] | None = None) -> None:
         """Write all events, and the results document if given, in one transaction.
 
@@ -64,11 +73,16 @@ class Recorder:
         """
         now = datetime.now(UTC)
         records, columns, ended = _fold(events, now)
+        confirmed = [r for e in events if isinstance(e, ConfirmationsMade) for r in e.runs]
+        tested = next((e for e in reversed(events) if isinstance(e, TestsMade)), None)
         written = None
         with self._database.writing() as connection:
             version = self._bump(connection, columns)
             if records:
                 written = self._trials.write(connection, records, version, now)
+            write_confirmations(connection, self._study_id, confirmed)
+            if tested is not None:
+                write_tests(connection, self._study_id, tested)
             if results is not None:
                 write_results(connection, self._study_id, results, now)
             if ended is not None and ended.is_finished:

@@ -10,7 +10,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
@@ -30,10 +29,11 @@ from search.study import (
 from storage import ids, optuna_studies
 from storage.closing import close_open_trials
 from storage.database import Database
+from storage.idempotency import RequestKey
 from storage.leases import end_columns
 from storage.pages import Page, check_limit, read_cursor, write_cursor
 from storage.spec_json import read_spec, write_spec
-from storage.tables import DATASETS, IDEMPOTENCY, REQUESTS, STUDIES
+from storage.tables import DATASETS, REQUESTS, STUDIES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,31 +85,25 @@ class Studies:
         The same key with the same spec returns the first study again; Conflict for the same key
         with another spec. NotFound for an uploaded dataset that is not there.
         """
-        fingerprint = _fingerprint(spec, directions, metric_names)
+        key = None
+        if idempotency_key is not None:
+            key = RequestKey.of(idempotency_key, spec, directions, metric_names)
         try:
             with self._database.writing() as connection:
-                if idempotency_key is not None:
-                    first = _find_by_key(connection, idempotency_key, fingerprint)
-                    if first is not None:
-                        return first
+                first = None if key is None else key.find(connection)
+                if first is not None:
+                    return get_study(connection, first)
                 row = _insert(connection, spec, directions, metric_names)
-                if idempotency_key is not None:
-                    connection.execute(
-                        insert(IDEMPOTENCY).values(
-                            key=idempotency_key,
-                            fingerprint=fingerprint,
-                            study_id=row.id,
-                            created_at=row.created_at,
-                        )
-                    )
+                if key is not None:
+                    key.note(connection, row.id, row.created_at)
                 return row
         except IntegrityError:
             # PostgreSQL only: another process has just used the key.
             with self._database.reading() as connection:
-                first = _find_by_key(connection, idempotency_key or "", fingerprint)
-            if first is None:
-                raise
-            return first
+                first = None if key is None else key.find(connection)
+                if first is None:
+                    raise
+                return get_study(connection, first)
 
     def get(self, study_id: str) -> StudyRow:
         """Return the study; NotFound where there is none."""
@@ -251,6 +245,8 @@ def read_study(row: Row[Any]) -> StudyRow:
             trials_per_second=row.trials_per_second,
             seconds_left=row.seconds_left,
             best_value=row.best_value,
+            confirmations_total=row.confirmations_total,
+            confirmations_finished=row.confirmations_finished,
         ),
         created_at=row.created_at,
         started_at=row.started_at,
@@ -299,6 +295,8 @@ def _insert(
             trials_pruned=0,
             trials_failed=0,
             trials_running=0,
+            confirmations_total=0,
+            confirmations_finished=0,
             optuna_id=optuna_id,
             optuna_name=optuna_name,
             crashes=0,
@@ -307,25 +305,6 @@ def _insert(
         .returning(*STUDIES.c)
     ).one()
     return read_study(row)
-
-
-def _fingerprint(spec: StudySpec, directions: Sequence[str], metric_names: Sequence[str]) -> str:
-    asked = [json.loads(write_spec(spec)), list(directions), list(metric_names)]
-    return sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
-
-
-def _find_by_key(connection: Connection, key: str, fingerprint: str) -> StudyRow | None:
-    row = connection.execute(
-        select(IDEMPOTENCY.c.fingerprint, IDEMPOTENCY.c.study_id).where(IDEMPOTENCY.c.key == key)
-    ).one_or_none()
-    if row is None:
-        return None
-    if row.fingerprint != fingerprint:
-        raise Conflict(
-            f"the idempotency key '{key}' was used for study '{row.study_id}' with another "
-            "request; send a new key, or the same request"
-        )
-    return get_study(connection, row.study_id)
 
 
 def _change(connection: Connection, study_id: str, **columns: object) -> StudyRow:

@@ -95,13 +95,15 @@ STUDIES = Table(
     Column("trials_per_second", Double),
     Column("seconds_left", Double),
     Column("best_value", Double),
+    Column("confirmations_total", Integer, nullable=False),
+    Column("confirmations_finished", Integer, nullable=False),
     Column("optuna_id", Integer, nullable=False),
     Column("optuna_name", Text, nullable=False),
     #: What the person wants of a running study: see search.study.Stop.
     Column("stop", String(16)),
     Column("worker_id", Text),
     Column("lease_until", UtcDateTime),
-    #: Workers lost in a row without a newly finished trial, and how many were finished before.
+    #: Workers lost in a row without anything newly finished, and how much was finished before.
     Column("crashes", Integer, nullable=False),
     Column("finished_at_claim", Integer, nullable=False),
     Index("ix_search_studies_state", "state", "sequence"),
@@ -145,6 +147,44 @@ SPACES = Table(
     _study_key(primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("distributions", Text, nullable=False),  # JSON, see trial_rows
+)
+
+CONFIRMATIONS = Table(
+    "search_confirmations",
+    METADATA,
+    _study_key(primary_key=True),
+    #: SHA-256 of the params: the same configuration in another role, repeat or fold has it too.
+    Column("configuration", String(64), primary_key=True),
+    Column("role", String(16), primary_key=True),
+    Column("repeat", Integer, primary_key=True, autoincrement=False),
+    Column("fold", Integer, primary_key=True, autoincrement=False),
+    Column("trial", Integer),
+    Column("activation", String(64), nullable=False),
+    Column("params", Text, nullable=False),  # JSON
+    Column("scores", Text, nullable=False),  # JSON
+    Column("failure", Text),
+    Column("train_rows", Integer, nullable=False),
+    Column("validation_rows", Integer, nullable=False),
+    Column("fit_seconds", Double, nullable=False),
+)
+
+TESTS = Table(
+    "search_tests",
+    METADATA,
+    _study_key(primary_key=True),
+    Column("role", String(16), primary_key=True),
+    Column("params", Text, nullable=False),  # JSON
+    Column("scores", Text, nullable=False),  # JSON
+    Column("validation_scores", Text, nullable=False),  # JSON
+    Column("repeats", Integer, nullable=False),
+)
+
+WINNERS = Table(
+    "search_winners",
+    METADATA,
+    _study_key(primary_key=True),
+    #: The trained network, see search.keepsake.
+    Column("content", LargeBinary, nullable=False),
 )
 
 REQUESTS = Table(

@@ -22,6 +22,8 @@ class ProgressOut(ResponseModel):
     trials_per_second: float | None = Field(description="Measured; null before there is a rate.")
     seconds_left: float | None
     best_value: float | None = Field(description="Best value of the first objective.")
+    confirmations_total: int = Field(description="Trainings of the confirmation; 0 before it.")
+    confirmations_finished: int
 
     @classmethod
     def from_progress(cls, progress: Progress) -> "ProgressOut":

@@ -45,7 +45,7 @@ SPEC = StudySpec(
     },
     sampler=SamplerSpec(seed=3),
     budget=Budget(trials=18, epochs=9),
-    evaluation=Evaluation(folds=2),
+    evaluation=Evaluation(folds=2, confirm_top=0),
 )
 
 

@@ -57,6 +57,8 @@ def upgrade() -> None:
         sa.Column("trials_per_second", sa.Double(), nullable=True),
         sa.Column("seconds_left", sa.Double(), nullable=True),
         sa.Column("best_value", sa.Double(), nullable=True),
+        sa.Column("confirmations_total", sa.Integer(), nullable=False),
+        sa.Column("confirmations_finished", sa.Integer(), nullable=False),
         sa.Column("optuna_id", sa.Integer(), nullable=False),
         sa.Column("optuna_name", sa.Text(), nullable=False),
         sa.Column("stop", sa.String(length=16), nullable=True),
@@ -77,6 +79,36 @@ def upgrade() -> None:
         sa.Column("started_at", sa.DateTime(), nullable=False),
         sa.Column("beat_at", sa.DateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_search_workers")),
+    )
+    op.create_table(
+        "search_confirmations",
+        sa.Column("study_id", sa.String(length=40), nullable=False),
+        sa.Column("configuration", sa.String(length=64), nullable=False),
+        sa.Column("role", sa.String(length=16), nullable=False),
+        sa.Column("repeat", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("fold", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("trial", sa.Integer(), nullable=True),
+        sa.Column("activation", sa.String(length=64), nullable=False),
+        sa.Column("params", sa.Text(), nullable=False),
+        sa.Column("scores", sa.Text(), nullable=False),
+        sa.Column("failure", sa.Text(), nullable=True),
+        sa.Column("train_rows", sa.Integer(), nullable=False),
+        sa.Column("validation_rows", sa.Integer(), nullable=False),
+        sa.Column("fit_seconds", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["study_id"],
+            ["search_studies.id"],
+            name=op.f("fk_search_confirmations_study_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint(
+            "study_id",
+            "configuration",
+            "role",
+            "repeat",
+            "fold",
+            name=op.f("pk_search_confirmations"),
+        ),
     )
     op.create_table(
         "search_dataset_contents",
@@ -156,6 +188,34 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("study_id", "number", name=op.f("pk_search_spaces")),
     )
     op.create_table(
+        "search_tests",
+        sa.Column("study_id", sa.String(length=40), nullable=False),
+        sa.Column("role", sa.String(length=16), nullable=False),
+        sa.Column("params", sa.Text(), nullable=False),
+        sa.Column("scores", sa.Text(), nullable=False),
+        sa.Column("validation_scores", sa.Text(), nullable=False),
+        sa.Column("repeats", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["study_id"],
+            ["search_studies.id"],
+            name=op.f("fk_search_tests_study_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("study_id", "role", name=op.f("pk_search_tests")),
+    )
+    op.create_table(
+        "search_winners",
+        sa.Column("study_id", sa.String(length=40), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["study_id"],
+            ["search_studies.id"],
+            name=op.f("fk_search_winners_study_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("study_id", name=op.f("pk_search_winners")),
+    )
+    op.create_table(
         "search_trials",
         sa.Column("study_id", sa.String(length=40), nullable=False),
         sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
@@ -201,6 +261,8 @@ def downgrade() -> None:
         batch_op.drop_index("ix_search_trials_activation")
 
     op.drop_table("search_trials")
+    op.drop_table("search_winners")
+    op.drop_table("search_tests")
     op.drop_table("search_spaces")
     op.drop_table("search_results")
     with op.batch_alter_table("search_requests", schema=None) as batch_op:
@@ -212,6 +274,7 @@ def downgrade() -> None:
 
     op.drop_table("search_idempotency")
     op.drop_table("search_dataset_contents")
+    op.drop_table("search_confirmations")
     op.drop_table("search_workers")
     with op.batch_alter_table("search_studies", schema=None) as batch_op:
         batch_op.drop_index("ix_search_studies_state")

@@ -1,0 +1,192 @@
+"""The held-out test: the winner refitted on all development rows, scored on rows nobody saw.
+
+Beside it the baseline, refitted with the same seeds, and the reference predictors, which are
+scored on the rows of the confirmation too: a network that cannot beat them is not worth its cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import isfinite
+
+import numpy as np
+
+from search.confirmation import last_scores, prepare_repeats, repeat_blocks, whole_training
+from search.contenders import config_key
+from search.conveyor import Conveyor
+from search.folds import Fold
+from search.keepsake import pack_keepsake
+from search.lane import Lane, LaneState, NetworkConfig
+from search.metrics import Direction, Metric
+from search.packer import pack
+from search.plan import StudyPlan
+from search.pool import train_saved
+from search.preprocessing import Prepared, fit_preprocessor, prepare
+from search.references import REFERENCES, ReferenceFit, score_saved
+from search.seeds import derive_seed
+from search.study import (
+    ConfirmationRun,
+    Event,
+    ParamValue,
+    Role,
+    TestRole,
+    TestRun,
+    TestsMade,
+)
+
+
+@dataclass(slots=True)
+class _Refits:
+    """One configuration refitted with several seeds."""
+
+    params: Mapping[str, ParamValue]
+    scores: list[dict[str, float]]
+    #: Of the first refit that went well.
+    state: LaneState | None = None
+
+
+def held_out(
+    plan: StudyPlan, runs: Sequence[ConfirmationRun], conveyor: Conveyor
+) -> Iterator[Event]:
+    """Refit, score and report; `runs` are those of the confirmation.
+
+    Without test rows the winner is refitted all the same, to be taken home, and the references
+    are scored on the rows of the confirmation. Raises Interrupted where a stop is wanted.
+    """
+    has_test = len(plan.splits.test) > 0
+    test = plan.splits.test if has_test else plan.splits.search
+    data = prepare(
+        plan.dataset,
+        replace(plan.splits, folds=(Fold(train=plan.splits.search, validation=test),)),
+    )
+    finalists = _finalists(plan, runs)
+    refits = _refit(plan, finalists, data, conveyor)
+    made = []
+    if has_test:
+        for role, params in finalists.items():
+            known = refits[config_key(params)]
+            made.append(
+                TestRun(
+                    role=role,
+                    params=params,
+                    scores=_means(known.scores),
+                    validation_scores=_validation(runs, params),
+                    repeats=len(known.scores),
+                )
+            )
+    for role in REFERENCES:
+        on_test = _score_reference(plan, role, data, conveyor) if has_test else []
+        validated = [
+            scores
+            for repeats in repeat_blocks(plan, sorted({run.repeat for run in runs}))
+            for scores in _score_reference(plan, role, prepare_repeats(plan, repeats), conveyor)
+        ]
+        made.append(
+            TestRun(
+                role=role,
+                params={},
+                scores=_means(on_test),
+                validation_scores=_means(validated),
+                repeats=len(on_test),
+            )
+        )
+    yield TestsMade(runs=tuple(made), winner=_keepsake(plan, finalists, refits))
+
+
+def _finalists(
+    plan: StudyPlan, runs: Sequence[ConfirmationRun]
+) -> dict[TestRole, Mapping[str, ParamValue]]:
+    """Return the configurations to refit; a role is missing where all its runs failed."""
+    scored = [run for run in runs if run.scores]
+    finalists: dict[TestRole, Mapping[str, ParamValue]] = {}
+    winner = pick_winner(scored, plan.objectives[0])
+    if winner is not None:
+        finalists[TestRole.WINNER] = winner
+    for run in scored:
+        if run.role is Role.BASELINE:
+            finalists[TestRole.BASELINE] = run.params
+    return finalists
+
+
+def pick_winner(runs: Sequence[ConfirmationRun], metric: Metric) -> Mapping[str, ParamValue] | None:
+    """Return the configuration of the best mean score."""
+    by_key: dict[str, list[ConfirmationRun]] = {}
+    for run in runs:
+        by_key.setdefault(config_key(run.params), []).append(run)
+    sign = -1.0 if metric.direction is Direction.MAXIMIZE else 1.0
+
+    def cost(key: str) -> float:
+        return sign * float(np.mean([run.scores[metric.name] for run in by_key[key]]))
+
+    return by_key[min(by_key, key=cost)][0].params if by_key else None
+
+
+def _refit(
+    plan: StudyPlan,
+    finalists: Mapping[TestRole, Mapping[str, ParamValue]],
+    data: Prepared,
+    conveyor: Conveyor,
+) -> dict[str, _Refits]:
+    """Train each configuration once a seed; the seeds are the same for all of them."""
+    refits = {config_key(params): _Refits(params, []) for params in finalists.values()}
+    seed = plan.spec.sampler.seed
+    lanes = [
+        Lane(
+            trial=number,
+            fold=0,
+            config=NetworkConfig.from_params(known.params),
+            init_seed=derive_seed(seed, "test init", repeat),
+            order_seed=derive_seed(seed, "test order", repeat),
+        )
+        for number, known in enumerate(refits.values())
+        for repeat in range(plan.spec.evaluation.confirm_repeats)
+    ]
+    segments = [whole_training(plan, stack, keep_states=True) for stack in pack(lanes)]
+    for segment, reports in conveyor.run(train_saved, segments, data):
+        for lane, report in zip(segment.lanes, reports, strict=True):
+            known = list(refits.values())[lane.trial]
+            scores, failure = last_scores(plan, report)
+            if failure is None:
+                known.scores.append(scores)
+                known.state = known.state or report.state
+    return refits
+
+
+def _score_reference(
+    plan: StudyPlan, role: TestRole, data: Prepared, conveyor: Conveyor
+) -> list[dict[str, float]]:
+    fits = [
+        ReferenceFit(role=role, fold=fold, metrics=plan.metrics) for fold in range(len(data.folds))
+    ]
+    return [scores for _, scores in conveyor.run(score_saved, fits, data)]
+
+
+def _validation(
+    runs: Sequence[ConfirmationRun], params: Mapping[str, ParamValue]
+) -> dict[str, float]:
+    key = config_key(params)
+    own = {(r.repeat, r.fold): r.scores for r in runs if config_key(r.params) == key and r.scores}
+    return _means(list(own.values()))
+
+
+def _means(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Mean of every metric that all of `scores` define; empty for no scores."""
+    if not scores:
+        return {}
+    means = {name: float(np.mean([row[name] for row in scores])) for name in scores[0]}
+    return {name: value for name, value in means.items() if isfinite(value)}
+
+
+def _keepsake(
+    plan: StudyPlan,
+    finalists: Mapping[TestRole, Mapping[str, ParamValue]],
+    refits: Mapping[str, _Refits],
+) -> bytes | None:
+    params = finalists.get(TestRole.WINNER)
+    state = None if params is None else refits[config_key(params)].state
+    if params is None or state is None:
+        return None
+    return pack_keepsake(
+        params, state, fit_preprocessor(plan.dataset, plan.splits.search), plan.dataset
+    )
