@@ -21,7 +21,8 @@ from service.tables import progress_bar, results_table, show_number
 from service.worker import Summary, load_dataset
 from storage.database import open_database
 from storage.results import Results
-from storage.studies import Studies, StudyRow
+from storage.studies import Studies
+from storage.study_rows import StudyRow
 
 
 def read_spec_file(path: Path) -> Mapping[str, Any]:

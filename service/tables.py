@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from storage.studies import StudyRow
+from storage.study_rows import StudyRow
 
 
 def progress_bar() -> Progress:

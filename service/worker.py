@@ -44,7 +44,8 @@ from storage.database import Database, open_database
 from storage.datasets import Datasets
 from storage.queue import Queue
 from storage.recorder import Recorder
-from storage.studies import Studies, StudyRow
+from storage.studies import Studies
+from storage.study_rows import StudyRow
 
 #: A lease is renewed three times before it would run out.
 _RENEWALS_PER_LEASE = 3

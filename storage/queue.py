@@ -29,7 +29,7 @@ from search.study import Phase, StudyState
 from storage.closing import close_open_trials
 from storage.database import Database
 from storage.leases import end_columns, lease_lost, update_as_holder
-from storage.studies import StudyRow, get_study, read_study
+from storage.study_rows import StudyRow, get_study, read_study
 from storage.tables import CONFIRMATIONS, STUDIES, TRIALS, WORKERS
 from storage.upsert import upsert
 

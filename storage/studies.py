@@ -1,4 +1,4 @@
-"""Studies as the person sees them: create, look up, pause, resume, cancel, delete, request trials.
+"""Studies as the person sees them: create, look up, pause, cancel, extend, delete, request trials.
 
 Only a worker moves a study into and out of `running` (see queue and recorder); what the person
 wants of a running study is stored as a wish that the worker polls with `control`.
@@ -7,12 +7,10 @@ wants of a running study is stored as a wish that the worker polls with `control
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from search.errors import Conflict, NotFound
@@ -20,7 +18,6 @@ from search.study import (
     Control,
     ParamValue,
     Phase,
-    Progress,
     Stop,
     StudySpec,
     StudyState,
@@ -32,38 +29,9 @@ from storage.database import Database
 from storage.idempotency import RequestKey
 from storage.leases import end_columns
 from storage.pages import Page, check_limit, read_cursor, write_cursor
-from storage.spec_json import read_spec, write_spec
+from storage.spec_json import write_spec
+from storage.study_rows import StudyRow, get_study, read_study
 from storage.tables import DATASETS, REQUESTS, STUDIES
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StudyRow:
-    """A study as recorded."""
-
-    id: str
-    name: str
-    state: StudyState
-    #: None until a worker has begun.
-    phase: Phase | None
-    #: Name of a built-in dataset, or id of an uploaded one.
-    dataset: str
-    spec: StudySpec
-    progress: Progress
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    #: Why it failed, a sentence.
-    error: str | None
-    #: Name and id of the Optuna study that holds the trials.
-    optuna_name: str
-    optuna_id: int
-    #: "minimize" or "maximize", and the metric, of each objective.
-    directions: tuple[str, ...]
-    metric_names: tuple[str, ...]
-    #: What the person asked of it while it runs, not yet obeyed.
-    stop: Stop | None
-    #: Grows with every change of the study, its trials or its results.
-    version: int
 
 
 class Studies:
@@ -147,6 +115,34 @@ class Studies:
                 f"study '{study_id}' is {_describe(row)}; only a paused study can be resumed"
             )
 
+    def extend(self, study_id: str, grow: Callable[[StudyRow], StudySpec]) -> StudyRow:
+        """Queue a completed or cancelled study again with what `grow` makes of its spec.
+
+        Conflict in any other state; whatever `grow` raises leaves the study as it was.
+        """
+        with self._database.writing() as connection:
+            row = get_study(connection, study_id, for_update=True)
+            if row.state not in (StudyState.COMPLETED, StudyState.CANCELLED):
+                raise Conflict(
+                    f"study '{study_id}' is {_describe(row)}; only a completed or cancelled study "
+                    "can be extended"
+                )
+            if not _has_dataset(connection, row.dataset):
+                raise Conflict(
+                    f"the dataset '{row.dataset}' of study '{study_id}' was deleted; upload it "
+                    "again and create a new study"
+                )
+            spec = grow(row)
+            return _change(
+                connection,
+                study_id,
+                state=StudyState.QUEUED.value,
+                phase=None,
+                spec=write_spec(spec),
+                trials_total=max(spec.budget.trials, row.progress.trials_finished),
+                finished_at=None,
+            )
+
     def delete(self, study_id: str) -> None:
         """Remove the study with everything recorded for it; Conflict while it runs."""
         with self._database.writing() as connection:
@@ -166,7 +162,12 @@ class Studies:
             if row.state.is_finished or row.stop is Stop.CANCEL:
                 raise Conflict(
                     f"study '{study_id}' is {_describe(row)} and takes no more trials; "
-                    "create a new study"
+                    "extend it, or create a new study"
+                )
+            if row.phase in (Phase.CONFIRM, Phase.TEST):
+                raise Conflict(
+                    f"the search of study '{study_id}' is over (phase {row.phase}) and takes no "
+                    "more trials; extend the study once it has completed"
                 )
             request = TrialRequest(id=ids.new_id(ids.REQUEST), params=dict(params))
             connection.execute(
@@ -218,56 +219,11 @@ class Studies:
             return _change(connection, study_id, **end_columns(end, now))
 
 
-def get_study(connection: Connection, study_id: str, *, for_update: bool = False) -> StudyRow:
-    """Return the study within a transaction; NotFound where there is none."""
-    query = select(STUDIES).where(STUDIES.c.id == study_id)
-    row = connection.execute(query.with_for_update() if for_update else query).one_or_none()
-    if row is None:
-        raise NotFound("study", study_id)
-    return read_study(row)
-
-
-def read_study(row: Row[Any]) -> StudyRow:
-    """Return the value of a row of `search_studies`."""
-    return StudyRow(
-        id=row.id,
-        name=row.name,
-        state=StudyState(row.state),
-        phase=None if row.phase is None else Phase(row.phase),
-        dataset=row.dataset,
-        spec=read_spec(row.spec),
-        progress=Progress(
-            trials_total=row.trials_total,
-            trials_finished=row.trials_finished,
-            trials_pruned=row.trials_pruned,
-            trials_failed=row.trials_failed,
-            trials_running=row.trials_running,
-            trials_per_second=row.trials_per_second,
-            seconds_left=row.seconds_left,
-            best_value=row.best_value,
-            confirmations_total=row.confirmations_total,
-            confirmations_finished=row.confirmations_finished,
-        ),
-        created_at=row.created_at,
-        started_at=row.started_at,
-        finished_at=row.finished_at,
-        error=row.error,
-        optuna_name=row.optuna_name,
-        optuna_id=row.optuna_id,
-        directions=tuple(json.loads(row.directions)),
-        metric_names=tuple(json.loads(row.metric_names)),
-        stop=None if row.stop is None else Stop(row.stop),
-        version=row.version,
-    )
-
-
 def _insert(
     connection: Connection, spec: StudySpec, directions: Sequence[str], metric_names: Sequence[str]
 ) -> StudyRow:
-    if spec.dataset.startswith(f"{ids.DATASET}_"):
-        found = connection.execute(select(DATASETS.c.id).where(DATASETS.c.id == spec.dataset))
-        if found.one_or_none() is None:
-            raise NotFound("dataset", spec.dataset)
+    if not _has_dataset(connection, spec.dataset):
+        raise NotFound("dataset", spec.dataset)
     study_id = ids.new_id(ids.STUDY)
     name = spec.name or spec.dataset
     optuna_name = optuna_studies.name_of(name, study_id)
@@ -305,6 +261,14 @@ def _insert(
         .returning(*STUDIES.c)
     ).one()
     return read_study(row)
+
+
+def _has_dataset(connection: Connection, dataset: str) -> bool:
+    """Tell whether an uploaded dataset is still there; built-in ones always are."""
+    if not dataset.startswith(f"{ids.DATASET}_"):
+        return True
+    found = connection.execute(select(DATASETS.c.id).where(DATASETS.c.id == dataset))
+    return found.one_or_none() is not None
 
 
 def _change(connection: Connection, study_id: str, **columns: object) -> StudyRow:

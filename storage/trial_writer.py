@@ -17,7 +17,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from search.study import TrialRecord
 from storage import optuna_tables
 from storage.optuna_rows import CHILDREN, Rows, check, trial_row
-from storage.studies import get_study
+from storage.study_rows import get_study
 from storage.tables import REQUESTS, SPACES, TRIALS
 from storage.trial_rows import read_trial, select_trials, write_space, write_trial
 from storage.upsert import upsert, upsert_plain

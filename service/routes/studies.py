@@ -1,4 +1,4 @@
-"""Studies: start one, look at it, pause, resume, cancel, delete."""
+"""Studies: start one, look at it, pause, resume, cancel, extend, delete."""
 
 from typing import Annotated
 
@@ -7,8 +7,9 @@ from fastapi import APIRouter, Header, Query, Response
 from search.study import StudyState
 from service.admission import admit
 from service.dependencies import HouseDep, StudyId
+from service.extension import extended
 from service.openapi import problems
-from service.schemas.study import StudyModel
+from service.schemas.study import ExtensionModel, StudyModel
 from service.schemas.study_out import StudyOut, StudyPage
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
@@ -67,6 +68,16 @@ def resume_study(study_id: StudyId, house: HouseDep) -> StudyOut:
 def cancel_study(study_id: StudyId, house: HouseDep) -> StudyOut:
     """End a study for good and keep what it found."""
     return StudyOut.from_row(house.studies.cancel(study_id))
+
+
+@router.post("/{study_id}/extend", status_code=202, responses=problems(404, 409, 422))
+def extend_study(study_id: StudyId, body: ExtensionModel, house: HouseDep) -> StudyOut:
+    """Queue a completed or cancelled study again for more trials or a longer confirmation.
+
+    The search goes on from its history; of the confirmation only what is missing is trained. The
+    study's wall-clock limit is lifted.
+    """
+    return StudyOut.from_row(house.studies.extend(study_id, lambda row: extended(row, body)))
 
 
 @router.delete("/{study_id}", status_code=204, responses=problems(404, 409))

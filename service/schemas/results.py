@@ -8,7 +8,7 @@ from search.study import Phase, StudyState
 from service.schemas.base import ResponseModel
 from service.schemas.study_out import LinksOut, ProgressOut
 from storage.results import StoredResults
-from storage.studies import StudyRow
+from storage.study_rows import StudyRow
 
 
 class ResultsOut(ResponseModel):

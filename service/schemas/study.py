@@ -24,6 +24,7 @@ MAX_CHOICES = 100
 MAX_AXES = 100
 MAX_TRIALS = 100_000
 MAX_EPOCHS = 10_000
+MAX_REPEATS = 100
 MAX_SECONDS = 30 * 24 * 3600.0
 
 EXAMPLE_SMALL: dict[str, Any] = {"dataset": "digits"}
@@ -114,7 +115,24 @@ class EvaluationModel(RequestModel):
     confirm_top: int = Field(
         default=3, strict=True, ge=0, le=50, description="0 skips the confirmation."
     )
-    confirm_repeats: int = Field(default=5, strict=True, ge=1, le=100)
+    confirm_repeats: int = Field(default=5, strict=True, ge=1, le=MAX_REPEATS)
+
+
+class ExtensionModel(RequestModel):
+    """What to add to a finished study: trials, repeats of the confirmation, or both."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"repeats": 5}, {"trials": 100}]})
+
+    trials: int = Field(
+        default=0, strict=True, ge=0, le=MAX_TRIALS, description="Beyond those already tried."
+    )
+    repeats: int = Field(
+        default=0,
+        strict=True,
+        ge=0,
+        le=MAX_REPEATS,
+        description="Beyond those of the confirmation so far.",
+    )
 
 
 class StudyModel(RequestModel):

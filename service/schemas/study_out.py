@@ -8,7 +8,7 @@ from search.study import Phase, Progress, StudyState
 from service.schemas.base import ResponseModel, UtcTime
 from service.schemas.study import StudyModel
 from storage.pages import Page
-from storage.studies import StudyRow
+from storage.study_rows import StudyRow
 
 
 class ProgressOut(ResponseModel):

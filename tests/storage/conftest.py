@@ -11,7 +11,8 @@ from search.study import StudySpec
 from storage.database import Database, open_database
 from storage.queue import Queue
 from storage.recorder import Recorder
-from storage.studies import Studies, StudyRow
+from storage.studies import Studies
+from storage.study_rows import StudyRow
 
 WORKER = "worker-1"
 LEASE_S = 60.0

@@ -17,7 +17,8 @@ from optuna.trial import TrialState
 from search.study import Progress, ProgressMade
 from storage.database import Database
 from storage.recorder import Recorder
-from storage.studies import Studies, StudyRow
+from storage.studies import Studies
+from storage.study_rows import StudyRow
 from tests.storage.records import KINDS, changed, make_record
 
 ROUNDS = 30

@@ -17,7 +17,8 @@ from search.study import StudySpec, TrialRecord
 from storage.database import Database
 from storage.queue import Queue
 from storage.recorder import Recorder
-from storage.studies import Studies, StudyRow
+from storage.studies import Studies
+from storage.study_rows import StudyRow
 from tests.storage.conftest import LEASE_S, WORKER
 from tests.storage.records import KINDS, PARAMS, changed, make_record
 

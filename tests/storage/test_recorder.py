@@ -35,7 +35,8 @@ from storage.database import Database, open_database
 from storage.queue import Queue
 from storage.recorder import Recorder
 from storage.results import Results
-from storage.studies import Studies, StudyRow
+from storage.studies import Studies
+from storage.study_rows import StudyRow
 from tests.storage.conftest import LEASE_S, WORKER
 from tests.storage.processes import BATCH, record_forever
 from tests.storage.records import KINDS, changed, make_record

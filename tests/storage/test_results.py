@@ -9,7 +9,7 @@ import pytest
 from search.errors import NotFound
 from storage.database import Database
 from storage.results import Results
-from storage.studies import StudyRow
+from storage.study_rows import StudyRow
 
 
 def test_a_study_without_results_has_an_empty_document(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from search.study import Budget, Choices, Phase, PhaseStarted, Range, Stop, Stud
 from storage.database import Database
 from storage.queue import Queue
 from storage.recorder import Recorder
-from storage.studies import Studies, StudyRow
+from storage.studies import Studies
+from storage.study_rows import StudyRow
 from tests.storage.conftest import LEASE_S, WORKER
 from tests.storage.records import changed, make_record
 
@@ -206,6 +208,62 @@ def test_a_finished_study_cannot_be_steered(
         studies.add_request(running.id, {"activation": "relu"})
 
 
+def bigger(row: StudyRow) -> StudySpec:
+    return replace(row.spec, budget=replace(row.spec.budget, trials=321))
+
+
+@pytest.mark.parametrize("state", [StudyState.COMPLETED, StudyState.CANCELLED])
+def test_a_finished_study_is_extended_and_queued_again(
+    state: StudyState, studies: Studies, queue: Queue, running: StudyRow, recorder: Recorder
+) -> None:
+    recorder.record([PhaseStarted(phase=Phase.TEST), changed(make_record(0))])
+    queue.finish(running.id, WORKER, state)
+    row = studies.extend(running.id, bigger)
+    assert (row.state, row.phase, row.finished_at) == (StudyState.QUEUED, None, None)
+    assert row.progress.trials_total == 321
+    assert row.spec == bigger(running)
+    assert studies.get(running.id) == row
+    claimed = queue.claim(WORKER, LEASE_S)
+    assert claimed is not None
+    assert (claimed.phase, claimed.spec.budget.trials) == (Phase.SEARCH, 321)
+    assert recorder.history() == (make_record(0),)
+
+
+@pytest.mark.parametrize("state", [StudyState.FAILED, StudyState.PAUSED, StudyState.RUNNING])
+def test_only_a_completed_or_cancelled_study_is_extended(
+    state: StudyState, studies: Studies, queue: Queue, running: StudyRow
+) -> None:
+    if state is not StudyState.RUNNING:
+        queue.finish(running.id, WORKER, state)
+    with pytest.raises(Conflict, match=f"is {state}; only a completed or cancelled study"):
+        studies.extend(running.id, bigger)
+    assert studies.get(running.id).spec == running.spec
+
+
+def test_an_extension_that_is_refused_changes_nothing(
+    studies: Studies, queue: Queue, running: StudyRow
+) -> None:
+    queue.finish(running.id, WORKER, StudyState.COMPLETED)
+    before = studies.get(running.id)
+
+    def refuse(row: StudyRow) -> StudySpec:
+        raise InvalidInput("no")
+
+    with pytest.raises(InvalidInput, match="no"):
+        studies.extend(running.id, refuse)
+    assert studies.get(running.id) == before
+
+
+@pytest.mark.parametrize("phase", [Phase.CONFIRM, Phase.TEST])
+def test_no_trial_is_requested_once_the_search_is_over(
+    phase: Phase, studies: Studies, running: StudyRow, recorder: Recorder
+) -> None:
+    studies.add_request(running.id, {"activation": "relu"})
+    recorder.record([PhaseStarted(phase=phase)])
+    with pytest.raises(Conflict, match=f"is over .phase {phase}. and takes no more trials"):
+        studies.add_request(running.id, {"activation": "relu"})
+
+
 @pytest.mark.parametrize(("first", "second"), [("pause", "pause"), ("cancel", "cancel")])
 def test_stopping_twice_is_a_conflict(
     first: str, second: str, studies: Studies, queued: StudyRow
@@ -248,9 +306,9 @@ def test_the_phase_survives_a_new_claim(
 
 
 @pytest.mark.parametrize(
-    "name", ["get", "pause", "resume", "cancel", "delete", "control", "add_request"]
+    "name", ["get", "pause", "resume", "cancel", "delete", "control", "add_request", "extend"]
 )
 def test_an_unknown_study_is_not_found(name: str, studies: Studies) -> None:
-    arguments: tuple[Any, ...] = ({},) if name == "add_request" else ()
+    arguments: tuple[Any, ...] = {"add_request": ({},), "extend": (bigger,)}.get(name, ())
     with pytest.raises(NotFound, match="st_none"):
         getattr(studies, name)("st_none", *arguments)

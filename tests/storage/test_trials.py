@@ -15,7 +15,7 @@ from storage.database import Database
 from storage.pages import write_cursor
 from storage.recorder import Recorder
 from storage.results import Results
-from storage.studies import StudyRow
+from storage.study_rows import StudyRow
 from storage.trials import ORDERS, Trials
 from tests.storage.records import PARAMS, STARTED, changed, make_record
 
