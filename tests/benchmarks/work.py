@@ -7,6 +7,7 @@ last epoch; lower is better.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from search.datasets import load_builtin
 from search.plan import StudyPlan, plan_study
+from search.segment import evaluations
 from search.study import StudySpec
 from service.schemas.study import StudyModel
 
@@ -41,6 +43,8 @@ WIDTH = 64
 BATCH = 64
 EPOCHS = 30
 TRIALS = 200
+#: Trials that each activation gets in any case: half of the budget, as by default.
+SHARE = 10
 PROCESSES = 2
 
 
@@ -56,26 +60,36 @@ class Split:
 
 
 def study_body(
-    *, trials: int = TRIALS, epochs: int = EPOCHS, seed: int = 0, pruner: str = "none"
+    *,
+    trials: int = TRIALS,
+    epochs: int = EPOCHS,
+    seed: int = 0,
+    pruner: str = "none",
+    space: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return the reference work as POST /v1/studies takes it."""
+    """Return the reference work as POST /v1/studies takes it; `space` replaces axes."""
     low, high = SLOPE_RANGE
-    slopes = {axis: {"low": low, "high": high} for axis in SLOPES.values()}
+    axes = {
+        "activation": list(ACTIVATIONS),
+        "initializer": list(INITIALIZERS),
+        "depth": {"low": DEPTHS[0], "high": DEPTHS[1]},
+        "width": WIDTH,
+        "learning_rate": {"low": LEARNING_RATES[0], "high": LEARNING_RATES[1], "log": True},
+        "weight_decay": 0.0,
+        "batch_size": BATCH,
+        "schedule": "constant",
+        **(space or {}),
+    }
+    slopes = {
+        slope: {"low": low, "high": high}
+        for activation, slope in SLOPES.items()
+        if activation in axes["activation"]
+    }
     return {
         "name": "reference work",
         "dataset": "digits",
-        "space": {
-            "activation": list(ACTIVATIONS),
-            "initializer": list(INITIALIZERS),
-            "depth": {"low": DEPTHS[0], "high": DEPTHS[1]},
-            "width": WIDTH,
-            "learning_rate": {"low": LEARNING_RATES[0], "high": LEARNING_RATES[1], "log": True},
-            "weight_decay": 0.0,
-            "batch_size": BATCH,
-            "schedule": "constant",
-            **slopes,
-        },
-        "sampler": {"name": "tpe", "seed": seed},
+        "space": {**axes, **slopes},
+        "sampler": {"name": "tpe", "seed": seed, "min_trials_per_activation": SHARE},
         "pruner": {"name": pruner},
         "budget": {"trials": trials, "epochs": epochs},
         "evaluation": {"folds": 1, "test_fraction": 0.0, "confirm_top": 0},
@@ -95,9 +109,9 @@ def reference_plan(**budget: Any) -> StudyPlan:
 
 
 @cache
-def reference_split() -> Split:
-    """Return the rows that our study with seed 0 trains and validates on."""
-    data = reference_plan().data
+def reference_split(seed: int = 0) -> Split:
+    """Return the rows that our study with `seed` trains and validates on."""
+    data = reference_plan(seed=seed).data
     (fold,) = data.folds
     return Split(
         x_train=fold.x_train,
@@ -106,3 +120,8 @@ def reference_split() -> Split:
         y_validation=np.asarray(fold.y_validation, dtype=np.int64),
         classes=data.outputs,
     )
+
+
+def evaluation_epochs(epochs: int) -> tuple[int, ...]:
+    """Return the epochs, counted from 1, after which the validation rows are scored."""
+    return evaluations(epochs, (epochs,))
