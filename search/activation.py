@@ -94,6 +94,9 @@ class Activation:
     function: Formula
     #: E[f(z)²]^(-1/2) for z ~ N(0, 1), see `search.gains`.
     gain: Gain
+    #: What one element costs going forward: 1 for a comparison, sum, product or quotient, 10 for an
+    #: exponential, logarithm, tanh, Φ or random number. A rank, not a time.
+    operations: int
     paper: str
     parameters: tuple[Parameter, ...] = ()
     aliases: tuple[str, ...] = ()
@@ -102,6 +105,12 @@ class Activation:
     #: Tasks at whose output it stands.
     output_for: tuple[Task, ...] = ()
     note: str = ""
+
+    @property
+    def simplicity(self) -> tuple[int, int]:
+        """Sorts the simplest first: parameters to tune or to learn, then operations."""
+        knobs = sum(p.searched or p.learned is True for p in self.parameters)
+        return knobs, self.operations
 
     def axis_name(self, parameter: str) -> str:
         """Name of the axis of `parameter` in a search space."""

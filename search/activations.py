@@ -30,6 +30,7 @@ _ROWS: tuple[Activation, ...] = (
         formula="max(0, z)",
         function=formulas.relu,
         gain=gains.rectifier_gain,
+        operations=1,
         paper="Nair & Hinton (2010), Rectified Linear Units Improve Restricted Boltzmann Machines",
     ),
     Activation(
@@ -38,6 +39,7 @@ _ROWS: tuple[Activation, ...] = (
         formula="z if z > 0 else slope·z",
         function=formulas.leaky_relu,
         gain=gains.rectifier_gain,
+        operations=2,
         parameters=(
             Parameter(
                 name="slope",
@@ -59,6 +61,7 @@ _ROWS: tuple[Activation, ...] = (
         formula="z if z > 0 else slope·z, slope learned",
         function=formulas.leaky_relu,
         gain=gains.rectifier_gain,
+        operations=2,
         parameters=(
             Parameter(
                 name="slope",
@@ -85,6 +88,7 @@ _ROWS: tuple[Activation, ...] = (
         formula="z if z > 0 else a·z, a ~ U(lower, upper) in training, (lower + upper)/2 after",
         function=formulas.rrelu,
         gain=gains.rrelu_gain,
+        operations=12,
         parameters=(
             Parameter(
                 name="lower",
@@ -113,6 +117,7 @@ _ROWS: tuple[Activation, ...] = (
         formula="z if z > 0 else alpha·(exp(z) - 1)",
         function=formulas.elu,
         gain=gains.elu_gain,
+        operations=13,
         parameters=(
             Parameter(
                 name="alpha",
@@ -132,6 +137,7 @@ _ROWS: tuple[Activation, ...] = (
         formula="z if z > 0 else alpha·(exp(z/alpha) - 1)",
         function=formulas.celu,
         gain=gains.celu_gain,
+        operations=14,
         parameters=(
             Parameter(
                 name="alpha",
@@ -150,6 +156,7 @@ _ROWS: tuple[Activation, ...] = (
         formula="1.0507·(z if z > 0 else 1.6733·(exp(z) - 1))",
         function=formulas.selu,
         gain=gains.selu_gain,
+        operations=14,
         paper="Klambauer, Unterthiner, Mayr & Hochreiter (2017), Self-Normalizing Neural Networks",
         note="Keeps mean 0 and variance 1 with lecun_normal and no normalization.",
     ),
@@ -159,6 +166,7 @@ _ROWS: tuple[Activation, ...] = (
         formula="z·Φ(z), Φ the standard normal distribution function",
         function=formulas.gelu,
         gain=gains.gelu_gain,
+        operations=11,
         paper="Hendrycks & Gimpel (2016), Gaussian Error Linear Units (GELUs)",
     ),
     Activation(
@@ -167,6 +175,7 @@ _ROWS: tuple[Activation, ...] = (
         formula="z / (1 + exp(-beta·z))",
         function=formulas.silu,
         gain=gains.numerical_gain(formulas.silu),
+        operations=13,
         parameters=(
             Parameter(
                 name="beta",
@@ -195,6 +204,7 @@ _ROWS: tuple[Activation, ...] = (
         formula="z·tanh(log(1 + exp(z)))",
         function=formulas.mish,
         gain=gains.numerical_gain(formulas.mish),
+        operations=32,
         paper="Misra (2020), Mish: A Self Regularized Non-Monotonic Activation Function",
     ),
     Activation(
@@ -203,6 +213,7 @@ _ROWS: tuple[Activation, ...] = (
         formula="z·min(max(z + 3, 0), 6)/6",
         function=formulas.hardswish,
         gain=gains.numerical_gain(formulas.hardswish),
+        operations=5,
         paper="Howard et al. (2019), Searching for MobileNetV3",
     ),
     Activation(
@@ -211,6 +222,7 @@ _ROWS: tuple[Activation, ...] = (
         formula="tanh(z)",
         function=formulas.tanh,
         gain=gains.numerical_gain(formulas.tanh),
+        operations=10,
         paper="LeCun, Bottou, Orr & Müller (1998), Efficient BackProp",
     ),
     Activation(
@@ -219,6 +231,7 @@ _ROWS: tuple[Activation, ...] = (
         formula="1 / (1 + exp(-z))",
         function=formulas.sigmoid,
         gain=gains.numerical_gain(formulas.sigmoid),
+        operations=12,
         output_for=(Task.BINARY,),
         paper="Rumelhart, Hinton & Williams (1986), Learning Representations by Back-Propagating "
         "Errors",
@@ -230,6 +243,7 @@ _ROWS: tuple[Activation, ...] = (
         formula="log(1 + exp(z))",
         function=formulas.softplus,
         gain=gains.numerical_gain(formulas.softplus),
+        operations=21,
         paper="Dugas, Bengio, Bélisle, Nadeau & Garcia (2001), Incorporating Second-Order "
         "Functional Knowledge for Better Option Pricing",
     ),
@@ -239,6 +253,7 @@ _ROWS: tuple[Activation, ...] = (
         formula="z / (1 + |z|)",
         function=formulas.softsign,
         gain=gains.numerical_gain(formulas.softsign),
+        operations=3,
         paper="Bergstra, Desjardins, Lamblin & Bengio (2009), Quadratic Polynomials Learn Better "
         "Image Features",
     ),
@@ -248,6 +263,7 @@ _ROWS: tuple[Activation, ...] = (
         formula="min(max(z, -1), 1)",
         function=formulas.hardtanh,
         gain=gains.numerical_gain(formulas.hardtanh),
+        operations=2,
         paper="Collobert (2004), Large Scale Machine Learning",
     ),
     Activation(
@@ -256,6 +272,7 @@ _ROWS: tuple[Activation, ...] = (
         formula="min(max(z, 0), 6)",
         function=formulas.relu6,
         gain=gains.numerical_gain(formulas.relu6),
+        operations=2,
         paper="Krizhevsky (2010), Convolutional Deep Belief Networks on CIFAR-10",
     ),
     Activation(
@@ -264,6 +281,7 @@ _ROWS: tuple[Activation, ...] = (
         formula="z",
         function=formulas.identity,
         gain=gains.unit_gain,
+        operations=0,
         output_for=(Task.REGRESSION,),
         paper="Saxe, McClelland & Ganguli (2014), Exact Solutions to the Nonlinear Dynamics of "
         "Learning in Deep Linear Neural Networks",
@@ -276,6 +294,7 @@ _ROWS: tuple[Activation, ...] = (
         formula="exp(z_i) / Σ_j exp(z_j)",
         function=formulas.softmax,
         gain=gains.unit_gain,
+        operations=12,
         hidden=False,
         output_for=(Task.MULTICLASS,),
         paper="Bridle (1990), Probabilistic Interpretation of Feedforward Classification Network "
