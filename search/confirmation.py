@@ -70,11 +70,14 @@ class Confirmation:
 
     @property
     def runs(self) -> tuple[ConfirmationRun, ...]:
-        """Runs of the contenders in their roles, whether on record before or made now."""
+        """Runs of the contenders in their roles, on record before or made now, in one order."""
         return tuple(
             run
-            for (slot, role), run in self._runs.items()
-            if any(slot[0] == c.key and role in c.roles for c in self._contenders)
+            for contender in self._contenders
+            for role in contender.roles
+            for repeat in range(self._plan.spec.evaluation.confirm_repeats)
+            for fold in range(self._folds)
+            if (run := self._runs.get(((contender.key, repeat, fold), role))) is not None
         )
 
     def run(self, base: Progress, conveyor: Conveyor) -> Iterator[Event]:

@@ -18,7 +18,6 @@ from search.conveyor import Conveyor
 from search.folds import Fold
 from search.keepsake import pack_keepsake
 from search.lane import Lane, LaneState, NetworkConfig
-from search.metrics import Direction, Metric
 from search.packer import pack
 from search.plan import StudyPlan
 from search.pool import train_saved
@@ -34,6 +33,7 @@ from search.study import (
     TestRun,
     TestsMade,
 )
+from search.verdict import pick_winner
 
 
 @dataclass(slots=True)
@@ -51,8 +51,8 @@ def held_out(
 ) -> Iterator[Event]:
     """Refit, score and report; `runs` are those of the confirmation.
 
-    Without test rows the winner is refitted all the same, to be taken home, and the references
-    are scored on the rows of the confirmation. Raises Interrupted where a stop is wanted.
+    Without test rows the winner is refitted all the same, to be taken home, and nobody gets a test
+    score. Raises Interrupted where a stop is wanted.
     """
     has_test = len(plan.splits.test) > 0
     test = plan.splits.test if has_test else plan.splits.search
@@ -63,34 +63,33 @@ def held_out(
     finalists = _finalists(plan, runs)
     refits = _refit(plan, finalists, data, conveyor)
     made = []
-    if has_test:
-        for role, params in finalists.items():
-            known = refits[config_key(params)]
-            made.append(
-                TestRun(
-                    role=role,
-                    params=params,
-                    scores=_means(known.scores),
-                    validation_scores=_validation(runs, params),
-                    repeats=len(known.scores),
-                )
-            )
-    for role in REFERENCES:
-        on_test = _score_reference(plan, role, data, conveyor) if has_test else []
-        validated = [
-            scores
-            for repeats in repeat_blocks(plan, sorted({run.repeat for run in runs}))
-            for scores in _score_reference(plan, role, prepare_repeats(plan, repeats), conveyor)
-        ]
+    for role, params in finalists.items():
+        scores = refits[config_key(params)].scores if has_test else []
         made.append(
             TestRun(
                 role=role,
-                params={},
-                scores=_means(on_test),
-                validation_scores=_means(validated),
-                repeats=len(on_test),
+                params=params,
+                scores=_means(scores),
+                validation_scores=_validation(runs, params),
+                repeats=len(scores),
             )
         )
+    validated: dict[TestRole, list[dict[str, float]]] = {role: [] for role in REFERENCES}
+    for repeats in repeat_blocks(plan, sorted({run.repeat for run in runs})):
+        block = _score_references(plan, prepare_repeats(plan, repeats), conveyor)
+        for role in REFERENCES:
+            validated[role] += block[role]
+    tested = _score_references(plan, data, conveyor) if has_test else {}
+    made += [
+        TestRun(
+            role=role,
+            params={},
+            scores=_means(tested.get(role, ())),
+            validation_scores=_means(validated[role]),
+            repeats=len(tested.get(role, ())),
+        )
+        for role in REFERENCES
+    ]
     yield TestsMade(runs=tuple(made), winner=_keepsake(plan, finalists, refits))
 
 
@@ -98,28 +97,14 @@ def _finalists(
     plan: StudyPlan, runs: Sequence[ConfirmationRun]
 ) -> dict[TestRole, Mapping[str, ParamValue]]:
     """Return the configurations to refit; a role is missing where all its runs failed."""
-    scored = [run for run in runs if run.scores]
     finalists: dict[TestRole, Mapping[str, ParamValue]] = {}
-    winner = pick_winner(scored, plan.objectives[0])
+    winner = pick_winner(runs, plan.objectives[0])
     if winner is not None:
         finalists[TestRole.WINNER] = winner
-    for run in scored:
-        if run.role is Role.BASELINE:
+    for run in runs:
+        if run.role is Role.BASELINE and run.scores:
             finalists[TestRole.BASELINE] = run.params
     return finalists
-
-
-def pick_winner(runs: Sequence[ConfirmationRun], metric: Metric) -> Mapping[str, ParamValue] | None:
-    """Return the configuration of the best mean score."""
-    by_key: dict[str, list[ConfirmationRun]] = {}
-    for run in runs:
-        by_key.setdefault(config_key(run.params), []).append(run)
-    sign = -1.0 if metric.direction is Direction.MAXIMIZE else 1.0
-
-    def cost(key: str) -> float:
-        return sign * float(np.mean([run.scores[metric.name] for run in by_key[key]]))
-
-    return by_key[min(by_key, key=cost)][0].params if by_key else None
 
 
 def _refit(
@@ -153,13 +138,19 @@ def _refit(
     return refits
 
 
-def _score_reference(
-    plan: StudyPlan, role: TestRole, data: Prepared, conveyor: Conveyor
-) -> list[dict[str, float]]:
+def _score_references(
+    plan: StudyPlan, data: Prepared, conveyor: Conveyor
+) -> dict[TestRole, list[dict[str, float]]]:
+    """Return the scores of each reference predictor, one entry a fold of `data`."""
     fits = [
-        ReferenceFit(role=role, fold=fold, metrics=plan.metrics) for fold in range(len(data.folds))
+        ReferenceFit(role=role, fold=fold, metrics=plan.metrics)
+        for fold in range(len(data.folds))
+        for role in REFERENCES
     ]
-    return [scores for _, scores in conveyor.run(score_saved, fits, data)]
+    found: dict[TestRole, list[dict[str, float]]] = {role: [] for role in REFERENCES}
+    for fit, scores in conveyor.run(score_saved, fits, data):
+        found[fit.role].append(scores)
+    return found
 
 
 def _validation(
