@@ -18,6 +18,7 @@ from optuna.trial import TrialState
 
 from search.space import SearchSpace
 from search.study import ParamValue, TrialRecord
+from search.tuning import EXPECTED_AFTER, expected_best, learning_rate_spread, reached_values
 
 Json: TypeAlias = str | int | float | bool | Sequence["Json"] | Mapping[str, "Json"] | None
 
@@ -30,7 +31,7 @@ def summarize(
     `directions` are "minimize" or "maximize", one an objective. `best` is the best complete trial
     by the first objective, None before there is one; `front` lists the trials that no other beats
     in every objective, empty with a single objective. `by_activation` has a row for every
-    activation of the space, the best first.
+    activation of the space, the best first; see `search.tuning` for what its tuning took.
     """
     signs = [1.0 if direction == "minimize" else -1.0 for direction in directions]
     ranked = _ranked(trials, signs)
@@ -38,7 +39,7 @@ def summarize(
     return {
         "best": _trial_row(ranked[0]) if ranked else None,
         "front": [_trial_row(trial) for trial in front],
-        "by_activation": _activation_rows(space, trials, ranked),
+        "by_activation": _activation_rows(space, trials, ranked, signs[0]),
     }
 
 
@@ -75,7 +76,10 @@ def _undominated(ranked: Sequence[TrialRecord], signs: Sequence[float]) -> list[
 
 
 def _activation_rows(
-    space: SearchSpace, trials: Sequence[TrialRecord], ranked: Sequence[TrialRecord]
+    space: SearchSpace,
+    trials: Sequence[TrialRecord],
+    ranked: Sequence[TrialRecord],
+    sign: float,
 ) -> list[Json]:
     everyone: dict[str, list[TrialRecord]] = {name: [] for name in space.activations}
     complete: dict[str, list[TrialRecord]] = {name: [] for name in space.activations}
@@ -89,12 +93,14 @@ def _activation_rows(
         everyone,
         key=lambda name: place[complete[name][0].number] if complete[name] else len(ranked),
     )
-    return [_activation_row(name, everyone[name], complete[name]) for name in order]
+    return [_activation_row(name, everyone[name], complete[name], sign) for name in order]
 
 
 def _activation_row(
-    name: str, trials: Sequence[TrialRecord], ranked: Sequence[TrialRecord]
+    name: str, trials: Sequence[TrialRecord], ranked: Sequence[TrialRecord], sign: float
 ) -> dict[str, Json]:
+    reached = reached_values(trials, sign)
+    ended = sum(trial.state.is_finished() for trial in trials)
     states = Counter(trial.state for trial in trials)
     values = [trial.values[0] for trial in ranked if trial.values]
     flags = Counter(flag for trial in trials for flag in trial.flags)
@@ -110,7 +116,15 @@ def _activation_row(
         "pruned": states[TrialState.PRUNED],
         # Interrupted trials wait to be trained again; to the reader they are under way.
         "running": states[TrialState.RUNNING] + states[TrialState.WAITING],
+        "failed_share": states[TrialState.FAIL] / ended if ended else None,
+        "pruned_share": states[TrialState.PRUNED] / ended if ended else None,
         "flags": dict(sorted(flags.items())),
+        "parameters": ranked[0].parameters if ranked else None,
+        "fit_seconds": _number(ranked[0].fit_seconds) if ranked else None,
+        "expected_best": {
+            str(count): expected_best(reached, count, sign) for count in EXPECTED_AFTER
+        },
+        "learning_rate_spread": learning_rate_spread(trials, sign),
     }
 
 

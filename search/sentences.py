@@ -19,7 +19,7 @@ _MOST_NAMES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Finding:
+class Grounds:
     """Everything a sentence is made from."""
 
     judgement: Judgement
@@ -31,30 +31,30 @@ class Finding:
     tests: Mapping[TestRole, TestRun]
 
 
-def sentence(finding: Finding) -> str:
+def sentence(grounds: Grounds) -> str:
     """Say who is best, how sure that is, what it gains, and what matters more."""
     clauses = (
-        _who(finding),
-        _what_would_decide(finding),
-        _failed(finding),
-        _against_baseline(finding),
-        _against_linear(finding),
-        _what_matters(finding),
-        _held_out(finding),
+        _who(grounds),
+        _what_would_decide(grounds),
+        _failed(grounds),
+        _against_baseline(grounds),
+        _against_linear(grounds),
+        _what_matters(grounds),
+        _held_out(grounds),
     )
     text = "; ".join(clause for clause in clauses if clause)
     return f"{text[0].upper()}{text[1:]}."
 
 
-def _who(finding: Finding) -> str:
-    judgement = finding.judgement
+def _who(grounds: Grounds) -> str:
+    judgement = grounds.judgement
     levels, tied = judgement.confirmed.levels, judgement.tied
     if not levels:
         return "no configuration could be trained again to the end, so nothing was compared"
     if len(levels) == 1:
         return f"{_title(levels[0])} is the only activation confirmed, so nothing was compared"
     if len(tied) == 1:
-        gap = _difference(judgement.to_best[0], finding.metric)
+        gap = _difference(judgement.to_best[0], grounds.metric)
         return f"{_title(levels[0])} is the best, ahead of {_title(levels[1])}, the next, by {gap}"
     if len(tied) == len(levels):
         whom = "the two" if len(levels) == 2 else f"the {len(levels)}"
@@ -66,8 +66,8 @@ def _who(finding: Finding) -> str:
     return f"{who}, {advice}"
 
 
-def _what_would_decide(finding: Finding) -> str:
-    judgement, needed = finding.judgement, finding.repeats_needed
+def _what_would_decide(grounds: Grounds) -> str:
+    judgement, needed = grounds.judgement, grounds.repeats_needed
     levels, tied = judgement.confirmed.levels, judgement.tied
     if len(tied) < 2:
         return ""
@@ -80,7 +80,7 @@ def _what_would_decide(finding: Finding) -> str:
             + (f": ask for {more}" if more else "")
         )
     comparison = judgement.to_best[levels.index(tied[1]) - 1]
-    gap = _difference(comparison, finding.metric)
+    gap = _difference(comparison, grounds.metric)
     if more:
         return (
             f"{_title(levels[0])} leads {_title(tied[1])} by {gap}, which can be chance: {more} "
@@ -94,15 +94,15 @@ def _what_would_decide(finding: Finding) -> str:
     )
 
 
-def _failed(finding: Finding) -> str:
-    failed = finding.judgement.confirmed.failed
+def _failed(grounds: Grounds) -> str:
+    failed = grounds.judgement.confirmed.failed
     if not failed:
         return ""
     return f"{_join([_short(name) for name in failed])} failed in every run"
 
 
-def _against_baseline(finding: Finding) -> str:
-    judgement = finding.judgement
+def _against_baseline(grounds: Grounds) -> str:
+    judgement = grounds.judgement
     confirmed, tied = judgement.confirmed, judgement.tied
     if confirmed.baseline is None or not tied:
         return ""
@@ -119,7 +119,7 @@ def _against_baseline(finding: Finding) -> str:
         whom = "none of them" if len(tied) > 1 else "it"
         return f"{whom} {'is' if len(tied) > 1 else 'is not'} shown to beat {name}"
     least = min((c for _, c in ahead), key=lambda c: c.test.difference if c.test else 0.0)
-    gap = _difference(least, finding.metric)
+    gap = _difference(least, grounds.metric)
     if len(ahead) == 1:
         who = _title(ahead[0][0]) if len(tied) > 1 else "it"
         return f"{who} beats {name} by {gap}"
@@ -130,24 +130,24 @@ def _against_baseline(finding: Finding) -> str:
     return f"{who} beat {name} by at least {gap}"
 
 
-def _against_linear(finding: Finding) -> str:
-    winner, linear = (finding.tests.get(role) for role in (TestRole.WINNER, TestRole.LINEAR))
+def _against_linear(grounds: Grounds) -> str:
+    winner, linear = (grounds.tests.get(role) for role in (TestRole.WINNER, TestRole.LINEAR))
     if winner is None or linear is None:
         return ""
-    name = finding.metric.name
+    name = grounds.metric.name
     for kind, ours, other in (
         ("test", winner.scores.get(name), linear.scores.get(name)),
         ("validation", winner.validation_scores.get(name), linear.validation_scores.get(name)),
     ):
         if ours is not None and other is not None:
-            if _gain(finding.metric, other - ours) < 0.0:
+            if _gain(grounds.metric, other - ours) < 0.0:
                 return ""
             return f"a linear model does as well on the {kind} rows, so a network may not pay"
     return ""
 
 
-def _what_matters(finding: Finding) -> str:
-    shares = {name: share for name, share in finding.importances.items() if isfinite(share)}
+def _what_matters(grounds: Grounds) -> str:
+    shares = {name: share for name, share in grounds.importances.items() if isfinite(share)}
     own = shares.pop("activation", None)
     if own is None or not shares:
         return ""
@@ -156,16 +156,16 @@ def _what_matters(finding: Finding) -> str:
     return f"the activation matters {relation} here than the {other.replace('_', ' ')}"
 
 
-def _held_out(finding: Finding) -> str:
-    winner = finding.tests.get(TestRole.WINNER)
-    name = finding.metric.name
+def _held_out(grounds: Grounds) -> str:
+    winner = grounds.tests.get(TestRole.WINNER)
+    name = grounds.metric.name
     if winner is None or name not in winner.scores or name not in winner.validation_scores:
         return ""
-    gain = _gain(finding.metric, winner.scores[name] - winner.validation_scores[name])
-    score = _number(winner.scores[name], finding.metric, 0.001)
-    unit = " %" if finding.metric.name in _IN_POINTS else ""
+    gain = _gain(grounds.metric, winner.scores[name] - winner.validation_scores[name])
+    score = _number(winner.scores[name], grounds.metric, 0.001)
+    unit = " %" if grounds.metric.name in _IN_POINTS else ""
     side = "worse" if gain < 0.0 else "better"
-    by = _amount(abs(gain), finding.metric, abs(gain))
+    by = _amount(abs(gain), grounds.metric, abs(gain))
     return f"on the held-out test rows it scores {score}{unit}, {by} {side} than in validation"
 
 

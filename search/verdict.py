@@ -16,7 +16,7 @@ from search.comparisons import Comparison, Judgement, judge
 from search.confirmed import Configuration, Confirmed, Level, confirm
 from search.metrics import Metric
 from search.results import Json
-from search.sentences import Finding, sentence
+from search.sentences import Grounds, sentence
 from search.statistics import Floats, mean_interval
 from search.study import ConfirmationRun, ParamValue, TestRole, TestRun
 
@@ -65,7 +65,7 @@ def verdict(
         "comparisons": _comparison_rows(judgement),
         "test": test,
         "sentence": sentence(
-            Finding(
+            Grounds(
                 judgement=judgement,
                 metric=metric,
                 importances=importances,

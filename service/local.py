@@ -17,8 +17,9 @@ from search.study import ProgressMade
 from service.logs import quieten_optuna
 from service.schemas.study import StudyModel
 from service.settings import Settings
+from service.summary import Summary
 from service.tables import progress_bar, results_table, show_number
-from service.worker import Summary, load_dataset
+from service.worker import load_dataset
 from storage.database import open_database
 from storage.results import Results
 from storage.studies import Studies

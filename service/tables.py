@@ -56,6 +56,8 @@ def results_table(document: Mapping[str, Any]) -> Group:
     lines += [f"  {name} = {_show(value)}" for name, value in best["params"].items()]
     metrics = best.get("metrics", {})
     lines += [f"  validation {name}: {show_number(value)}" for name, value in metrics.items()]
+    verdict = document.get("verdict")
+    lines += ["", verdict["sentence"]] if verdict else []
     return Group(table, Text("\n".join(lines)))
 
 

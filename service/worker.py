@@ -21,13 +21,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from search.datasets import BUILTIN, Dataset, load_builtin
 from search.driver import run_study
 from search.errors import LeaseLost, SearchError
-from search.importances import importances
-from search.metrics import check_objectives
 from search.pool import local_pool
-from search.results import summarize
-from search.space import build_space
 from search.study import (
     ConfirmationRun,
+    ConfirmationsMade,
     Control,
     Event,
     ProgressMade,
@@ -40,6 +37,7 @@ from search.study import (
 from search.tables import read_table, with_task
 from service.logs import get_log
 from service.settings import Settings
+from service.summary import Summary
 from storage.database import Database, open_database
 from storage.datasets import Datasets
 from storage.queue import Queue
@@ -95,28 +93,6 @@ class PoolBroken(SearchError):
             "a training process was killed, most likely for want of memory; the worker ends, and "
             "the study is taken up again by the next one"
         )
-
-
-class Summary:
-    """The results document of one study, kept up to date from its events."""
-
-    def __init__(self, spec: StudySpec, dataset: Dataset) -> None:
-        self._space = build_space(spec.space)
-        objectives = check_objectives(spec.objectives, dataset.task)
-        self._directions = [str(metric.direction) for metric in objectives]
-        self._trials: dict[int, TrialRecord] = {}
-
-    def take(self, event: Event) -> None:
-        """Take in new or changed trials."""
-        if isinstance(event, TrialsChanged):
-            self._trials |= {record.number: record for record in event.trials}
-
-    def document(self, *, final: bool) -> dict[str, object]:
-        """Return the document; importances, which cost seconds, only where it is `final`."""
-        trials = list(self._trials.values())
-        shares = importances(self._directions[0], trials) if final else {}
-        summary = summarize(self._space, self._directions, trials)
-        return {**summary, "importances": shares, "verdict": None}
 
 
 class Worker:
@@ -197,13 +173,15 @@ class Worker:
         dataset = load_dataset(study.spec, self._datasets)
         summary = Summary(study.spec, dataset)
         summary.take(TrialsChanged(trials=history))
+        confirmations = recorder.confirmations()
+        summary.take(ConfirmationsMade(runs=tuple(confirmations)))
         pending: list[Event] = []
         document_at = 0.0
         events = self._run(
             study.spec,
             dataset,
             history=history,
-            confirmations=recorder.confirmations(),
+            confirmations=confirmations,
             control=lambda: self._studies.control(study.id),
             executor=self._executor,
         )

@@ -1,11 +1,16 @@
 """The results of a study: what API.md promises, filled from what the worker stored."""
 
-from typing import Any
-
 from pydantic import Field
 
 from search.study import Phase, StudyState
 from service.schemas.base import ResponseModel
+from service.schemas.evidence import (
+    ActivationRowOut,
+    InteractionOut,
+    SlopeEffectOut,
+    TrialSummaryOut,
+    VerdictOut,
+)
 from service.schemas.study_out import LinksOut, ProgressOut
 from storage.results import StoredResults
 from storage.study_rows import StudyRow
@@ -18,11 +23,17 @@ class ResultsOut(ResponseModel):
     state: StudyState
     phase: Phase | None
     progress: ProgressOut
-    best: dict[str, Any] | None = Field(description="The best complete trial; null before one.")
-    front: list[dict[str, Any]] = Field(description="With two objectives, the Pareto front.")
-    by_activation: list[dict[str, Any]] = Field(description="A row an activation, best first.")
-    importances: dict[str, float] = Field(description="Axis -> share; filled at the end.")
-    verdict: dict[str, Any] | None = Field(description="null until confirmed.")
+    best: TrialSummaryOut | None = Field(description="The best complete trial; null before one.")
+    front: list[TrialSummaryOut] = Field(description="With two objectives, the Pareto front.")
+    by_activation: list[ActivationRowOut] = Field(description="A row an activation, best first.")
+    importances: dict[str, float] = Field(description="Axis -> share by fANOVA, at the end.")
+    interactions: dict[str, InteractionOut] = Field(
+        description="`activation x initializer` and `activation x depth`, at the end."
+    )
+    slope_effect: list[SlopeEffectOut] = Field(
+        description="A row a searched slope, alpha or beta, at the end."
+    )
+    verdict: VerdictOut | None = Field(description="null until confirmed.")
     links: LinksOut
 
     @classmethod
@@ -38,6 +49,8 @@ class ResultsOut(ResponseModel):
             front=document.get("front", []),
             by_activation=document.get("by_activation", []),
             importances=document.get("importances", {}),
+            interactions=document.get("interactions", {}),
+            slope_effect=document.get("slope_effect", []),
             verdict=document.get("verdict"),
             links=LinksOut.from_row(row),
         )
