@@ -15,6 +15,8 @@ from typing import TypeAlias
 from optuna.distributions import BaseDistribution
 from optuna.trial import TrialState
 
+from search.diagnosis import Finding, LayerSnapshot
+
 ParamValue: TypeAlias = str | float | int | bool | None
 
 
@@ -120,8 +122,7 @@ class Budget:
 
     trials: int = 200
     epochs: int = 30
-    #: Wall-clock limit in seconds; None for no limit.
-    seconds: float | None = None
+    seconds: float | None = None  #: wall-clock limit; None for no limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,19 +189,19 @@ class TrialRecord:
     #: Every metric of the task at the last evaluation, mean over folds.
     metrics: Mapping[str, float] = field(default_factory=dict)
     curves: tuple[FoldCurve, ...] = ()
-    #: Per-layer diagnostics, outermost key the name of the statistic, one value a layer.
-    layers: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    #: Short names of what is wrong with the training, such as "diverged".
+    #: The hidden layers from epoch 0 on, mean over folds; and what is wrong, the worst first.
+    layers: tuple[LayerSnapshot, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    #: Names of the findings; "undefined" and "cancelled" are no finding.
     flags: tuple[str, ...] = ()
-    #: Why a FAIL trial failed, a sentence.
+    #: Why a trial failed or was ended early, a sentence.
     error: str | None = None
     parameters: int = 0
     started_at: datetime | None = None
     finished_at: datetime | None = None
     #: Seconds of training that this trial's lanes cost.
     fit_seconds: float = 0.0
-    #: Id of the person's request, where source is "requested".
-    request_id: str | None = None
+    request_id: str | None = None  #: of the person's request, where source is "requested"
 
     @property
     def activation(self) -> str:

@@ -115,9 +115,21 @@ def _user_attributes(record: TrialRecord) -> Rows:
         "flags": ", ".join(record.flags),
         "error": record.error,
         "fit_seconds": round(record.fit_seconds, 4),
+        "findings": " ".join(finding.sentence for finding in record.findings),
+        "layers": _last_layers(record),
     }
     attributes.update((key, value) for key, value in short.items() if value)
     return {key: (json.dumps(value),) for key, value in attributes.items()}
+
+
+def _last_layers(record: TrialRecord) -> dict[str, list[float | str]]:
+    """Return what was last seen of a finished trial's layers, to three digits."""
+    if not (record.layers and record.state.is_finished()):
+        return {}
+    return {
+        name: [_readable(float(f"{value:.3g}")) for value in values]
+        for name, values in record.layers[-1].statistics.items()
+    }
 
 
 def _readable(value: float) -> float | str:

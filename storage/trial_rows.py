@@ -2,8 +2,8 @@
 
 What is filtered, sorted or changed by SQL has a typed column. The rest is `params` and `outcome`
 (values, intermediate values, metrics, flags), which a list of trials shows, and `details` (curves,
-layers), which only the trial's own page and the history read. The distributions are the same for
-many trials, so they are kept once a study in `search_spaces`.
+layers, findings), which only the trial's own page and the history read. The distributions are the
+same for many trials, so they are kept once a study in `search_spaces`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from optuna.trial import TrialState
 from sqlalchemy import Row, Select, and_, select
 
 from search.study import TrialRecord, TrialSource
-from storage.details import pack_details, unpack_details
+from storage.details import Details, pack_details, unpack_details
 from storage.tables import SPACES, TRIALS
 
 _RANGES: dict[type[BaseDistribution], Callable[..., BaseDistribution]] = {
@@ -57,12 +57,12 @@ def write_trial(record: TrialRecord) -> dict[str, Any]:
         "error": record.error,
         "params": json.dumps(dict(record.params)),
         "outcome": json.dumps(outcome),
-        "details": pack_details(record.curves, record.layers),
+        "details": pack_details(record),
     }
 
 
 def select_trials(study_id: str, *, whole: bool) -> Select[Any]:
-    """Select what `read_trial` needs; without curves and layers unless `whole`."""
+    """Select what `read_trial` needs; without `details` unless `whole`."""
     columns = [column for column in TRIALS.c if whole or column is not TRIALS.c.details]
     return (
         select(*columns, SPACES.c.distributions)
@@ -77,7 +77,7 @@ def select_trials(study_id: str, *, whole: bool) -> Select[Any]:
 def read_trial(row: Row[Any]) -> TrialRecord:
     """Return the record of a row of `select_trials`."""
     outcome = json.loads(row.outcome)
-    curves, layers = unpack_details(row.details) if "details" in row._fields else ((), {})
+    details = unpack_details(row.details) if "details" in row._fields else Details()
     return TrialRecord(
         number=row.number,
         state=TrialState[row.state],
@@ -87,8 +87,9 @@ def read_trial(row: Row[Any]) -> TrialRecord:
         values=None if outcome["values"] is None else tuple(outcome["values"]),
         intermediate_values=dict(outcome["intermediate_values"]),
         metrics=outcome["metrics"],
-        curves=curves,
-        layers=layers,
+        curves=details.curves,
+        layers=details.layers,
+        findings=details.findings,
         flags=tuple(outcome["flags"]),
         error=row.error,
         parameters=row.parameters,

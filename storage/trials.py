@@ -46,7 +46,7 @@ class Trials:
         limit: int = 100,
         cursor: str | None = None,
     ) -> Page[TrialRecord]:
-        """Return trials without their curves and layers, which only `get` reads.
+        """Return trials without their curves, layers and findings, which only `get` reads.
 
         `order` is one of ORDERS; UnknownChoice otherwise. NotFound where there is no such study.
         """
@@ -85,7 +85,7 @@ class Trials:
     ) -> tuple[TrialRecord, ...]:
         """Return trials that changed after the study had `version`, oldest change first.
 
-        Without curves and layers. May return more than `limit`: the trials of one transaction
+        Without what `list` leaves out. May return more than `limit`: the trials of one transaction
         share a version and are never torn apart, so that reading on from the last one's version
         misses none.
         """

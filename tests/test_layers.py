@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGES = {"search", "storage", "service"}
 #: What storage may know of the science: plain values.
-PLAIN = {"search.study", "search.errors"}
+PLAIN = {"search.study", "search.diagnosis", "search.errors"}
 FORBIDDEN = {
     "search": {"storage", "service", "sqlalchemy", "fastapi", "starlette", "httpx2"},
     "storage": {"service", "torch", "fastapi", "starlette", "httpx2"},

@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
+from search.diagnosis import Finding, LayerSnapshot
 from search.study import FoldCurve, TrialRecord, TrialRequest, TrialSource
 from service.schemas.base import RequestModel, ResponseModel, Scalar, UtcTime
 from storage.pages import Page
@@ -51,6 +52,40 @@ class CurveOut(ResponseModel):
         return cls(**{name: getattr(curve, name) for name in cls.model_fields})
 
 
+class LayersOut(ResponseModel):
+    """The hidden layers after some epoch; 0 is before the first step."""
+
+    epoch: int
+    statistics: dict[str, list[float | None]] = Field(
+        description="Statistic -> one value a layer, the layer next to the data first; mean over "
+        "folds.",
+        examples=[{"dead_units": [0.0, 0.12], "gradient_norm": [0.3, 0.2]}],
+    )
+
+    @classmethod
+    def from_snapshot(cls, snapshot: LayerSnapshot) -> "LayersOut":
+        """Return `snapshot` in the wire format."""
+        statistics: dict[str, list[float | None]] = {
+            name: [*values] for name, values in snapshot.statistics.items()
+        }
+        return cls(epoch=snapshot.epoch, statistics=statistics)
+
+
+class FindingOut(ResponseModel):
+    """Something wrong with a training; the rules are under /v1/findings."""
+
+    name: str = Field(examples=["dying_relu"])
+    layer: int | None = Field(description="Counted from 1; null for the network as a whole.")
+    numbers: dict[str, float | None] = Field(description="What was measured, and the threshold.")
+    sentence: str
+    remedy: str = Field(description="What to do, in words of the search space.")
+
+    @classmethod
+    def from_finding(cls, finding: Finding) -> "FindingOut":
+        """Return `finding` in the wire format."""
+        return cls(**{name: getattr(finding, name) for name in cls.model_fields})
+
+
 class TrialOut(ResponseModel):
     """One configuration, as far as it has come."""
 
@@ -63,7 +98,7 @@ class TrialOut(ResponseModel):
     values: list[float] | None = Field(description="All objectives, mean over folds.")
     metrics: dict[str, float | None] = Field(description="Every metric at the last evaluation.")
     flags: list[str] = Field(description="What is wrong with the training, in short names.")
-    error: str | None
+    error: str | None = Field(description="Why the trial failed or was ended early.")
     parameters: int = Field(description="Trainable parameters of the network.")
     fit_seconds: float
     started_at: UtcTime | None
@@ -77,13 +112,12 @@ class TrialOut(ResponseModel):
 
 
 class TrialDetailOut(TrialOut):
-    """One trial with its curves and the diagnostics of its layers."""
+    """One trial with its curves, the diagnostics of its layers, and what they mean."""
 
     intermediate_values: dict[int, float | None] = Field(description="Epoch -> first objective.")
     curves: list[CurveOut]
-    layers: dict[str, list[float | None]] = Field(
-        description="Statistic -> one value a layer, the layer next to the data first."
-    )
+    layers: list[LayersOut] = Field(description="At epoch 0 and at the rungs.")
+    findings: list[FindingOut] = Field(description="What is wrong, the worst first.")
 
     @classmethod
     def from_record(cls, trial: TrialRecord) -> "TrialDetailOut":
@@ -92,7 +126,8 @@ class TrialDetailOut(TrialOut):
             **_shared(trial),
             intermediate_values=dict(trial.intermediate_values),
             curves=[CurveOut.from_curve(curve) for curve in trial.curves],
-            layers={name: list(values) for name, values in trial.layers.items()},
+            layers=[LayersOut.from_snapshot(snapshot) for snapshot in trial.layers],
+            findings=[FindingOut.from_finding(finding) for finding in trial.findings],
         )
 
 

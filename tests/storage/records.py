@@ -15,6 +15,7 @@ from optuna.distributions import (
 )
 from optuna.trial import TrialState
 
+from search.diagnosis import Finding, LayerSnapshot
 from search.study import FoldCurve, ParamValue, TrialRecord, TrialsChanged, TrialSource
 
 STARTED = datetime(2026, 11, 24, 9, 30, 0, 123456, tzinfo=UTC)
@@ -98,7 +99,19 @@ KINDS: tuple[TrialRecord, ...] = (
             ),
             FoldCurve(fold=1, epochs=(), train_loss=(), validation_loss=(), validation_score=()),
         ),
-        layers={"dead_units": (0.0, 0.25), "slope": (0.1, 1e-300)},
+        layers=(
+            LayerSnapshot(epoch=0, statistics={"dead_units": (0.0, 0.25), "slope": (0.1, 1e-300)}),
+            LayerSnapshot(epoch=3, statistics={"dead_units": (0.5, nan)}),
+        ),
+        findings=(
+            Finding(
+                name="dying_relu",
+                layer=2,
+                numbers={"dead_units": 0.9, "threshold": 0.5},
+                sentence="In layer 2, 90 % of the units are dead.",
+                remedy="Use leaky_relu.",
+            ),
+        ),
     ),
     make_record(10, source=TrialSource.REQUESTED, request_id="rq_none"),
 )

@@ -10,6 +10,7 @@ import optuna
 from optuna.samplers import RandomSampler
 from optuna.trial import TrialState
 
+from search.diagnosis import LayerSnapshot
 from search.study import FoldCurve, TrialRecord
 from storage.recorder import Recorder
 from tests.storage.records import DISTRIBUTIONS, changed, make_record
@@ -34,7 +35,10 @@ def rung(number: int, steps: int, state: TrialState) -> TrialRecord:
         state,
         intermediate_values=dict(enumerate(losses)),
         curves=tuple(replace(curve, fold=fold) for fold in range(3)),
-        layers={"dead_units": losses[:4], "gradient_norm": losses[:4], "slope": losses[:4]},
+        layers=tuple(
+            LayerSnapshot(epoch=epoch, statistics={f"s{k}": (0.5,) * 4 for k in range(7)})
+            for epoch in range(0, steps, 3)
+        ),
     )
 
 

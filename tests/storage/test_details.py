@@ -1,4 +1,4 @@
-"""The blob of curves and layers holds exactly what went in."""
+"""The blob of curves, layers and findings holds exactly what went in."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from math import inf, nan
 
 import pytest
 
+from search.diagnosis import Finding, LayerSnapshot
 from search.study import FoldCurve
-from storage.details import Layers, pack_details, unpack_details
+from storage.details import Details, pack_details, unpack_details
 
 CURVES = (
     FoldCurve(
@@ -21,11 +22,32 @@ CURVES = (
 )
 
 
+LAYERS = (
+    LayerSnapshot(epoch=0, statistics={"a\nb": (), "é": (1.5, nan)}),
+    LayerSnapshot(epoch=30, statistics={"slope": (0.25,) * 50, "dead_units": (1 / 3,) * 50}),
+)
+FINDINGS = (
+    Finding(
+        name="dying_relu",
+        layer=3,
+        numbers={"dead_units": 1 / 3, "ratio": inf},
+        sentence="A line\nand another.",
+        remedy="Use leaky_relu.",
+    ),
+    Finding(name="diverged", layer=None, numbers={}, sentence="é", remedy=""),
+)
+
+
 @pytest.mark.parametrize("curves", [CURVES, CURVES[::-1], ()])
-@pytest.mark.parametrize("layers", [{}, {"a\nb": (), "é": (1.5, nan)}, {"slope": (0.25,) * 50}])
-def test_curves_and_layers_come_back(curves: tuple[FoldCurve, ...], layers: Layers) -> None:
-    found = unpack_details(pack_details(curves, layers))
-    assert repr(found) == repr((curves, layers))
+@pytest.mark.parametrize("layers", [LAYERS, LAYERS[::-1], ()])
+@pytest.mark.parametrize("findings", [FINDINGS, ()])
+def test_what_goes_in_comes_out(
+    curves: tuple[FoldCurve, ...],
+    layers: tuple[LayerSnapshot, ...],
+    findings: tuple[Finding, ...],
+) -> None:
+    details = Details(curves=curves, layers=layers, findings=findings)
+    assert repr(unpack_details(pack_details(details))) == repr(details)
 
 
 def test_thirty_epochs_of_three_folds_take_eight_bytes_a_number() -> None:
@@ -37,4 +59,4 @@ def test_thirty_epochs_of_three_folds_take_eight_bytes_a_number() -> None:
         validation_loss=column,
         validation_score=column,
     )
-    assert len(pack_details((curve,) * 3, {})) < 8 * 3 * 4 * 30 + 200
+    assert len(pack_details(Details(curves=(curve,) * 3))) < 8 * 3 * 4 * 30 + 200

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
+from search.diagnosis import Finding, LayerSnapshot
 from search.errors import InvalidInput, LeaseLost
 from search.study import (
     FoldCurve,
@@ -287,7 +288,29 @@ def records(draw: Callable[..., Any]) -> TrialRecord:
                 max_size=2,
             ).map(tuple)
         ),
-        layers=draw(st.dictionaries(NAMES, column, max_size=2)),
+        layers=draw(
+            st.lists(
+                st.builds(
+                    LayerSnapshot,
+                    epoch=st.integers(0, 10**6),
+                    statistics=st.dictionaries(NAMES, column, max_size=2),
+                ),
+                max_size=2,
+            ).map(tuple)
+        ),
+        findings=draw(
+            st.lists(
+                st.builds(
+                    Finding,
+                    name=NAMES,
+                    layer=st.none() | st.integers(1, 50),
+                    numbers=st.dictionaries(NAMES, FLOATS, max_size=2),
+                    sentence=NAMES,
+                    remedy=NAMES,
+                ),
+                max_size=2,
+            ).map(tuple)
+        ),
         flags=draw(st.lists(NAMES, max_size=2).map(tuple)),
         error=draw(st.none() | st.text(st.characters(exclude_characters="\0", codec="utf-8"))),
         parameters=draw(st.integers(0, 2**31 - 1)),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from optuna.trial import TrialState
 
+from search.diagnosis import LayerSnapshot
 from search.errors import InvalidInput, NotFound, UnknownChoice
 from search.study import FoldCurve, TrialRecord
 from storage.database import Database
@@ -38,7 +39,7 @@ RECORDS = tuple(
             started_at=STARTED + timedelta(microseconds=(number * 7) % 5),
             parameters=(number * 3) % 4,
             curves=(CURVE,),
-            layers={"slope": (0.25,)},
+            layers=(LayerSnapshot(epoch=0, statistics={"slope": (0.25,)}),),
         ),
         "relu" if number % 3 else "tanh",
     )
@@ -81,7 +82,9 @@ def test_one_trial_is_read_whole(trials: Trials, running: StudyRow) -> None:
 
 def test_a_list_leaves_curves_and_layers_out(trials: Trials, running: StudyRow) -> None:
     page = trials.list(running.id)
-    assert page.items == tuple(replace(record, curves=(), layers={}) for record in RECORDS)
+    assert page.items == tuple(
+        replace(record, curves=(), layers=(), findings=()) for record in RECORDS
+    )
     assert page.next_cursor is None
 
 
