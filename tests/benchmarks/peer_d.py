@@ -1,7 +1,7 @@
 """Peer D: scikit-learn's `MLPClassifier` under `OptunaSearchCV`.
 
 It knows relu, tanh and the logistic sigmoid, draws its weights Xavier-uniform, and has no slopes:
-it does a part of the reference work only, `SPACE`, and ours is compared on that part.
+it does a part of the reference work only, `PART_OF_D`, and ours is compared on that part.
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ from tests.benchmarks.work import BATCH, DEPTHS, LEARNING_RATES, PROCESSES, WIDT
 
 #: Our name of an activation -> scikit-learn's.
 NAMES = {"relu": "relu", "tanh": "tanh", "sigmoid": "logistic"}
-#: The part of our space that it can search.
-SPACE: dict[str, Any] = {"activation": list(NAMES), "initializer": "xavier_uniform"}
 
 
 def search(

@@ -34,6 +34,11 @@ ACTIVATIONS = (
     "sigmoid",
 )
 INITIALIZERS = ("xavier_uniform", "kaiming_normal", "lecun_normal", "orthogonal")
+#: The part of the space that scikit-learn's MLPClassifier can search (see `peer_d`).
+PART_OF_D: Mapping[str, Any] = {
+    "activation": ["relu", "tanh", "sigmoid"],
+    "initializer": "xavier_uniform",
+}
 #: Activations with a slope to search; prelu's is where learning starts.
 SLOPES = {"leaky_relu": "leaky_relu_slope", "prelu": "prelu_slope"}
 SLOPE_RANGE = (0.0, 0.5)

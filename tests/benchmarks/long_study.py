@@ -1,0 +1,113 @@
+"""A study of a thousand trials under the default pruner: time outside segments, and memory.
+
+Outside is what the cores did not spend training: 1 - fit / (wall x processes). `fit` is the lesser
+of two: the wall time the training processes report of their segments, and their processor time. A
+segment that waits for a core because the driver has it counts as outside that way.
+
+Memory is the proportional set size of server, worker, training processes and helpers, summed:
+pages that processes share are counted once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event, Thread
+
+import psutil
+
+from tests.benchmarks.ours import Service, served
+from tests.benchmarks.scales import Scale
+from tests.benchmarks.work import PROCESSES, study_body
+
+_SAMPLE_S = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LongStudy:
+    """What one long study cost."""
+
+    trials: int
+    seconds: float
+    #: Wall seconds in segments, over all training processes, as they report it.
+    fit_wall: float
+    #: Processor seconds of the training processes.
+    fit_cpu: float
+    #: Processor seconds of all other processes: server, worker, helpers.
+    other_cpu: float
+    peak_bytes: int
+    processes: int
+
+    @property
+    def outside(self) -> float:
+        """Share of the time spent outside segments."""
+        return 1.0 - min(self.fit_wall, self.fit_cpu) / (self.seconds * self.processes)
+
+
+def long_study(scale: Scale, folder: Path, *, processes: int = PROCESSES) -> LongStudy:
+    """Run the study and watch its processes."""
+    body = study_body(trials=scale.long_trials, epochs=scale.epochs, pruner="successive_halving")
+    with served(folder, processes=processes) as service:
+        before = _cpu_seconds(service)
+        with _watched(service) as watch:
+            run = service.run(body)
+        after = _cpu_seconds(service)
+    spent = {pid: after[pid] - before.get(pid, 0.0) for pid in after}
+    # The training processes are the ones that worked most.
+    ranked = sorted(spent.values(), reverse=True)
+    return LongStudy(
+        trials=len(run.trials),
+        seconds=run.seconds,
+        fit_wall=run.fit_seconds,
+        fit_cpu=sum(ranked[:processes]),
+        other_cpu=sum(ranked[processes:]),
+        peak_bytes=watch.peak,
+        processes=processes,
+    )
+
+
+def _cpu_seconds(service: Service) -> dict[int, float]:
+    seconds = {}
+    for process in service.processes():
+        times = process.cpu_times()
+        seconds[process.pid] = times.user + times.system
+    return seconds
+
+
+@dataclass(slots=True)
+class _Watch:
+    """The peak seen so far."""
+
+    service: Service
+    peak: int = 0
+    ended: Event = field(default_factory=Event)
+
+    def look(self) -> None:
+        total = 0
+        for process in self.service.processes():
+            try:
+                info = process.memory_full_info()
+            except psutil.NoSuchProcess:
+                continue
+            # Linux tells the proportional size; elsewhere what is the process's own must do.
+            total += getattr(info, "pss", info.uss)
+        self.peak = max(self.peak, total)
+
+    def run(self) -> None:
+        while not self.ended.wait(_SAMPLE_S):
+            self.look()
+
+
+@contextmanager
+def _watched(service: Service) -> Iterator[_Watch]:
+    watch = _Watch(service)
+    thread = Thread(target=watch.run, daemon=True)
+    thread.start()
+    try:
+        yield watch
+    finally:
+        watch.ended.set()
+        thread.join()
+        watch.look()

@@ -1,0 +1,102 @@
+"""Time until the score that peer A ends with is reached, pruners on in both; and the scores.
+
+For every seed A runs its trials under `MedianPruner`; its time is that of its best trial. Ours
+runs under the default pruner, with a budget it does not use up, until its best value is A's or
+better. Then ours runs A's number of trials, and the two best values are compared, pair by pair:
+seed and split are A's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from math import sqrt
+from pathlib import Path
+from statistics import median, stdev
+
+from tests.benchmarks.ours import served
+from tests.benchmarks.peers import run_peer
+from tests.benchmarks.scales import Scale
+from tests.benchmarks.work import study_body
+
+#: More trials than ours ever needs.
+_ENOUGH = 3000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A and ours with one seed; scores are validation log losses, lower is better."""
+
+    seed: int
+    peer_seconds: float
+    #: All of A's trials.
+    peer_seconds_in_all: float
+    peer_score: float
+    our_seconds: float
+    our_trials: int
+    #: Ours after as many trials as A.
+    our_score: float
+
+    @property
+    def ratio(self) -> float:
+        """How many times sooner ours reached A's score."""
+        return self.peer_seconds / self.our_seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToScore:
+    """All seeds."""
+
+    pairs: tuple[Pair, ...]
+
+    @property
+    def ratio(self) -> float:
+        """Median over the seeds."""
+        return median(pair.ratio for pair in self.pairs)
+
+    @property
+    def scores(self) -> tuple[float, float]:
+        """Median best score of A, and of ours."""
+        return (
+            median(pair.peer_score for pair in self.pairs),
+            median(pair.our_score for pair in self.pairs),
+        )
+
+    @property
+    def standard_error(self) -> float:
+        """Of the median of A's best scores, by the normal approximation; nan of one seed."""
+        scores = [pair.peer_score for pair in self.pairs]
+        return sqrt(1.5708 / len(scores)) * stdev(scores) if len(scores) > 1 else float("nan")
+
+    @property
+    def excess(self) -> float:
+        """How far our median lies above (worse than) A's, in standard errors of A's."""
+        theirs, ours = self.scores
+        return (ours - theirs) / self.standard_error
+
+
+def to_score(scale: Scale, folder: Path) -> ToScore:
+    """Run `scale.seeds` pairs."""
+    trials, epochs = scale.score_trials, scale.epochs
+    runs = [
+        run_peer("A", trials=trials, epochs=epochs, seed=seed, prune=True)
+        for seed in range(scale.seeds)
+    ]
+    pairs = []
+    with served(folder) as service:
+        for seed, peer in enumerate(runs):
+            pruned = partial(study_body, epochs=epochs, seed=seed, pruner="successive_halving")
+            sooner = service.run(pruned(trials=_ENOUGH), until=peer.best)
+            whole = service.run(pruned(trials=trials))
+            pairs.append(
+                Pair(
+                    seed=seed,
+                    peer_seconds=peer.seconds_to_best,
+                    peer_seconds_in_all=peer.seconds,
+                    peer_score=peer.best,
+                    our_seconds=sooner.seconds,
+                    our_trials=len(sooner.trials),
+                    our_score=whole.best,
+                )
+            )
+    return ToScore(pairs=tuple(pairs))
