@@ -27,7 +27,20 @@ Forward: TypeAlias = Callable[[Tensor, Tensor, Params, Scratch], object]
 Backward: TypeAlias = Callable[[Tensor, Tensor, Tensor, Params, Scratch], object]
 Gradient: TypeAlias = Callable[[Tensor, Tensor, Tensor, Params, Scratch], Tensor]
 
-_aten = torch.ops.aten
+# Looked up once: finding an overload takes longer than running it.
+_ELU_BACKWARD = torch.ops.aten.elu_backward.grad_input
+_GELU = torch.ops.aten.gelu.out
+_GELU_BACKWARD = torch.ops.aten.gelu_backward.grad_input
+_HARDSWISH = torch.ops.aten.hardswish.out
+_HARDSWISH_BACKWARD = torch.ops.aten.hardswish_backward.out
+_HARDTANH_BACKWARD = torch.ops.aten.hardtanh_backward.grad_input
+_SIGMOID_BACKWARD = torch.ops.aten.sigmoid_backward.grad_input
+_SILU = torch.ops.aten.silu.out
+_SILU_BACKWARD = torch.ops.aten.silu_backward.grad_input
+_SOFTPLUS = torch.ops.aten.softplus.out
+_SOFTPLUS_BACKWARD = torch.ops.aten.softplus_backward.grad_input
+_TANH_BACKWARD = torch.ops.aten.tanh_backward.grad_input
+_THRESHOLD_BACKWARD = torch.ops.aten.threshold_backward.grad_input
 
 #: Klambauer et al. 2017, equation 14.
 _SELU_SCALE = 1.0507009873554804934193349852946
@@ -51,7 +64,7 @@ def _relu(z: Tensor, out: Tensor, _p: Params, _s: Scratch) -> None:
 
 
 def _relu_backward(grad: Tensor, _z: Tensor, a: Tensor, _p: Params, _s: Scratch) -> None:
-    _aten.threshold_backward.grad_input(grad, a, 0, grad_input=grad)
+    _THRESHOLD_BACKWARD(grad, a, 0, grad_input=grad)
 
 
 def _leaky(z: Tensor, out: Tensor, p: Params, s: Scratch) -> None:
@@ -62,7 +75,7 @@ def _leaky(z: Tensor, out: Tensor, p: Params, s: Scratch) -> None:
 
 def _leaky_backward(grad: Tensor, _z: Tensor, a: Tensor, p: Params, s: Scratch) -> None:
     # The sign of the output is the sign of the input as long as the slope is not negative.
-    _aten.threshold_backward.grad_input(grad, a, 0, grad_input=s[0])
+    _THRESHOLD_BACKWARD(grad, a, 0, grad_input=s[0])
     torch.lerp(s[0], grad, p["slope"], out=grad)
 
 
@@ -114,17 +127,17 @@ def _scaled_elu(scale: float, alpha: float) -> tuple[Forward, Backward]:
         torch.add(out, s[0], alpha=scale * alpha, out=out)
 
     def backward(grad: Tensor, _z: Tensor, a: Tensor, _p: Params, _s: Scratch) -> None:
-        _aten.elu_backward.grad_input(grad, alpha, scale, 1.0, True, a, grad_input=grad)
+        _ELU_BACKWARD(grad, alpha, scale, 1.0, True, a, grad_input=grad)
 
     return forward, backward
 
 
 def _gelu(z: Tensor, out: Tensor, _p: Params, _s: Scratch) -> None:
-    _aten.gelu.out(z, out=out)
+    _GELU(z, out=out)
 
 
 def _gelu_backward(grad: Tensor, z: Tensor, _a: Tensor, _p: Params, _s: Scratch) -> None:
-    _aten.gelu_backward.grad_input(grad, z, grad_input=grad)
+    _GELU_BACKWARD(grad, z, grad_input=grad)
 
 
 def _silu(z: Tensor, out: Tensor, p: Params, s: Scratch) -> None:
@@ -134,11 +147,11 @@ def _silu(z: Tensor, out: Tensor, p: Params, s: Scratch) -> None:
 
 
 def _plain_silu(z: Tensor, out: Tensor, _p: Params, _s: Scratch) -> None:
-    _aten.silu.out(z, out=out)
+    _SILU(z, out=out)
 
 
 def _plain_silu_backward(grad: Tensor, z: Tensor, _a: Tensor, _p: Params, _s: Scratch) -> None:
-    _aten.silu_backward.grad_input(grad, z, grad_input=grad)
+    _SILU_BACKWARD(grad, z, grad_input=grad)
 
 
 def _silu_backward(grad: Tensor, z: Tensor, a: Tensor, p: Params, s: Scratch) -> None:
@@ -187,11 +200,11 @@ def _mish_backward(grad: Tensor, z: Tensor, _a: Tensor, _p: Params, s: Scratch) 
 
 
 def _hardswish(z: Tensor, out: Tensor, _p: Params, _s: Scratch) -> None:
-    _aten.hardswish.out(z, out=out)
+    _HARDSWISH(z, out=out)
 
 
 def _hardswish_backward(grad: Tensor, z: Tensor, _a: Tensor, _p: Params, _s: Scratch) -> None:
-    _aten.hardswish_backward.out(grad, z, out=grad)
+    _HARDSWISH_BACKWARD(grad, z, out=grad)
 
 
 def _tanh(z: Tensor, out: Tensor, _p: Params, _s: Scratch) -> None:
@@ -199,7 +212,7 @@ def _tanh(z: Tensor, out: Tensor, _p: Params, _s: Scratch) -> None:
 
 
 def _tanh_backward(grad: Tensor, _z: Tensor, a: Tensor, _p: Params, _s: Scratch) -> None:
-    _aten.tanh_backward.grad_input(grad, a, grad_input=grad)
+    _TANH_BACKWARD(grad, a, grad_input=grad)
 
 
 def _sigmoid(z: Tensor, out: Tensor, _p: Params, _s: Scratch) -> None:
@@ -207,15 +220,15 @@ def _sigmoid(z: Tensor, out: Tensor, _p: Params, _s: Scratch) -> None:
 
 
 def _sigmoid_backward(grad: Tensor, _z: Tensor, a: Tensor, _p: Params, _s: Scratch) -> None:
-    _aten.sigmoid_backward.grad_input(grad, a, grad_input=grad)
+    _SIGMOID_BACKWARD(grad, a, grad_input=grad)
 
 
 def _softplus(z: Tensor, out: Tensor, _p: Params, _s: Scratch) -> None:
-    _aten.softplus.out(z, out=out)
+    _SOFTPLUS(z, out=out)
 
 
 def _softplus_backward(grad: Tensor, z: Tensor, _a: Tensor, _p: Params, _s: Scratch) -> None:
-    _aten.softplus_backward.grad_input(grad, z, 1, 20, grad_input=grad)
+    _SOFTPLUS_BACKWARD(grad, z, 1, 20, grad_input=grad)
 
 
 def _softsign(z: Tensor, out: Tensor, _p: Params, s: Scratch) -> None:
@@ -236,7 +249,7 @@ def _clamp(low: float, high: float) -> tuple[Forward, Backward]:
         torch.clamp(z, low, high, out=out)
 
     def backward(grad: Tensor, _z: Tensor, a: Tensor, _p: Params, _s: Scratch) -> None:
-        _aten.hardtanh_backward.grad_input(grad, a, low, high, grad_input=grad)
+        _HARDTANH_BACKWARD(grad, a, low, high, grad_input=grad)
 
     return forward, backward
 

@@ -16,14 +16,19 @@ from search.study import ParamValue
 class StackKey(NamedTuple):
     """What must be equal within a stack; everything else may differ from lane to lane."""
 
+    width: int
+    normalization: str
+    batch_size: int
+
+
+class KernelKey(NamedTuple):
+    """What must be equal within lanes that are activated by one call."""
+
     activation: str
     #: Whether the activation's own parameters are at their defaults: a quicker kernel may do.
     plain: bool
     #: Learned activation parameters and their sharing: they decide the shape of the parameters.
     learned: tuple[tuple[str, str], ...]
-    width: int
-    normalization: str
-    batch_size: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,14 +104,12 @@ class NetworkConfig:
     @property
     def stack_key(self) -> StackKey:
         """Lanes with equal keys can be trained in one stack."""
-        return StackKey(
-            self.activation,
-            self.plain,
-            self.learned,
-            self.width,
-            self.normalization,
-            self.batch_size,
-        )
+        return StackKey(self.width, self.normalization, self.batch_size)
+
+    @property
+    def kernel_key(self) -> KernelKey:
+        """Lanes with equal keys can be activated by one call."""
+        return KernelKey(self.activation, self.plain, self.learned)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +134,8 @@ class Lane:
 class LaneState:
     """A lane between two segments, as plain arrays that travel between processes."""
 
-    #: All parameters in the order of `search.layout`, (P,).
+    #: Output weight, weights of layers 1 to depth, each (in, out); then output bias and, layer by
+    #: layer, bias, normalization's scale and shift, learned activation parameters, (P,).
     params: NDArray[np.floating]
     #: Adam's first moment, or SGD's momentum buffer, (P,).
     first_moment: NDArray[np.floating]

@@ -1,16 +1,27 @@
 """One hidden layer of a stack: its buffers, and views of its parameters and gradients.
 
-Every view that a step needs is made here, once: making one costs as much as a small kernel.
-Notation as in `search.stack`: n lanes reach the layer, N rows, H width.
+Products are made for all lanes of a layer at once, whatever their activations; activations are
+applied run by run. A run is a few neighbouring lanes with the same kernel: few enough for what its
+passes share to stay in the processor's cache. Every view that a step needs is made here, once:
+making one costs as much as a small kernel. Notation as in `search.stack`: n lanes reach the layer,
+N rows, H width.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+
 import torch
 from torch import Tensor
 
-from search.kernels import KERNEL_PARAMS, Params
+from search.activations import ActivationName
+from search.kernels import KERNEL_PARAMS, Params, get_kernel
+from search.lane import Lane
 from search.parameters import Parameters, Shape
+
+#: Lanes of one run at most: the scratch of eight 64 x 64 layers is 256 KiB.
+RUN_LANES = 8
 
 
 class Workspace:
@@ -29,15 +40,56 @@ class Workspace:
         self.other_grad = buffer()
         #: What enters the output layer, where lanes differ in depth.
         self.last = buffer() if len(set(parameters.depths)) > 1 else torch.empty(0)
-        translate = KERNEL_PARAMS.get(parameters.kernel_name, dict)
-        rows_of_numbers = [translate(lane.config.activation_numbers) for lane in parameters.lanes]
-        learned = {name for name, _ in parameters.lanes[0].config.learned}
-        #: The activation's parameters that are not learned, (L, 1, 1) each.
+
+
+class Run:
+    """Lanes [first, end) of a layer, which have the same kernel, as the kernel takes them."""
+
+    def __init__(self, layer: Layer, lanes: Sequence[Lane], first: int, shape: Shape) -> None:
+        config = lanes[0].config
+        name = ActivationName(config.activation)
+        self.first, self.end = first, first + len(lanes)
+        self.kernel = get_kernel(name, plain=config.plain)
+        own = slice(self.first, self.end)
+        self.pre, self.active, self.grad = layer.pre[own], layer.active[own], layer.grad[own]
+        self.scratch = (layer.scratch[0][: len(lanes)], layer.scratch[1][: len(lanes)])
+
+        def learned(vectors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+            size = {"layer": 1, "channel": config.width}
+            return {name: vectors[name][own, :, : size[how]] for name, how in config.learned}
+
+        translate = KERNEL_PARAMS.get(name, dict)
+        numbers = [translate(lane.config.activation_numbers) for lane in lanes]
+        values = learned(layer.vectors)
+        #: Parameters that are not learned, (lanes, 1, 1) each.
         self.fixed = {
-            name: shape.column([row[name] for row in rows_of_numbers])
-            for name in rows_of_numbers[0]
-            if name not in learned
+            key: shape.column([row[key] for row in numbers])
+            for key in numbers[0]
+            if key not in values
         }
+        self.quiet_params = {**self.fixed, **values}
+        #: What the activation took in the forward pass, kept for the backward pass.
+        self.params: Params = self.quiet_params
+        self.learned_grads = learned(layer.vector_grads)
+
+    def forward(self, noise: Tensor | None) -> None:
+        """Activate; `noise` (n, N, H) on [0, 1) moves the slope of a noisy kernel."""
+        if noise is not None and self.kernel.noisy:
+            own = noise[self.first : self.end]
+            drawn = torch.lerp(self.fixed["lower"], self.fixed["upper"], own)
+            self.params = {**self.fixed, "slope": drawn}
+        else:
+            self.params = self.quiet_params
+        self.kernel.forward(self.pre, self.active, self.params, self.scratch)
+
+    def backward(self) -> None:
+        """Turn dL/d(active) in `grad` into dL/d(pre), and write what learned parameters get."""
+        for name, slot in self.learned_grads.items():
+            gradient = self.kernel.gradients[name]
+            elementwise = gradient(self.grad, self.pre, self.active, self.params, self.scratch)
+            dims = (1, 2) if slot.shape[2] == 1 else (1,)
+            torch.sum(elementwise, dims, keepdim=True, out=slot)
+        self.kernel.backward(self.grad, self.pre, self.active, self.params, self.scratch)
 
 
 class Layer:
@@ -53,7 +105,6 @@ class Layer:
         self.vectors = {name: values.vector(piece, n) for name, piece in pieces.items()}
         self.vector_grads = {name: grads.vector(piece, n) for name, piece in pieces.items()}
         self.bias, self.bias_grad = self.vectors["bias"], self.vector_grads["bias"]
-        self.learned_grads = {name: self.vector_grads[name] for name, _ in config.learned}
         self.running = parameters.running[:n, k]  # (n, 2, H)
 
         def buffer() -> Tensor:
@@ -61,21 +112,13 @@ class Layer:
 
         self.linear = buffer()
         self.pre = buffer() if parameters.normalization.normalizes else self.linear
-        self.active = self.pre if parameters.kernel.in_place else buffer()
+        self.active = self.pre if parameters.in_place else buffer()
         drops = any(lane.config.dropout > 0 for lane in parameters.lanes)
         self.mask = buffer() if drops else None
         #: The active units, in training after dropout.
         self.output = buffer() if drops else self.active
         #: 1 / deviation of the normalization, kept from the forward to the backward pass.
         self.inverse = torch.empty(0)
-        self.fixed = {name: value[:n] for name, value in workspace.fixed.items()}
-        #: What the activation takes where no noise is drawn.
-        self.quiet_params = {
-            **self.fixed,
-            **{name: self.vectors[name] for name, _ in config.learned},
-        }
-        #: What it took in the forward pass, kept for the backward pass.
-        self.params: Params = self.quiet_params
         self.scratch = (workspace.scratch[0][:n], workspace.scratch[1][:n])
         # Two buffers take turns as gradient; the deepest layer's is the output layer's own.
         buffers = (workspace.last_grad, workspace.other_grad)
@@ -90,3 +133,15 @@ class Layer:
         self.last = workspace.last[self.stays : n]
         self.last_grad = workspace.last_grad[self.stays : n]
         self.leaving_grad = self.grad[self.stays :] if turn else None
+        runs = kernel_runs(parameters.lanes[:n])
+        self.runs = [Run(self, lanes, first, shape) for first, lanes in runs]
+
+
+def kernel_runs(lanes: Sequence[Lane]) -> Iterator[tuple[int, Sequence[Lane]]]:
+    """Cut `lanes` where the kernel changes and after RUN_LANES; yield (index of first, lanes)."""
+    first = 0
+    for _, group in groupby(lanes, key=lambda lane: lane.config.kernel_key):
+        members = list(group)
+        for start in range(0, len(members), RUN_LANES):
+            yield first + start, members[start : start + RUN_LANES]
+        first += len(members)

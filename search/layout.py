@@ -5,12 +5,13 @@ batched products need them contiguous. Everything smaller lies in one row a lane
 
     [output: bias (1, C)] [layer 1: bias (1, H), scale, shift, slope ...] [layer 2: ...] ...
 
-so that a lane of depth d uses a prefix of the row that is the same whatever the depth of its
-company, and the optimizer updates all its vectors as one tensor.
+so that the optimizer updates all vectors of a lane as one tensor. A stack's rows have room for
+whatever any of its lanes has; the rest stays zero.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
 
@@ -31,6 +32,10 @@ class Piece:
         """Number of elements."""
         return prod(self.shape)
 
+    def head(self, length: int) -> Piece:
+        """Return the first `length` elements of this piece."""
+        return Piece(self.name, self.start, (1, length))
+
 
 @dataclass(frozen=True, slots=True)
 class RowLayout:
@@ -38,8 +43,8 @@ class RowLayout:
 
     output: Piece
     layers: tuple[dict[str, Piece], ...]
-    #: ends[d] is the length of the prefix that a lane of depth d uses.
-    ends: tuple[int, ...]
+    #: Elements of a row.
+    size: int
 
 
 def row_layout(
@@ -48,9 +53,9 @@ def row_layout(
     outputs: int,
     depth: int,
     normalized: bool,
-    learned: tuple[tuple[str, str], ...],
+    learned: Iterable[tuple[str, str]],
 ) -> RowLayout:
-    """Lay out a row for lanes up to `depth`; `learned` as in `NetworkConfig.learned`."""
+    """Lay out a row for lanes up to `depth`; `learned` as `NetworkConfig.learned` of all."""
     position = 0
 
     def place(name: str, length: int) -> Piece:
@@ -62,11 +67,8 @@ def row_layout(
     lengths = {"bias": width}
     if normalized:
         lengths |= {"scale": width, "shift": width}
-    lengths |= {name: width if sharing == "channel" else 1 for name, sharing in learned}
+    for name, sharing in sorted(set(learned)):
+        lengths[name] = max(lengths.get(name, 1), width if sharing == "channel" else 1)
     output = place("bias", outputs)
-    ends = [position]
-    layers = []
-    for _ in range(depth):
-        layers.append({name: place(name, length) for name, length in lengths.items()})
-        ends.append(position)
-    return RowLayout(output, tuple(layers), tuple(ends))
+    layers = [{name: place(name, length) for name, length in lengths.items()} for _ in range(depth)]
+    return RowLayout(output, tuple(layers), position)

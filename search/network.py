@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from search.activations import ActivationName as Name
 from search.lane import LaneState, NetworkConfig
-from search.layout import ALIGNMENT
 
 
 class SiLUBeta(nn.Module):
@@ -97,8 +96,7 @@ def load_state(network: nn.Sequential, state: LaneState, config: NetworkConfig) 
         linear.weight.copy_(weight.t())
     for tensors in _vectors(network):
         for tensor in tensors:
-            padded = -(-tensor.numel() // ALIGNMENT) * ALIGNMENT
-            tensor.copy_(take(padded)[: tensor.numel()].view(tensor.shape))
+            tensor.copy_(take(tensor.numel()).view(tensor.shape))
     if state.running.size:
         norms = [module for module in network if isinstance(module, nn.BatchNorm1d)]
         for norm, (mean, variance) in zip(norms, torch.from_numpy(state.running), strict=True):
@@ -107,7 +105,7 @@ def load_state(network: nn.Sequential, state: LaneState, config: NetworkConfig) 
 
 
 def _vectors(network: nn.Sequential) -> list[list[Tensor]]:
-    """Biases, normalization and learned slopes in the order of `search.layout`."""
+    """Biases, normalization and learned slopes in the order of a LaneState."""
     linears = [module for module in network if isinstance(module, nn.Linear)]
     layers: list[list[Tensor]] = []
     for module in list(network)[:-1]:

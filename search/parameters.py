@@ -6,7 +6,7 @@ D features, H width, C outputs. Weights are (n_k, in, out), with the output laye
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from torch import Tensor
 from search.activations import ActivationName
 from search.kernels import get_kernel
 from search.lane import Lane, LaneState
-from search.layout import Piece, RowLayout, row_layout
+from search.layout import Piece, row_layout
 from search.normalization import NORMALIZATIONS
 from search.optimizers import Row
 from search.weights import draw_bias, draw_weight
@@ -48,35 +48,15 @@ class Shape:
 class Bank:
     """One number for every parameter of every lane: the values, or their gradients, or moments."""
 
-    def __init__(self, fans: Sequence[tuple[int, int, int]], row: RowLayout, shape: Shape) -> None:
+    def __init__(self, fans: Sequence[tuple[int, int, int]], size: int, shape: Shape) -> None:
         #: matrices[0] is the output layer's, matrices[k] the k-th hidden layer's.
         self.matrices = [shape.zeros(*fan) for fan in fans]
-        self.vectors = shape.zeros(fans[0][0], row.ends[-1])
-        self._ends = row.ends
+        self.vectors = shape.zeros(fans[0][0], size)
 
     def vector(self, piece: Piece, lanes: int) -> Tensor:
         """View `piece` of the first `lanes` lanes, (lanes, 1, length)."""
         vectors: Tensor = self.vectors[:lanes, piece.start : piece.start + piece.size]
         return vectors.unsqueeze(1)
-
-    def lane(self, index: int, depth: int) -> list[Tensor]:
-        """All tensors of one lane, views: output, layers 1 to `depth`, vectors."""
-        matrices = [matrix[index] for matrix in self.matrices[: depth + 1]]
-        return [*matrices, self.vectors[index, : self._ends[depth]]]
-
-    def dump(self, index: int, depth: int) -> NDArray[np.floating]:
-        """One lane as a flat array, (P,)."""
-        flat = torch.cat([tensor.reshape(-1) for tensor in self.lane(index, depth)])
-        array: NDArray[np.floating] = flat.cpu().numpy()
-        return array
-
-    def load(self, index: int, depth: int, flat: NDArray[np.floating]) -> None:
-        """Overwrite one lane by what `dump` gave."""
-        position = 0
-        source = torch.from_numpy(np.asarray(flat))
-        for tensor in self.lane(index, depth):
-            tensor.copy_(source[position : position + tensor.numel()].view(tensor.shape))
-            position += tensor.numel()
 
 
 class Parameters:
@@ -90,21 +70,24 @@ class Parameters:
         self.depths = [lane.config.depth for lane in lanes]
         #: counts[k] lanes have more than k hidden layers.
         self.counts = [sum(depth > k for depth in self.depths) for k in range(self.depths[0])]
-        self.kernel_name = ActivationName(first.activation)
-        self.kernel = get_kernel(self.kernel_name, plain=first.plain)
+        #: Whether no kernel needs what it was given once it has its output.
+        self.in_place = all(
+            get_kernel(ActivationName(config.activation), plain=config.plain).in_place
+            for config in (lane.config for lane in lanes)
+        )
         self.normalization = NORMALIZATIONS[first.normalization]
         self.row = row_layout(
             width=first.width,
             outputs=shape.outputs,
             depth=self.depths[0],
             normalized=self.normalization.normalizes,
-            learned=first.learned,
+            learned=[pair for lane in lanes for pair in lane.config.learned],
         )
         fans = [(len(lanes), first.width, shape.outputs)]
         for k, count in enumerate(self.counts):
             fans.append((count, shape.features if k == 0 else first.width, first.width))
         self.values, self.grads, self.first_moment, self.second_moment = (
-            Bank(fans, self.row, shape) for _ in range(4)
+            Bank(fans, self.row.size, shape) for _ in range(4)
         )
         #: Steps made, the same for all lanes.
         self.steps = torch.zeros((), device=shape.device)
@@ -136,18 +119,45 @@ class Parameters:
             if "scale" in pieces:
                 self._fill(index, pieces["scale"], 1.0)
                 self.running[index, k, 1] = 1.0
-            for name, _ in config.learned:
-                self._fill(index, pieces[name], config.activation_numbers[name])
+            for name, sharing in config.learned:
+                piece = pieces[name].head(config.width if sharing == "channel" else 1)
+                self._fill(index, piece, config.activation_numbers[name])
 
     def _fill(self, index: int, piece: Piece, value: Tensor | float) -> None:
         self.values.vectors[index, piece.start : piece.start + piece.size] = value
 
+    def _pieces(self, index: int) -> Iterator[Piece]:
+        """Yield the vectors that a lane has: the output's, then layer by layer."""
+        config = self.lanes[index].config
+        width = {"layer": 1, "channel": config.width}
+        yield self.row.output
+        for pieces in self.row.layers[: config.depth]:
+            yield from (pieces[name] for name in ("bias", "scale", "shift") if name in pieces)
+            yield from (pieces[name].head(width[sharing]) for name, sharing in config.learned)
+
+    def _views(self, bank: Bank, index: int) -> list[Tensor]:
+        """All numbers of one lane, whatever its company: weights, then vectors."""
+        matrices = [matrix[index] for matrix in bank.matrices[: self.depths[index] + 1]]
+        row = bank.vectors[index]
+        return [*matrices, *(row[p.start : p.start + p.size] for p in self._pieces(index))]
+
+    def _dump(self, bank: Bank, index: int) -> NDArray[np.floating]:
+        flat = torch.cat([tensor.reshape(-1) for tensor in self._views(bank, index)])
+        array: NDArray[np.floating] = flat.cpu().numpy()
+        return array
+
+    def _load(self, bank: Bank, index: int, flat: NDArray[np.floating]) -> None:
+        views = self._views(bank, index)
+        parts = torch.split(torch.from_numpy(flat), [view.numel() for view in views])
+        for view, part in zip(views, parts, strict=True):
+            view.copy_(part.view(view.shape))
+
     def _restore(self, index: int, state: LaneState) -> None:
         depth = self.depths[index]
-        self.values.load(index, depth, state.params)
-        self.first_moment.load(index, depth, state.first_moment)
+        self._load(self.values, index, state.params)
+        self._load(self.first_moment, index, state.first_moment)
         if state.second_moment.size:
-            self.second_moment.load(index, depth, state.second_moment)
+            self._load(self.second_moment, index, state.second_moment)
         if state.running.size:
             self.running[index, :depth] = torch.from_numpy(state.running)
         self.steps.fill_(state.steps)
@@ -158,10 +168,10 @@ class Parameters:
         config = self.lanes[index].config
         empty = np.empty(0, dtype=np.float32)
         return LaneState(
-            params=self.values.dump(index, depth),
-            first_moment=self.first_moment.dump(index, depth),
+            params=self._dump(self.values, index),
+            first_moment=self._dump(self.first_moment, index),
             second_moment=(
-                self.second_moment.dump(index, depth) if config.optimizer == "adamw" else empty
+                self._dump(self.second_moment, index) if config.optimizer == "adamw" else empty
             ),
             running=(
                 self.running[index, :depth].cpu().numpy().copy()

@@ -4,7 +4,8 @@ Notation: L lanes sorted by depth, deepest first, n_k of them with more than k h
 N rows of a minibatch, D features, H width, C outputs. Activations are (n_k, N, H): deeper layers
 hold fewer lanes, because shallower ones leave early. Dim 0 is always the lane.
 
-Nothing is shared between lanes but the code: each has its own weights, slope, gradients and loss.
+Nothing is shared between lanes but the code: each has its own weights, activation, slope, gradients
+and loss.
 The backward pass is written out, over buffers that live as long as the stack: autograd would
 allocate every intermediate anew, and fresh memory costs more here than arithmetic.
 """
@@ -27,7 +28,6 @@ class Stack:
     def __init__(self, parameters: Parameters, *, rows: int, task: Task, shape: Shape) -> None:
         lanes = parameters.lanes
         self.rows = rows
-        self.kernel = parameters.kernel
         self._normalization = parameters.normalization
         self._loss = LOSSES[task]
         workspace = Workspace(parameters, rows, shape)
@@ -52,8 +52,8 @@ class Stack:
 
     @property
     def noisy(self) -> bool:
-        """Whether the activation draws its slope anew at every step."""
-        return self.kernel.noisy
+        """Whether any lane's activation draws its slope anew at every step."""
+        return any(run.kernel.noisy for run in self.layers[0].runs)
 
     def forward(
         self,
@@ -74,13 +74,9 @@ class Stack:
             torch.baddbmm(layer.bias, lanes_below, layer.weight, out=layer.linear)
             if self._normalization.normalizes:
                 self._normalize(layer, training)
-            if slope_noise is not None and training:
-                noise = slope_noise[k][:n]
-                drawn = torch.lerp(layer.fixed["lower"], layer.fixed["upper"], noise)
-                layer.params = {**layer.fixed, "slope": drawn}
-            else:
-                layer.params = layer.quiet_params
-            self.kernel.forward(layer.pre, layer.active, layer.params, layer.scratch)
+            noise = slope_noise[k] if slope_noise is not None and training else None
+            for run in layer.runs:
+                run.forward(noise)
             below = layer.active
             if dropout_noise is not None and training and layer.mask is not None:
                 torch.ge(dropout_noise[k][:n], self._dropout[:n], out=layer.mask)
@@ -134,13 +130,8 @@ class Stack:
         grad, scratch = layer.grad, layer.scratch
         if layer.mask is not None:
             grad.mul_(layer.mask)
-        for name, slot in layer.learned_grads.items():
-            elementwise = self.kernel.gradients[name](
-                grad, layer.pre, layer.active, layer.params, scratch
-            )
-            dims = (1, 2) if slot.shape[2] == 1 else (1,)
-            torch.sum(elementwise, dims, keepdim=True, out=slot)
-        self.kernel.backward(grad, layer.pre, layer.active, layer.params, scratch)
+        for run in layer.runs:
+            run.backward()
         if self._normalization.normalizes:
             torch.mul(grad, layer.linear, out=scratch[0])
             torch.sum(scratch[0], 1, keepdim=True, out=layer.vector_grads["scale"])
