@@ -17,6 +17,7 @@ from search.lane import LaneState
 from search.packer import pack
 from search.plan import StudyPlan
 from search.pool import train_saved
+from search.probe import mean_snapshots, probe_epochs
 from search.pruners import Pruning
 from search.segment import LaneReport, Segment
 from search.study import FoldCurve, TrialRecord
@@ -30,6 +31,7 @@ class Cohort:
         self._records = {record.number: record for record in records}
         self._lanes = {n: plan.lanes(n, record.params) for n, record in self._records.items()}
         self._states: dict[tuple[int, int], LaneState | None] = {}
+        self._probe_at = probe_epochs(plan.rungs[-1], plan.rungs)
         self._rung = 0
         self._futures: list[Future[tuple[LaneReport, ...]]] = []
 
@@ -54,6 +56,7 @@ class Cohort:
                 evaluate_at=tuple(e for e in plan.evaluate_at if first < e <= last),
                 metrics=plan.metrics,
                 keep_states=last < plan.rungs[-1],
+                probe_at=tuple(e for e in self._probe_at if first < e <= last or e == first == 0),
             )
             self._futures.append(executor.submit(train_saved, segment, data))
 
@@ -145,6 +148,7 @@ def _grown(record: TrialRecord, folds: Sequence[LaneReport], objective: str) -> 
         intermediate_values={**record.intermediate_values, **means},
         metrics=metrics,
         curves=tuple(_joined(before.get(report.fold), report, objective) for report in folds),
+        layers=record.layers + mean_snapshots([report.layers for report in folds]),
         fit_seconds=record.fit_seconds + sum(report.seconds for report in folds),
     )
 

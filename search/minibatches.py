@@ -62,6 +62,11 @@ class Minibatches:
         self._noise_shape = (layers, streams, plan.rows, width)
         self._shape = shape
 
+    @property
+    def tables(self) -> tuple[Tensor, ...]:
+        """All training rows of each stream, (rows, D)."""
+        return tuple(self._x)
+
     def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield (x (L, N, D), y (L, N)) for every step; a buffer that the next step overwrites."""
         plan = self.plan

@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from search.descent import Descent
-from search.lane import Lane, LaneState
+from search.diagnosis import LayerSnapshot
+from search.lane import KernelKey, Lane, LaneState
 from search.losses import LOSSES
 from search.metrics import get_metric
 from search.minibatches import Minibatches
 from search.parameters import Parameters, Shape
 from search.preprocessing import Prepared
+from search.probe import Probe
 from search.stack import Stack
 
 
@@ -45,6 +47,8 @@ class Segment:
     metrics: tuple[str, ...]
     #: Whether the lanes' states are wanted back, to go on or to keep the weights.
     keep_states: bool
+    #: Epochs after which the layers are looked into, 0 being before the first step.
+    probe_at: tuple[int, ...] = ()
     dtype: str = "float32"
     device: str = "cpu"
 
@@ -64,6 +68,8 @@ class LaneReport:
     state: LaneState | None
     #: This lane's share of the segment's wall time.
     seconds: float
+    #: One entry per epoch of `probe_at`.
+    layers: tuple[LayerSnapshot, ...] = ()
 
 
 @dataclass(slots=True)
@@ -81,8 +87,9 @@ class _Evaluation:
 def train_segment(segment: Segment, data: Prepared) -> tuple[LaneReport, ...]:
     """Train the lanes of `segment` on `data`; one report a lane, in the order of its lanes."""
     started = perf_counter()
-    # Deepest first, as the stack wants them; results go back in the order they were asked for.
-    order = sorted(range(len(segment.lanes)), key=lambda i: -segment.lanes[i].config.depth)
+    # Deepest first, as the stack wants them, and equal kernels and trials side by side; results go
+    # back in the order they were asked for.
+    order = sorted(range(len(segment.lanes)), key=lambda i: _place(segment.lanes[i]))
     lanes = [segment.lanes[i] for i in order]
     shape = Shape(
         features=data.features_in,
@@ -95,6 +102,7 @@ def train_segment(segment: Segment, data: Prepared) -> tuple[LaneReport, ...]:
     batches = Minibatches(lanes, data, shape, layers=config.depth, width=config.width)
     stack = Stack(parameters, rows=batches.plan.rows, task=data.task, shape=shape)
     descent = Descent(parameters, steps_total=segment.epochs * batches.plan.steps, shape=shape)
+    probe = Probe(descent, stack, parameters, batches, segment.probe_at)
     judge = _Judge(lanes, data, shape, batches, segment.metrics)
     curves = [_Evaluation() for _ in lanes]
     loss = torch.zeros(len(lanes), dtype=shape.dtype, device=shape.device)
@@ -106,7 +114,7 @@ def train_segment(segment: Segment, data: Prepared) -> tuple[LaneReport, ...]:
         for (x, y), drop, slope in zip(batches.epoch(epoch), drops, slopes, strict=False):
             stack.forward(x, training=True, dropout_noise=drop, slope_noise=slope)
             loss += stack.backward(x, y)
-            descent.step(step)
+            probe.step(step)
             step += 1
         unread += batches.plan.steps
         if epoch in segment.evaluate_at:
@@ -127,8 +135,13 @@ def train_segment(segment: Segment, data: Prepared) -> tuple[LaneReport, ...]:
             failure=curve.failure,
             state=parameters.state(index) if wanted else None,
             seconds=share,
+            layers=probe.snapshots(index),
         )
     return tuple(report for report in reports if report is not None)
+
+
+def _place(lane: Lane) -> tuple[int, KernelKey, int, int]:
+    return (-lane.config.depth, lane.config.kernel_key, lane.trial, lane.fold)
 
 
 class _Judge:
