@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 DATA_DIR ?= data
 
-.PHONY: setup demo serve test check clean
+.PHONY: setup demo serve test check bench clean
 
 setup: $(VENV)/.ready
 
@@ -27,6 +27,14 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# QUICK=1 takes two minutes instead of fifteen; CURVES=1 draws the scaling curves instead.
+bench: $(VENV)/.bench-ready
+	$(BIN)/python -m tests.benchmarks $(if $(QUICK),--scale quick) $(if $(CURVES),--curves)
+
+$(VENV)/.bench-ready: $(VENV)/.ready
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,bench]'
+	@touch $@
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache

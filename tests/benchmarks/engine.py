@@ -1,6 +1,6 @@
 """What a training step costs, by activation, beside its matrix products alone.
 
-`python -m tests.benchmarks.engine [--lanes 32] [--profile gelu]`
+`python -m tests.benchmarks.engine [--lanes 32] [--activation gelu] [--profile]`
 
 Notation: L lanes sorted by depth, n_k of them reach layer k; N rows, D features, H width, C
 outputs. A lane-step is one minibatch of one network, forward, backward and update. The yardstick is
@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import cProfile
 import pstats
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from time import process_time
 
@@ -41,6 +41,8 @@ from tests.benchmarks.work import (
 
 LANES = 32
 REPEATS = 5
+#: Lanes of all activations side by side, as a study's cohort has them.
+MIXED = "mixed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,17 +64,19 @@ class StepCost:
 
 
 def make_lanes(
-    activation: str, lanes: int, *, width: int = WIDTH, depths: Sequence[int] | None = None
+    activation: str, lanes: int, *, width: int = WIDTH, depths: Sequence[int] = ()
 ) -> tuple[Lane, ...]:
     """Lanes as the reference work has them: depths, initializers, slopes, rates all differ."""
     depths = depths or range(DEPTHS[0], DEPTHS[1] + 1)
     made = []
     for number in range(lanes):
         position = number / max(1, lanes - 1)
+        turn = number // len(ACTIVATIONS) + number
+        own = ACTIVATIONS[number % len(ACTIVATIONS)] if activation == MIXED else activation
         params: dict[str, ParamValue] = {
-            "activation": activation,
-            "initializer": INITIALIZERS[number % len(INITIALIZERS)],
-            "depth": depths[number % len(depths)],
+            "activation": own,
+            "initializer": INITIALIZERS[turn % len(INITIALIZERS)],
+            "depth": depths[turn % len(depths)],
             "width": width,
             "normalization": "none",
             "dropout": 0.0,
@@ -84,8 +88,8 @@ def make_lanes(
             "momentum": 0.9,
             "schedule": "constant",
         }
-        if activation in SLOPES:
-            params[SLOPES[activation]] = 0.5 * position
+        if own in SLOPES:
+            params[SLOPES[own]] = 0.5 * position
         made.append(
             Lane(
                 trial=number,
@@ -114,41 +118,55 @@ def make_segment(lanes: Sequence[Lane], *, epochs: int = EPOCHS, evaluate: bool 
 
 
 def segment_seconds(
-    lanes: Sequence[Lane], data: Prepared, *, epochs: int = EPOCHS, evaluate: bool = True
+    stacks: Iterable[Sequence[Lane]],
+    data: Prepared,
+    *,
+    epochs: int = EPOCHS,
+    evaluate: bool = True,
 ) -> float:
-    """Seconds to train `lanes` as the driver would have it: packed into stacks, one after another.
+    """Seconds to train `stacks`, one after another.
 
     Processor seconds of this process, which has one thread: other processes' turns do not count,
     but what they do to the caches does, so callers take the least of several.
     """
-    segments = [make_segment(stack, epochs=epochs, evaluate=evaluate) for stack in pack(lanes)]
+    segments = [make_segment(stack, epochs=epochs, evaluate=evaluate) for stack in stacks]
     started = process_time()
     for segment in segments:
         train_segment(segment, data)
     return process_time() - started
 
 
+def step_seconds(
+    stacks: Sequence[Sequence[Lane]], data: Prepared, *, more: int = 6, repeats: int = REPEATS
+) -> float:
+    """Seconds a lane-step: what `more` epochs add to two, set-up and evaluation left out."""
+    few = 2
+    lane_steps = steps_of(data) * more * sum(map(len, stacks))
+    short, long = (
+        min(segment_seconds(stacks, data, epochs=epochs, evaluate=False) for _ in range(repeats))
+        for epochs in (few, few + more)
+    )
+    return (long - short) / lane_steps
+
+
+def steps_of(data: Prepared) -> int:
+    """Steps of an epoch."""
+    return batch_plan([len(fold.x_train) for fold in data.folds], BATCH).steps
+
+
 def step_cost(activation: str, lanes: int, data: Prepared, *, repeats: int = REPEATS) -> StepCost:
     """Measure one activation; the least of `repeats` times counts."""
-    made = make_lanes(activation, lanes)
+    stacks = pack(make_lanes(activation, lanes))
     plan = batch_plan([len(fold.x_train) for fold in data.folds], BATCH)
-    lane_steps = 1e-6 * plan.steps * lanes
-    short, long = 2, 8
-    seconds = {
-        epochs: min(
-            segment_seconds(made, data, epochs=epochs, evaluate=False) for _ in range(repeats)
-        )
-        for epochs in (short, long)
-    }
-    whole = min(segment_seconds(made, data) for _ in range(max(1, repeats // 2)))
+    whole = min(segment_seconds(stacks, data) for _ in range(repeats))
     products = sum(
-        product_seconds(stack, data.features_in, data.outputs, plan.rows) for stack in pack(made)
+        product_seconds(stack, data.features_in, data.outputs, plan.rows) for stack in stacks
     )
     return StepCost(
         activation=activation,
-        products=products / (1e-6 * lanes),
-        step=(seconds[long] - seconds[short]) / (lane_steps * (long - short)),
-        segment=whole / (lane_steps * EPOCHS),
+        products=1e6 * products / lanes,
+        step=1e6 * step_seconds(stacks, data, repeats=repeats),
+        segment=1e6 * whole / (plan.steps * EPOCHS * lanes),
     )
 
 
@@ -191,8 +209,6 @@ def show(costs: Sequence[StepCost], lanes: int) -> Table:
     for cost in costs:
         numbers = (f"{value:.1f}" for value in (cost.products, cost.step, cost.segment))
         table.add_row(cost.activation, *numbers, f"{cost.share:.0%}")
-    mean = sum(cost.products for cost in costs) / sum(cost.segment for cost in costs)
-    table.add_row("all", "", "", "", f"{mean:.0%}", style="bold")
     return table
 
 
@@ -200,7 +216,7 @@ def profile(activation: str, lanes: int, data: Prepared) -> None:
     """Print where the time of a segment goes, by function."""
     profiler = cProfile.Profile()
     profiler.enable()
-    segment_seconds(make_lanes(activation, lanes), data)
+    segment_seconds(pack(make_lanes(activation, lanes)), data)
     profiler.disable()
     pstats.Stats(profiler).strip_dirs().sort_stats("tottime").print_stats(25)
 
@@ -210,19 +226,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--lanes", type=int, default=LANES)
     parser.add_argument("--repeats", type=int, default=REPEATS)
-    parser.add_argument("--activation", choices=ACTIVATIONS, nargs="+", default=ACTIVATIONS)
+    parser.add_argument("--activation", choices=(*ACTIVATIONS, MIXED), nargs="+")
     parser.add_argument("--profile", action="store_true", help="by function, instead of the table")
     arguments = parser.parse_args()
+    wanted = arguments.activation or (*ACTIVATIONS, MIXED)
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     data = reference_plan().data
     if arguments.profile:
-        for activation in arguments.activation:
+        for activation in wanted:
             profile(activation, arguments.lanes, data)
         return
     costs = [
         step_cost(activation, arguments.lanes, data, repeats=arguments.repeats)
-        for activation in arguments.activation
+        for activation in wanted
     ]
     Console().print(show(costs, arguments.lanes))
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
-from tests.benchmarks.ours import OurRun, served
+from tests.benchmarks.ours import OurRun, Service
 from tests.benchmarks.peers import PEERS, PeerRun, run_peer
 from tests.benchmarks.scales import Scale
 from tests.benchmarks.work import PART_OF_D, PROCESSES, WIDTH, reference_split, study_body
@@ -62,17 +61,16 @@ class EqualWork:
         return peer.per_network / ours.per_network
 
 
-def equal_work(scale: Scale, folder: Path, letters: Iterable[str]) -> EqualWork:
+def equal_work(scale: Scale, service: Service, letters: Iterable[str]) -> EqualWork:
     """Run ours and the peers called `letters`, in turn."""
     peers = {}
     for letter in letters:
         run = run_peer(letter, trials=scale.peer_trials[letter], epochs=scale.epochs)
         peers[letter] = _peer_rate(run)
-    with served(folder) as service:
-        body = study_body(trials=scale.trials, epochs=scale.epochs)
-        runs = [service.run(body) for _ in range(scale.repeats)]
-        part = study_body(trials=scale.trials, epochs=scale.epochs, space=PART_OF_D)
-        part_runs = [service.run(part) for _ in range(scale.repeats if "D" in peers else 1)]
+    body = study_body(trials=scale.trials, epochs=scale.epochs)
+    runs = [service.run(body) for _ in range(scale.repeats)]
+    part = study_body(trials=scale.trials, epochs=scale.epochs, space=PART_OF_D)
+    part_runs = [service.run(part) for _ in range(scale.repeats if "D" in peers else 1)]
     typical = sorted(runs, key=lambda run: run.seconds)[len(runs) // 2]
     return EqualWork(
         ours=_our_rate("ours", runs),

@@ -13,12 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from threading import Event, Thread
 
 import psutil
 
-from tests.benchmarks.ours import Service, served
+from tests.benchmarks.ours import Service
 from tests.benchmarks.scales import Scale
 from tests.benchmarks.work import PROCESSES, study_body
 
@@ -38,6 +37,8 @@ class LongStudy:
     #: Processor seconds of all other processes: server, worker, helpers.
     other_cpu: float
     peak_bytes: int
+    #: The bytes of each process at that moment, the largest first.
+    peak_by_process: tuple[int, ...]
     processes: int
 
     @property
@@ -46,14 +47,13 @@ class LongStudy:
         return 1.0 - min(self.fit_wall, self.fit_cpu) / (self.seconds * self.processes)
 
 
-def long_study(scale: Scale, folder: Path, *, processes: int = PROCESSES) -> LongStudy:
-    """Run the study and watch its processes."""
+def long_study(scale: Scale, service: Service, *, processes: int = PROCESSES) -> LongStudy:
+    """Run the study on `service`, which has that many training processes, and watch it."""
     body = study_body(trials=scale.long_trials, epochs=scale.epochs, pruner="successive_halving")
-    with served(folder, processes=processes) as service:
-        before = _cpu_seconds(service)
-        with _watched(service) as watch:
-            run = service.run(body)
-        after = _cpu_seconds(service)
+    before = _cpu_seconds(service)
+    with _watched(service) as watch:
+        run = service.run(body)
+    after = _cpu_seconds(service)
     spent = {pid: after[pid] - before.get(pid, 0.0) for pid in after}
     # The training processes are the ones that worked most.
     ranked = sorted(spent.values(), reverse=True)
@@ -63,7 +63,8 @@ def long_study(scale: Scale, folder: Path, *, processes: int = PROCESSES) -> Lon
         fit_wall=run.fit_seconds,
         fit_cpu=sum(ranked[:processes]),
         other_cpu=sum(ranked[processes:]),
-        peak_bytes=watch.peak,
+        peak_bytes=sum(watch.peak),
+        peak_by_process=tuple(watch.peak),
         processes=processes,
     )
 
@@ -81,19 +82,20 @@ class _Watch:
     """The peak seen so far."""
 
     service: Service
-    peak: int = 0
+    #: Bytes by process, the largest first.
+    peak: list[int] = field(default_factory=list)
     ended: Event = field(default_factory=Event)
 
     def look(self) -> None:
-        total = 0
+        sizes = []
         for process in self.service.processes():
             try:
                 info = process.memory_full_info()
             except psutil.NoSuchProcess:
                 continue
             # Linux tells the proportional size; elsewhere what is the process's own must do.
-            total += getattr(info, "pss", info.uss)
-        self.peak = max(self.peak, total)
+            sizes.append(getattr(info, "pss", info.uss))
+        self.peak = max(self.peak, sorted(sizes, reverse=True), key=sum)
 
     def run(self) -> None:
         while not self.ended.wait(_SAMPLE_S):

@@ -60,15 +60,17 @@ def suggest(trial: optuna.Trial) -> dict[str, Any]:
     return params
 
 
-def build(params: Mapping[str, Any], features: int, classes: int) -> nn.Sequential:
+def build(
+    params: Mapping[str, Any], features: int, classes: int, width: int = WIDTH
+) -> nn.Sequential:
     """Return the network of `params`, (N, features) -> (N, classes)."""
     layers: list[nn.Module] = []
     fan_in = features
     for _ in range(params["depth"]):
-        linear = nn.Linear(fan_in, WIDTH)
+        linear = nn.Linear(fan_in, width)
         with torch.no_grad():
             _INITIALIZERS[params["initializer"]](linear.weight)
             nn.init.zeros_(linear.bias)
         layers += [linear, _MODULES[params["activation"]](params)]
-        fan_in = WIDTH
+        fan_in = width
     return nn.Sequential(*layers, nn.Linear(fan_in, classes))

@@ -11,10 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from math import sqrt
-from pathlib import Path
 from statistics import median, stdev
 
-from tests.benchmarks.ours import served
+from tests.benchmarks.ours import Service
 from tests.benchmarks.peers import run_peer
 from tests.benchmarks.scales import Scale
 from tests.benchmarks.work import study_body
@@ -75,7 +74,7 @@ class ToScore:
         return (ours - theirs) / self.standard_error
 
 
-def to_score(scale: Scale, folder: Path) -> ToScore:
+def to_score(scale: Scale, service: Service) -> ToScore:
     """Run `scale.seeds` pairs."""
     trials, epochs = scale.score_trials, scale.epochs
     runs = [
@@ -83,20 +82,19 @@ def to_score(scale: Scale, folder: Path) -> ToScore:
         for seed in range(scale.seeds)
     ]
     pairs = []
-    with served(folder) as service:
-        for seed, peer in enumerate(runs):
-            pruned = partial(study_body, epochs=epochs, seed=seed, pruner="successive_halving")
-            sooner = service.run(pruned(trials=_ENOUGH), until=peer.best)
-            whole = service.run(pruned(trials=trials))
-            pairs.append(
-                Pair(
-                    seed=seed,
-                    peer_seconds=peer.seconds_to_best,
-                    peer_seconds_in_all=peer.seconds,
-                    peer_score=peer.best,
-                    our_seconds=sooner.seconds,
-                    our_trials=len(sooner.trials),
-                    our_score=whole.best,
-                )
+    for seed, peer in enumerate(runs):
+        pruned = partial(study_body, epochs=epochs, seed=seed, pruner="successive_halving")
+        sooner = service.run(pruned(trials=_ENOUGH), until=peer.best)
+        whole = service.run(pruned(trials=trials))
+        pairs.append(
+            Pair(
+                seed=seed,
+                peer_seconds=peer.seconds_to_best,
+                peer_seconds_in_all=peer.seconds,
+                peer_score=peer.best,
+                our_seconds=sooner.seconds,
+                our_trials=len(sooner.trials),
+                our_score=whole.best,
             )
+        )
     return ToScore(pairs=tuple(pairs))

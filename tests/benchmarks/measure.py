@@ -1,0 +1,129 @@
+"""Runs the benchmarks one after another and turns what they return into rows of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+
+from tests.benchmarks.database import database_cost
+from tests.benchmarks.engine import LANES, MIXED, step_cost
+from tests.benchmarks.equal_work import equal_work
+from tests.benchmarks.later_trials import later_trials
+from tests.benchmarks.long_study import long_study
+from tests.benchmarks.ours import served
+from tests.benchmarks.peers import PEERS
+from tests.benchmarks.polling import polling
+from tests.benchmarks.rows import Measured
+from tests.benchmarks.scales import Scale
+from tests.benchmarks.to_score import to_score
+from tests.benchmarks.work import ACTIVATIONS, reference_plan
+
+#: Rows, and everything behind them for the JSON file.
+Result = tuple[list[Measured], dict[str, Any]]
+
+
+def measure(scale: Scale, letters: str) -> Iterator[Result]:
+    """Yield the rows as they are measured, quick ones first; `letters` names the peers to run."""
+    for alone in (_engine, _database, _late, _polling):
+        with TemporaryDirectory(prefix="bench-") as folder:
+            yield alone(scale, Path(folder))
+    with TemporaryDirectory(prefix="bench-") as folder, served(Path(folder)) as service:
+        work = equal_work(scale, service, letters)
+        yield (
+            [
+                Measured(
+                    row=f"vs_{letter.lower()}",
+                    value=work.ratio(letter),
+                    how=f"{PEERS[letter].title}: {peer.per_network:.3f} s a network "
+                    f"({peer.trials} trials, mean depth {peer.depth:.1f}), ours "
+                    f"{ours.per_network:.4f} s ({ours.trials} trials, mean depth "
+                    f"{ours.depth:.1f}); {work.ratio(letter, by_weight=True):.1f}x by weights",
+                )
+                for letter, peer in work.peers.items()
+                for ours in [work.ours_part if letter == "D" else work.ours]
+            ],
+            {"equal_work": asdict(work)},
+        )
+        pairs = to_score(scale, service)
+        theirs, ours = pairs.scores
+        yield (
+            [
+                Measured(
+                    row="to_score",
+                    value=pairs.ratio,
+                    how=f"{len(pairs.pairs)} seeds, A's {scale.score_trials} trials; ratios "
+                    + ", ".join(f"{ratio:.1f}" for ratio in sorted(p.ratio for p in pairs.pairs)),
+                ),
+                Measured(
+                    row="score",
+                    value=pairs.excess,
+                    how=f"log loss {ours:.4f} against A's {theirs:.4f}, standard error "
+                    f"{pairs.standard_error:.4f}, {len(pairs.pairs)} seeds",
+                ),
+            ],
+            {"to_score": asdict(pairs)},
+        )
+        study = long_study(scale, service)
+        yield (
+            [
+                Measured(
+                    row="outside",
+                    value=study.outside,
+                    how=f"{study.trials} trials in {study.seconds:.1f} s, default pruner; "
+                    f"in segments {study.fit_wall:.1f} s of wall, {study.fit_cpu:.1f} s of "
+                    f"processor; other processes {study.other_cpu:.1f} s of processor",
+                ),
+                Measured(
+                    row="memory",
+                    value=float(study.peak_bytes),
+                    how="MiB by process: "
+                    + ", ".join(f"{size / 2**20:.0f}" for size in study.peak_by_process),
+                ),
+            ],
+            {"long_study": asdict(study)},
+        )
+
+
+def _engine(scale: Scale, _folder: Path) -> Result:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    data = reference_plan().data
+    names = (MIXED, *(scale.activations or ACTIVATIONS))
+    mixed, *others = (step_cost(name, LANES, data, repeats=scale.engine_repeats) for name in names)
+    torch.set_num_threads(threads)
+    how = f"{LANES} lanes of all activations, {mixed.segment:.0f} us a lane-step; alone: " + (
+        ", ".join(f"{cost.activation} {cost.share:.0%}" for cost in others)
+    )
+    return (
+        [Measured(row="arithmetic", value=mixed.share, how=how)],
+        {"engine": [asdict(cost) for cost in (mixed, *others)]},
+    )
+
+
+def _database(scale: Scale, folder: Path) -> Result:
+    cost = database_cost(scale, folder)
+    how = f"{1e3 * cost.ours:.2f} ms against {1e3 * cost.optunas:.1f} ms"
+    return ([Measured(row="database", value=cost.ratio, how=how)], {"database": asdict(cost)})
+
+
+def _late(scale: Scale, folder: Path) -> Result:
+    cost = later_trials(scale, folder)
+    how = (
+        f"{1e3 * cost.late_seconds:.1f} ms a trial after {cost.late}, "
+        f"{1e3 * cost.early_seconds:.1f} ms after {cost.early}, one epoch each"
+    )
+    return ([Measured(row="late", value=cost.ratio, how=how)], {"late": asdict(cost)})
+
+
+def _polling(scale: Scale, folder: Path) -> Result:
+    answers = polling(scale, folder)
+    how = (
+        f"{answers.clients} clients, {answers.answers} answers, median {answers.median:.1f} ms, "
+        f"longest {answers.most:.0f} ms"
+    )
+    return ([Measured(row="polling", value=answers.p99, how=how)], {"polling": asdict(answers)})

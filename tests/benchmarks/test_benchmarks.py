@@ -1,0 +1,201 @@
+"""The benchmarks run, and everybody searches the same space; nothing is timed here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from math import nan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+import torch
+
+from search.space import build_space
+from tests.benchmarks.engine import MIXED, make_lanes, product_seconds, step_cost
+from tests.benchmarks.equal_work import depth_of
+from tests.benchmarks.later_trials import later_trials
+from tests.benchmarks.page import BEGIN, END, write_page
+from tests.benchmarks.peer_network import build, suggest
+from tests.benchmarks.peers import PEERS, PeerRun, PeerTrial, run_peer
+from tests.benchmarks.rows import ROWS, Measured, markdown
+from tests.benchmarks.scales import SMOKE
+from tests.benchmarks.synthetic import synthetic
+from tests.benchmarks.to_score import Pair, ToScore
+from tests.benchmarks.work import (
+    ACTIVATIONS,
+    DEPTHS,
+    INITIALIZERS,
+    LEARNING_RATES,
+    PART_OF_D,
+    SLOPES,
+    reference_plan,
+    reference_split,
+    study_body,
+    to_spec,
+)
+
+LETTERS = [
+    pytest.param(
+        letter,
+        marks=pytest.mark.skipif(peer.missing, reason=f"{peer.needs} is of the extra 'bench'"),
+    )
+    for letter, peer in PEERS.items()
+]
+
+
+@pytest.mark.parametrize("letter", LETTERS)
+def test_a_peer_trains_configurations_of_the_reference_space(letter: str) -> None:
+    run = run_peer(letter, trials=2, epochs=1)
+    assert len(run.trials) == 2
+    assert 0 < run.best < 20
+    assert 0 < run.seconds_to_best <= run.seconds
+    for trial in run.trials:
+        assert DEPTHS[0] <= depth_of(trial.params) <= DEPTHS[1]
+        rate = trial.params["learning_rate_init" if letter == "D" else "learning_rate"]
+        assert LEARNING_RATES[0] <= rate <= LEARNING_RATES[1]
+        if letter != "D":
+            params = reference_plan().space.check(trial.params)
+            assert params == trial.params
+
+
+def test_the_peers_space_is_ours() -> None:
+    space = build_space(to_spec(study_body()).space)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    theirs: dict[str, Any] = {}
+    ours: dict[str, Any] = {}
+    for _ in range(100):
+        trial = study.ask()
+        suggest(trial)
+        theirs |= trial.distributions
+        trial = study.ask()
+        space.suggest(trial)
+        ours |= trial.distributions
+    assert theirs == ours
+    assert set(ours["activation"].choices) == set(ACTIVATIONS)
+
+
+def test_the_part_of_d_is_a_part_of_the_space() -> None:
+    whole = build_space(to_spec(study_body()).space)
+    part = build_space(to_spec(study_body(space=PART_OF_D)).space)
+    assert set(part.activations) < set(whole.activations)
+    assert set(part.axes) < set(whole.axes)
+    assert not set(part.searched) & set(SLOPES.values())
+
+
+def test_peers_and_ours_get_the_same_rows() -> None:
+    split = reference_split(seed=3)
+    (fold,) = reference_plan(seed=3).data.folds
+    assert np.array_equal(split.x_train, fold.x_train)
+    assert np.array_equal(split.y_validation, fold.y_validation)
+    assert len(split.y_train) + len(split.y_validation) == 1797
+    assert not np.array_equal(split.x_train, reference_split(seed=0).x_train)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("initializer", INITIALIZERS)
+def test_a_peers_network_has_the_shape_of_ours(activation: str, initializer: str) -> None:
+    params = {"activation": activation, "initializer": initializer, "depth": 3}
+    if activation in SLOPES:
+        params[SLOPES[activation]] = 0.1
+    network = build(params, 64, 10)
+    assert network(torch.zeros(5, 64)).shape == (5, 10)
+    assert sum(isinstance(layer, torch.nn.Linear) for layer in network) == 4
+
+
+def test_mixed_lanes_pair_every_activation_with_every_depth() -> None:
+    lanes = make_lanes(MIXED, 60)
+    pairs = {(lane.config.activation, lane.config.depth) for lane in lanes}
+    assert len(pairs) == len(ACTIVATIONS) * 6
+
+
+def test_a_step_takes_longer_than_its_products() -> None:
+    data = reference_plan().data
+    cost = step_cost("relu", 4, data, repeats=1)
+    assert 0 < cost.products < cost.segment
+    assert 0 < cost.share < 1
+    assert product_seconds(make_lanes("relu", 8), 64, 10, 64) > 0
+
+
+def test_late_trials_are_run_after_a_made_up_history(tmp_path: Path) -> None:
+    cost = later_trials(SMOKE, tmp_path)
+    assert cost.early_seconds > 0
+    assert cost.ratio > 0
+
+
+def test_synthetic_data_has_the_size_asked_for() -> None:
+    data = synthetic(30, 7)
+    assert data.folds[0].x_train.shape == (30, 7)
+    assert data.features_in == 7
+
+
+def trial(value: float | None, finished: float) -> PeerTrial:
+    state = "pruned" if value is None else "complete"
+    return PeerTrial(state=state, value=value, finished=finished, params={})
+
+
+def test_the_time_to_the_best_is_that_of_the_first_trial_with_it() -> None:
+    run = PeerRun(letter="A", trials=(trial(0.5, 1.0), trial(0.2, 3.0), trial(None, 9.0)))
+    assert (run.best, run.seconds_to_best, run.seconds) == (0.2, 3.0, 9.0)
+
+
+def test_the_time_to_a_score_is_the_median_ratio_of_pairs() -> None:
+    pair = Pair(
+        seed=0,
+        peer_seconds=10.0,
+        peer_seconds_in_all=20.0,
+        peer_score=0.1,
+        our_seconds=1.0,
+        our_trials=5,
+        our_score=0.1,
+    )
+    others = (replace(pair, our_seconds=0.5), replace(pair, our_seconds=5.0, peer_score=0.3))
+    both = ToScore(pairs=(pair, *others))
+    assert both.ratio == 10.0
+    assert both.scores == (0.1, 0.1)
+    assert both.excess == 0.0
+    assert both.standard_error == pytest.approx(1.2533 * 0.11547 / 3**0.5, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "verdict"),
+    [
+        ("vs_a", 31.0, "goal"),
+        ("vs_a", 12.0, "floor"),
+        ("vs_a", 11.9, "below"),
+        ("memory", 2.0**30, "goal"),
+        ("memory", 2.5 * 2**30, "below"),
+        ("score", -1.0, "goal"),
+        ("score", nan, ""),
+        ("vs_c", 3.0, ""),
+    ],
+)
+def test_a_row_tells_what_is_reached(name: str, value: float, verdict: str) -> None:
+    assert ROWS[name].verdict(value) == verdict
+
+
+def test_the_page_gets_the_latest_table_and_keeps_its_text(tmp_path: Path) -> None:
+    page = tmp_path / "README.md"
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    lines = [Measured(row="vs_a", value=13.0, how="so")]
+    details: Mapping[str, Any] = {"environment": {"cores": 2}, "seconds": 7.0}
+    for _ in range(2):
+        write_page(page, lines, details)
+    text = page.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+    assert text.count("13x") == 1
+    assert "old" not in text
+    assert markdown(lines) in text
+    page.write_text("nothing")
+    with pytest.raises(ValueError, match="lost its marks"):
+        write_page(page, lines, details)
+
+
+def test_the_latest_results_have_every_row() -> None:
+    latest = Path(__file__).parent / "results" / "latest.json"
+    rows = json.loads(latest.read_text())["rows"]
+    assert {name for name, row in ROWS.items() if row.floor is not None} <= set(rows)
