@@ -186,7 +186,7 @@ def _worst(rows: Sequence[Floats], cells: int) -> Floats:
     A network that fails is at least as bad as the worst that did not; leaving its resamples out
     would reward failing on the hard ones.
     """
-    table = np.array(rows).reshape(-1, cells)
+    table = np.array(rows).reshape(len(rows), cells)
     finite = np.isfinite(table)
     worst = np.where(finite, table, np.inf).min(axis=0, initial=np.inf)
     return np.where(finite.any(axis=0), worst, np.nan)
