@@ -1,7 +1,7 @@
 """The whole results document of a study, from its recorded trials and runs.
 
-What costs seconds or needs all trials (importances, interactions, the verdict) is made only for the
-final document; the rest is made anew after every batch.
+What follows from trials alone but costs seconds (`study_trials`) is made once they are all in; the
+rest is cheap enough to be made anew after every batch.
 """
 
 from __future__ import annotations
@@ -33,6 +33,21 @@ _UNCONFIRMED: Mapping[str, Json] = dict.fromkeys(
 )
 
 
+#: What is said of the trials before `study_trials` has looked at them.
+UNSTUDIED: Mapping[str, Json] = {"importances": {}, "interactions": {}, "slope_effect": []}
+
+
+def study_trials(objectives: Sequence[Metric], trials: Sequence[TrialRecord]) -> dict[str, Json]:
+    """Return `importances`, `interactions` and `slope_effect` of the results document."""
+    metric = objectives[0]
+    sign = 1.0 if metric.direction is Direction.MINIMIZE else -1.0
+    return {
+        "importances": importances(str(metric.direction), trials),
+        "interactions": interactions(trials, sign),
+        "slope_effect": slope_effects(trials),
+    }
+
+
 def results_document(
     space: SearchSpace,
     objectives: Sequence[Metric],
@@ -41,28 +56,25 @@ def results_document(
     runs: Sequence[ConfirmationRun] = (),
     tests: Sequence[TestRun] = (),
     *,
-    final: bool,
+    studied: Mapping[str, Json] = UNSTUDIED,
 ) -> dict[str, Json]:
     """Return the part of the results document (API.md) that follows from what is on record.
 
     Runs of configurations that are no contenders any more, since later trials were better, are left
-    out. `verdict` is None without runs, and where the document is not `final`.
+    out; `verdict` is None without runs. `studied` is what `study_trials` returned.
     """
     metric = objectives[0]
-    sign = 1.0 if metric.direction is Direction.MINIMIZE else -1.0
     current = contenders(trials, metric.direction, evaluation.confirm_top) if runs else ()
     counting = still_counting(runs, current)
     summary = summarize(space, [str(objective.direction) for objective in objectives], trials)
-    own_best = own_best_rows(counting, metric)
+    own_best = own_best_rows(counting, metric) if counting else {}
     rows = cast(Sequence[Mapping[str, Json]], summary["by_activation"])
-    shares = importances(str(metric.direction), trials) if final else {}
+    shares = cast(Mapping[str, float], studied["importances"])
     return {
         **summary,
         "by_activation": [
             {**row, **own_best.get(str(row["activation"]), _UNCONFIRMED)} for row in rows
         ],
-        "importances": shares,
-        "interactions": interactions(trials, sign) if final else {},
-        "slope_effect": slope_effects(trials) if final else [],
-        "verdict": verdict(counting, tests, metric, shares) if final and counting else None,
+        **studied,
+        "verdict": verdict(counting, tests, metric, shares) if counting else None,
     }

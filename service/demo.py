@@ -14,7 +14,7 @@ from typing import Any
 import httpx2
 from rich.console import Console
 
-from service.tables import progress_bar, results_table, show_number
+from service.tables import progress_bar, results_table, show_progress
 
 STUDY = {"name": "digits, which activation?", "dataset": "digits"}
 _START_S = 60.0
@@ -88,14 +88,7 @@ def _watch(client: httpx2.Client, study_id: str) -> dict[str, Any]:
             answer.raise_for_status()
             etag = answer.headers["ETag"]
             results: dict[str, Any] = answer.json()
-            now = results["progress"]
-            bar.update(
-                task,
-                completed=now["trials_finished"],
-                total=now["trials_total"],
-                best=show_number(now["best_value"]),
-                rate=f"{now['trials_per_second'] or 0.0:.1f} trials/s",
-            )
+            show_progress(bar, task, results["phase"], results["progress"])
             if results["state"] in ("completed", "failed", "cancelled"):
                 return results
 

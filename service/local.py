@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,12 @@ from rich.console import Console
 from search.driver import run_study
 from search.errors import InvalidInput
 from search.pool import local_pool
-from search.study import ProgressMade
+from search.study import Phase, PhaseStarted, ProgressMade
 from service.logs import quieten_optuna
 from service.schemas.study import StudyModel
 from service.settings import Settings
 from service.summary import Summary
-from service.tables import progress_bar, results_table, show_number
+from service.tables import progress_bar, results_table, show_progress
 from service.worker import load_dataset
 from storage.database import open_database
 from storage.results import Results
@@ -50,18 +51,14 @@ def run_here(body: Mapping[str, Any], console: Console) -> None:
     summary = Summary(spec, dataset)
     with local_pool() as executor, progress_bar() as bar:
         task = bar.add_task(dataset.name, total=spec.budget.trials, best="-", rate="")
+        phase = Phase.SEARCH
         for event in run_study(spec, dataset, executor=executor):
             summary.take(event)
-            if isinstance(event, ProgressMade):
-                now = event.progress
-                bar.update(
-                    task,
-                    completed=now.trials_finished,
-                    total=now.trials_total,
-                    best=show_number(now.best_value),
-                    rate=f"{now.trials_per_second or 0.0:.1f} trials/s",
-                )
-    console.print(results_table(summary.document(final=True)))
+            if isinstance(event, PhaseStarted):
+                phase = event.phase
+            elif isinstance(event, ProgressMade):
+                show_progress(bar, task, phase, asdict(event.progress))
+    console.print(results_table(summary.document(phase_ended=True)))
 
 
 def recorded_studies(settings: Settings) -> tuple[StudyRow, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from search.contenders import config_key
 from search.datasets import Dataset
-from search.evidence import results_document
+from search.evidence import UNSTUDIED, results_document, study_trials
 from search.metrics import check_objectives
 from search.results import Json
 from search.space import build_space
@@ -14,8 +14,12 @@ from search.study import (
     ConfirmationRun,
     ConfirmationsMade,
     Event,
+    Phase,
+    PhaseStarted,
     Role,
+    StudyEnded,
     StudySpec,
+    StudyState,
     TestRun,
     TestsMade,
     TrialRecord,
@@ -24,37 +28,62 @@ from search.study import (
 
 
 class Summary:
-    """Everything that the results of one study are made from."""
+    """Everything that the results of one study are made from.
 
-    def __init__(self, spec: StudySpec, dataset: Dataset) -> None:
+    What costs seconds is made when a phase ends and kept until the next one has; a study that is
+    extended shows its old verdict until it has a new one.
+    """
+
+    def __init__(
+        self, spec: StudySpec, dataset: Dataset, *, before: Mapping[str, Json] | None = None
+    ) -> None:
+        """`before` is the document of an earlier run of the study, if there was one."""
         self._space = build_space(spec.space)
         self._objectives = check_objectives(spec.objectives, dataset.task)
         self._evaluation = spec.evaluation
         self._trials: dict[int, TrialRecord] = {}
         self._runs: dict[tuple[str, Role, int, int], ConfirmationRun] = {}
         self._tests: tuple[TestRun, ...] = ()
+        known = before or {}
+        self._studied = {name: known.get(name, nothing) for name, nothing in UNSTUDIED.items()}
+        self._has_news = True
+        self._verdict = known.get("verdict")
+        self._is_confirmed = False
 
     def take(self, event: Event) -> None:
-        """Take in what was tried, confirmed or tested."""
-        if isinstance(event, TrialsChanged):
-            self._trials |= {record.number: record for record in event.trials}
-        elif isinstance(event, ConfirmationsMade):
-            self._runs |= {
-                (config_key(run.params), run.role, run.repeat, run.fold): run for run in event.runs
-            }
-            # What was tested before was the winner of fewer runs.
-            self._tests = ()
-        elif isinstance(event, TestsMade):
-            self._tests = event.runs
+        """Take in what was tried, confirmed or tested, and where the study is."""
+        match event:
+            case TrialsChanged():
+                self._trials |= {record.number: record for record in event.trials}
+                self._has_news = True
+            case ConfirmationsMade():
+                self._runs |= {
+                    (config_key(run.params), run.role, run.repeat, run.fold): run
+                    for run in event.runs
+                }
+            case TestsMade():
+                self._tests = event.runs
+                self._is_confirmed = True
+            case PhaseStarted():
+                self._is_confirmed = event.phase is Phase.TEST
+            case StudyEnded(state=StudyState.COMPLETED):
+                self._is_confirmed = True
 
-    def document(self, *, final: bool) -> Mapping[str, Json]:
-        """Return the document; what costs seconds is in it only where it is `final`."""
-        return results_document(
+    def document(self, *, phase_ended: bool) -> dict[str, Json]:
+        """Return the document; takes seconds where a phase has just ended."""
+        if phase_ended and self._has_news:
+            self._studied = study_trials(self._objectives, list(self._trials.values()))
+            self._has_news = False
+        document = results_document(
             self._space,
             self._objectives,
             self._evaluation,
             list(self._trials.values()),
-            list(self._runs.values()),
+            # Half a confirmation would favour whoever was trained first.
+            list(self._runs.values()) if self._is_confirmed else [],
             self._tests,
-            final=final,
+            studied=self._studied,
         )
+        if self._is_confirmed:
+            self._verdict = document["verdict"]
+        return {**document, "verdict": self._verdict}

@@ -27,6 +27,8 @@ from search.study import (
     ConfirmationsMade,
     Control,
     Event,
+    Phase,
+    PhaseStarted,
     ProgressMade,
     StudyEnded,
     StudySpec,
@@ -42,6 +44,7 @@ from storage.database import Database, open_database
 from storage.datasets import Datasets
 from storage.queue import Queue
 from storage.recorder import Recorder
+from storage.results import Results
 from storage.studies import Studies
 from storage.study_rows import StudyRow
 
@@ -49,6 +52,8 @@ from storage.study_rows import StudyRow
 _RENEWALS_PER_LEASE = 3
 #: The results document is made anew at most this often; it looks at every trial of the study.
 _DOCUMENT_S = 0.5
+#: Events that are written at once, with all that came before them.
+_WORTH_RECORDING = (ProgressMade, PhaseStarted)
 _SUFFIX = {"text/csv": ".csv", "application/vnd.apache.parquet": ".parquet"}
 
 
@@ -93,6 +98,10 @@ class PoolBroken(SearchError):
             "a training process was killed, most likely for want of memory; the worker ends, and "
             "the study is taken up again by the next one"
         )
+
+
+class _Leaving(Exception):
+    """The worker is told to stop and puts its study back."""
 
 
 class Worker:
@@ -171,10 +180,11 @@ class Worker:
         recorder = Recorder(self._database, study.id, self._id)
         history = recorder.history()
         dataset = load_dataset(study.spec, self._datasets)
-        summary = Summary(study.spec, dataset)
+        before = Results(self._database).get(study.id).document
+        summary = Summary(study.spec, dataset, before=before)
         summary.take(TrialsChanged(trials=history))
         confirmations = recorder.confirmations()
-        summary.take(ConfirmationsMade(runs=tuple(confirmations)))
+        summary.take(ConfirmationsMade(runs=confirmations))
         pending: list[Event] = []
         document_at = 0.0
         events = self._run(
@@ -182,28 +192,41 @@ class Worker:
             dataset,
             history=history,
             confirmations=confirmations,
-            control=lambda: self._studies.control(study.id),
+            control=lambda: self._control(study.id, lost),
             executor=self._executor,
         )
-        for event in events:
-            if lost.is_set():
-                raise LeaseLost(f"the lease of study '{study.id}' ran out; stop writing to it")
-            summary.take(event)
-            pending.append(event)
-            if isinstance(event, StudyEnded):
-                recorder.record(pending, results=summary.document(final=True))
-                return event.state
-            stopping = self._stopping.is_set()
-            if stopping or isinstance(event, ProgressMade):
-                fresh = stopping or monotonic() - document_at >= _DOCUMENT_S
-                document = summary.document(final=False) if fresh else None
-                recorder.record(pending, results=document)
-                pending.clear()
-                document_at = monotonic() if fresh else document_at
-            if stopping:
-                self._queue.release(study.id, self._id)
-                return StudyState.QUEUED
+        try:
+            for event in events:
+                summary.take(event)
+                pending.append(event)
+                if isinstance(event, StudyEnded):
+                    recorder.record(pending, results=summary.document(phase_ended=True))
+                    return event.state
+                if isinstance(event, _WORTH_RECORDING):
+                    phase_ended = isinstance(event, PhaseStarted) and event.phase != Phase.SEARCH
+                    fresh = phase_ended or monotonic() - document_at >= _DOCUMENT_S
+                    document = summary.document(phase_ended=phase_ended) if fresh else None
+                    recorder.record(pending, results=document)
+                    pending.clear()
+                    document_at = monotonic() if fresh else document_at
+                self._check(study.id, lost)
+        except _Leaving:
+            recorder.record(pending, results=summary.document(phase_ended=False))
+            self._queue.release(study.id, self._id)
+            return StudyState.QUEUED
         raise RuntimeError("the driver ended without saying how")
+
+    def _control(self, study_id: str, lost: Flag) -> Control:
+        """Tell the driver what is wanted; raises what `_check` raises."""
+        self._check(study_id, lost)
+        return self._studies.control(study_id)
+
+    def _check(self, study_id: str, lost: Flag) -> None:
+        """Raise _Leaving where this worker is told to stop, LeaseLost where it lost the study."""
+        if lost.is_set():
+            raise LeaseLost(f"the lease of study '{study_id}' ran out; stop writing to it")
+        if self._stopping.is_set():
+            raise _Leaving
 
     @contextmanager
     def _beating(self) -> Iterator[None]:
