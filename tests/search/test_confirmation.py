@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import replace
+from math import nan
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +14,12 @@ import numpy as np
 import pytest
 from optuna.trial import TrialState
 
-from search.confirmation import Confirmation, confirmation_lane, prepare_repeats
+from search.confirmation import (
+    Confirmation,
+    confirmation_lane,
+    last_scores,
+    prepare_repeats,
+)
 from search.contenders import Contender, config_key, contenders
 from search.conveyor import Conveyor
 from search.datasets import Dataset, load_builtin
@@ -23,7 +29,7 @@ from search.lane import Lane
 from search.plan import plan_study
 from search.pool import InlineExecutor, load_data, local_pool
 from search.preprocessing import Prepared
-from search.segment import Segment
+from search.segment import LaneReport, Segment
 from search.study import (
     Budget,
     Choices,
@@ -377,6 +383,27 @@ def test_contenders_that_all_fail_are_recorded_with_the_reason(
     assert isinstance(tests, TestsMade)
     assert tests.winner is None
     assert [run.role for run in tests.runs] == [TestRole.LINEAR, TestRole.TRIVIAL]
+
+
+def test_a_first_objective_that_is_no_number_is_a_failure(iris: Dataset) -> None:
+    report = LaneReport(
+        trial=0,
+        fold=0,
+        epochs=(4,),
+        train_loss=(0.5,),
+        validation_loss=(0.5,),
+        scores={"log_loss": (nan,), "accuracy": (0.5,)},
+        failure=None,
+        state=None,
+        seconds=0.0,
+    )
+    plan = plan_study(SPEC, iris)
+    scores, failure = last_scores(plan, report)
+    assert scores == {}
+    assert failure is not None
+    assert "log_loss is nan" in failure
+    fine = replace(report, scores={"log_loss": (0.25,), "accuracy": (nan,)})
+    assert last_scores(plan, fine)[0]["log_loss"] == 0.25
 
 
 @pytest.mark.parametrize("name", ["iris", "breast_cancer", "diabetes"])
