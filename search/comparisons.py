@@ -76,8 +76,18 @@ class Judgement:
 
     @property
     def recommended(self) -> Level | None:
-        """The simplest of the tied; of equally simple ones the better. None without any level."""
-        return min(self.tied, key=lambda level: _simplicity(level.activation), default=None)
+        """The simplest of the tied, of equally simple ones the better. None without any level.
+
+        Only of those whose mean is within one standard error of the best (Breiman et al. 1984): an
+        activation that explodes once in a while has such wide intervals that nothing can show it to
+        be worse, yet nobody should be told to use it.
+        """
+        if not self.tied:
+            return None
+        best = self.tied[0]
+        reach = best.mean - best.standard_error(self.confirmed.ratio)
+        near = [level for level in self.tied if level is best or level.mean >= reach]
+        return min(near, key=simplicity)
 
     def known_pairs(self) -> int:
         """Pairs of the comparison that has fewest; 0 where nothing is compared."""
@@ -88,8 +98,8 @@ class Judgement:
         return self.known_pairs() >= self.least_pairs()
 
     def least_pairs(self) -> int:
-        """Pairs without which no comparison of this many activations can name a winner."""
-        return fewest_pairs(comb(len(self.confirmed.levels), 2), self.alpha)
+        """Pairs without which no winner can be named, however large the differences."""
+        return fewest_pairs(1, self.alpha)
 
     def repeats_possible(self) -> int | None:
         """Repeats beyond those at hand with which a winner could be named at all.
@@ -119,10 +129,29 @@ class Judgement:
 
         None where the difference is shown already, or MOST_REPEATS would not show it.
         """
-        if comparison.test is None or comparison.p_adjusted < self.alpha:
+        if comparison.p_adjusted < self.alpha:
+            return None
+        return self._more_repeats(comparison, comparison.alpha)
+
+    def repeats_to_win(self) -> int | None:
+        """Repeats beyond those at hand that would make the best the only one.
+
+        For that each difference to it must be shown at level alpha. None where it is the only one,
+        or MOST_REPEATS would not show one of them.
+        """
+        needed = [
+            self._more_repeats(comparison, self.alpha)
+            for comparison in self.to_best
+            if comparison.p_adjusted >= self.alpha
+        ]
+        known = [repeats for repeats in needed if repeats is not None]
+        return max(known) if known and len(known) == len(needed) else None
+
+    def _more_repeats(self, comparison: Comparison, alpha: float) -> int | None:
+        if comparison.test is None:
             return None
         folds = self.confirmed.folds
-        pairs = pairs_needed(comparison.test, comparison.alpha, MOST_REPEATS * folds, folds)
+        pairs = pairs_needed(comparison.test, alpha, MOST_REPEATS * folds, folds)
         return None if pairs is None else max(1, pairs // folds - self.confirmed.repeats)
 
 
@@ -148,8 +177,9 @@ def judge(confirmed: Confirmed, alpha: float = ALPHA) -> Judgement:
     )
 
 
-def _simplicity(activation: str) -> tuple[int, int]:
-    return ACTIVATIONS[ActivationName(activation)].simplicity
+def simplicity(level: Level) -> tuple[int, int]:
+    """Sorts the simplest activation first."""
+    return ACTIVATIONS[ActivationName(level.activation)].simplicity
 
 
 def _lucks(*levels: Level) -> tuple[Extra, ...]:

@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import isfinite
+from math import inf, isfinite, sqrt
 
 import numpy as np
 from scipy.special import chdtri
@@ -40,6 +40,8 @@ from search.study import ConfirmationRun, ParamValue, Role
 _TYPICAL_DF = 4.0
 #: See above.
 _LUCK = 3.0
+#: A score this size comes from a network that has all but overflowed, and its square would.
+_ABSURD = 1e50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -78,6 +80,11 @@ class Level:
         """Mean over the resamples, NaN where there is none."""
         return float(np.nanmean(self.scores)) if np.isfinite(self.scores).any() else float("nan")
 
+    def standard_error(self, ratio: float) -> float:
+        """Return the standard error of the mean, the search's luck included; else infinity."""
+        test = paired_test(self.scores, ratio, [self.luck] if self.luck else [])
+        return sqrt(test.variance()) if test else inf
+
     @property
     def best(self) -> Configuration:
         """The configuration with the best mean; of equal ones the one tried first."""
@@ -105,7 +112,7 @@ class Confirmed:
 def confirm(runs: Sequence[ConfirmationRun], metric: Metric) -> Confirmed:
     """Arrange `runs` for `metric`. Neither their order nor repetitions matter, the last one counts.
 
-    A run without a finite score counts as a failure.
+    A run without a sensible number for a score counts as a failure.
     """
     sign = 1.0 if metric.direction is Direction.MAXIMIZE else -1.0
     cells = sorted({(run.repeat, run.fold) for run in runs})
@@ -173,7 +180,7 @@ def _score(run: ConfirmationRun | None, name: str, sign: float) -> float:
     if run is None:
         return float("nan")
     score = run.scores.get(name, float("nan"))
-    return sign * score if isfinite(score) else -np.inf
+    return sign * score if abs(score) < _ABSURD else -np.inf
 
 
 def _any_score(scores: Floats) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import floor, isfinite, log10
 
 from search.activations import get_activation
-from search.comparisons import Comparison, Judgement
+from search.comparisons import Comparison, Judgement, simplicity
 from search.confirmed import Level
 from search.metrics import Direction, Metric
 from search.study import TestRole, TestRun
@@ -62,8 +62,11 @@ def _who(grounds: Grounds) -> str:
     else:
         who = f"{_names(tied)} are tied"
     recommended = judgement.recommended
-    advice = f"{_title(recommended)} is the simplest of them" if recommended else ""
-    return f"{who}, {advice}"
+    if recommended is None:
+        return who
+    simplest = simplicity(recommended) == min(map(simplicity, tied))
+    of = "of them" if simplest else "of those within one standard error of the best"
+    return f"{who}, {_title(recommended)} is the simplest {of}"
 
 
 def _what_would_decide(grounds: Grounds) -> str:
@@ -75,9 +78,8 @@ def _what_would_decide(grounds: Grounds) -> str:
     if not judgement.enough_pairs():
         pairs = judgement.known_pairs()
         return (
-            f"{pairs} {_plural('pair', pairs)} of runs cannot name a winner among {len(levels)} "
-            f"activations whatever the scores, at least {judgement.least_pairs()} are needed"
-            + (f": ask for {more}" if more else "")
+            f"{pairs} {_plural('pair', pairs)} of runs cannot name a winner whatever the scores, "
+            f"at least {judgement.least_pairs()} are needed" + (f": ask for {more}" if more else "")
         )
     comparison = judgement.to_best[levels.index(tied[1]) - 1]
     gap = _difference(comparison, grounds.metric)
@@ -90,7 +92,7 @@ def _what_would_decide(grounds: Grounds) -> str:
         return f"{_title(levels[0])} and {_title(tied[1])} score the same"
     return (
         f"{_title(levels[0])} leads {_title(tied[1])} by {gap}, and no number of repeats would "
-        "make that certain: only more rows, more folds or more trials could"
+        "make that certain: only more rows or more trials could"
     )
 
 
@@ -162,10 +164,13 @@ def _held_out(grounds: Grounds) -> str:
     if winner is None or name not in winner.scores or name not in winner.validation_scores:
         return ""
     gain = _gain(grounds.metric, winner.scores[name] - winner.validation_scores[name])
-    score = _number(winner.scores[name], grounds.metric, 0.001)
+    reach = max(abs(gain), 0.001)
+    score = _number(winner.scores[name], grounds.metric, reach)
     unit = " %" if grounds.metric.name in _IN_POINTS else ""
+    by = _amount(abs(gain), grounds.metric, reach)
+    if float(by.split()[0]) == 0.0:
+        return f"on the held-out test rows it scores {score}{unit}, as in validation"
     side = "worse" if gain < 0.0 else "better"
-    by = _amount(abs(gain), grounds.metric, abs(gain))
     return f"on the held-out test rows it scores {score}{unit}, {by} {side} than in validation"
 
 

@@ -85,9 +85,10 @@ class PairedTest:
         return self.difference - reach, self.difference + reach
 
     def power(self, n: int, alpha: float) -> float:
-        """Probability of p < `alpha` with `n` pairs, if the difference is as large as observed.
+        """Probability of p < `alpha`, on the right side, with `n` pairs.
 
-        Takes S and the extra variances as they are known now.
+        Takes the observed difference as the true one, and S and the extra variances as they are
+        known now.
         """
         if 2.0 ** (1 - n) >= alpha:
             return 0.0
@@ -96,7 +97,8 @@ class PairedTest:
             return float(self.difference != 0.0)
         shift = abs(self.difference) / sqrt(variance)
         critical = float(stdtrit(df, 1.0 - alpha / 2.0))
-        return float(1.0 - nctdtr(df, shift, critical) + nctdtr(df, shift, -critical))
+        # SciPy gives NaN for some probabilities below 1e-190.
+        return 1.0 - float(np.nan_to_num(nctdtr(df, shift, critical)))
 
     def _resampling(self, n: int) -> float:
         return (1.0 / n + self.ratio) * self.sd**2
@@ -139,8 +141,14 @@ def holm_best(p_values: Sequence[float]) -> list[float]:
     Who is best is only known afterwards, so the comparison that looks most extreme is the extreme
     one of all pairs: with m things undecided (the best among them) there are m(m - 1)/2 pairs that
     may all be equal. Holm's steps with these numbers; the last step, best against second, counts 1.
+
+    Where the best is better than every other without any correction, that is enough to say so: all
+    comparisons had to succeed, which luck cannot do more often than one (intersection-union test,
+    Berger 1982). So no p-value is adjusted beyond the greatest of them.
     """
-    return _step_down(p_values, lambda undecided: comb(undecided + 1, 2))
+    greatest = max(p_values, default=1.0)
+    adjusted = _step_down(p_values, lambda undecided: comb(undecided + 1, 2))
+    return [min(p_value, greatest) for p_value in adjusted]
 
 
 def _step_down(p_values: Sequence[float], hypotheses: Callable[[int], int]) -> list[float]:

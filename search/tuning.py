@@ -7,7 +7,7 @@ its sign: 1 where less is better, -1 where more is.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import comb, floor, isfinite, log10
+from math import comb, floor, inf, isfinite, log10
 from statistics import median
 
 from optuna.trial import TrialState
@@ -67,7 +67,7 @@ def learning_rate_spread(trials: Sequence[TrialRecord], sign: float) -> float | 
     best: dict[int, float] = {}
     for trial in trials:
         rate, value = trial.params.get("learning_rate"), _value(trial)
-        if not isinstance(rate, float | int) or rate <= 0.0 or value is None:
+        if not isinstance(rate, float | int) or not 0.0 < rate < inf or value is None:
             continue
         cell = floor(_CELLS_PER_DECADE * log10(rate))
         best[cell] = min(best.get(cell, value), value, key=lambda value: sign * value)

@@ -106,16 +106,13 @@ def own_best_rows(runs: Sequence[ConfirmationRun], metric: Metric) -> dict[str, 
 
 def _outcome(judgement: Judgement) -> tuple[Outcome, int | None]:
     """Return the outcome and, where more repeats would decide, how many more."""
-    levels, tied = judgement.confirmed.levels, judgement.tied
-    if not levels:
+    if not judgement.confirmed.levels:
         return Outcome.UNDECIDED, None
-    if len(tied) == 1:
+    if len(judgement.tied) == 1:
         return Outcome.WINNER, None
     if not judgement.enough_pairs():
         return Outcome.UNDECIDED, judgement.repeats_possible()
-    # The first that is not shown to be worse stands closest to the best: who separates it from the
-    # best has a winner.
-    needed = judgement.repeats_needed(judgement.to_best[levels.index(tied[1]) - 1])
+    needed = judgement.repeats_to_win()
     return (Outcome.TIED if needed is None else Outcome.UNDECIDED), needed
 
 

@@ -173,8 +173,8 @@ class VerdictOut(ResponseModel):
     sentence: str = Field(
         examples=[
             "GELU and SiLU are tied, GELU is the simplest of them; GELU leads SiLU by 0.1 points "
-            "[-0.3, 0.6], and no number of repeats would make that certain: only more rows, more "
-            "folds or more trials could; both beat the baseline (ReLU with He initialization) by "
+            "[-0.3, 0.6], and no number of repeats would make that certain: only more rows or more "
+            "trials could; both beat the baseline (ReLU with He initialization) by "
             "at least 0.8 points [0.3, 1.3]; the activation matters less here than the learning "
             "rate."
         ]

@@ -168,7 +168,7 @@ def _runs(
             fold=cell % folds,
             scores={} if score is None else {metric: float(score)},
             failure=None if score is not None else "the training loss was not finite by epoch 30",
-            train_rows=200,
+            train_rows=100 * (folds - 1 if folds > 1 else 4),
             validation_rows=100,
             fit_seconds=0.5,
         )
