@@ -37,6 +37,7 @@ FULL = Scale(name="full", peer_trials={"A": 200, "B": 200, "C": 60, "D": 200})
 QUICK = Scale(
     name="quick",
     peer_trials={"A": 24, "B": 48, "C": 12, "D": 30},
+    trials=100,
     repeats=1,
     seeds=1,
     score_trials=24,
