@@ -28,9 +28,11 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# QUICK=1 takes two minutes instead of fifteen; CURVES=1 draws the scaling curves instead.
+# QUICK=1 takes two minutes instead of fifteen; CURVES=1 draws the scaling curves instead, SCORES=1
+# compares the best scores without pruning.
 bench: $(VENV)/.bench-ready
-	$(BIN)/python -m tests.benchmarks $(if $(QUICK),--scale quick) $(if $(CURVES),--curves)
+	$(BIN)/python -m tests.benchmarks $(if $(QUICK),--scale quick) $(if $(CURVES),--curves) \
+		$(if $(SCORES),--scores)
 
 $(VENV)/.bench-ready: $(VENV)/.ready
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,bench]'

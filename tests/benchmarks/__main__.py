@@ -20,6 +20,7 @@ from tests.benchmarks.page import write_page
 from tests.benchmarks.peers import PEERS
 from tests.benchmarks.rows import ROWS, Measured, table
 from tests.benchmarks.scales import FULL, QUICK, SMOKE
+from tests.benchmarks.scores import show_scores
 
 RESULTS = Path(__file__).parent / "results"
 _SCALES = {scale.name: scale for scale in (FULL, QUICK, SMOKE)}
@@ -32,13 +33,17 @@ def main() -> None:
     parser.add_argument("--scale", choices=_SCALES, default=FULL.name)
     parser.add_argument("--peers", default="".join(PEERS), help="letters of the peers to run")
     parser.add_argument("--curves", action="store_true", help="draw scaling curves instead")
+    parser.add_argument("--scores", action="store_true", help="compare scores without pruning")
     arguments = parser.parse_args()
     quieten_optuna()
     console = Console()
+    scale = _SCALES[arguments.scale]
+    if arguments.scores:
+        show_scores(scale, RESULTS, console)
+        return
     if arguments.curves:
         draw_curves(RESULTS, console)
         return
-    scale = _SCALES[arguments.scale]
     letters = "".join(
         letter for letter in arguments.peers if letter in PEERS and not PEERS[letter].missing
     )

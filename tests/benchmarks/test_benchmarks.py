@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from math import nan
@@ -193,9 +192,3 @@ def test_the_page_gets_the_latest_table_and_keeps_its_text(tmp_path: Path) -> No
     page.write_text("nothing")
     with pytest.raises(ValueError, match="lost its marks"):
         write_page(page, lines, details)
-
-
-def test_the_latest_results_have_every_row() -> None:
-    latest = Path(__file__).parent / "results" / "latest.json"
-    rows = json.loads(latest.read_text())["rows"]
-    assert {name for name, row in ROWS.items() if row.floor is not None} <= set(rows)

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from math import sqrt
-from statistics import median, stdev
+from statistics import median
 
 from tests.benchmarks.ours import Service
 from tests.benchmarks.peers import run_peer
 from tests.benchmarks.scales import Scale
+from tests.benchmarks.statistics import median_error
 from tests.benchmarks.work import study_body
 
 #: More trials than ours ever needs.
@@ -63,9 +63,8 @@ class ToScore:
 
     @property
     def standard_error(self) -> float:
-        """Of the median of A's best scores, by the normal approximation; nan of one seed."""
-        scores = [pair.peer_score for pair in self.pairs]
-        return sqrt(1.5708 / len(scores)) * stdev(scores) if len(scores) > 1 else float("nan")
+        """Of the median of A's best scores."""
+        return median_error([pair.peer_score for pair in self.pairs])
 
     @property
     def excess(self) -> float:
