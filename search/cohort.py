@@ -13,6 +13,8 @@ import numpy as np
 from optuna.trial import TrialState
 
 from search.cost import network_costs
+from search.diagnosis import Finding
+from search.findings import FindingName, diagnose, warn
 from search.lane import LaneState
 from search.packer import pack
 from search.plan import StudyPlan
@@ -21,6 +23,7 @@ from search.probe import mean_snapshots, probe_epochs
 from search.pruners import Pruning
 from search.segment import LaneReport, Segment
 from search.study import FoldCurve, TrialRecord
+from search.symptoms import chance_loss
 
 
 class Cohort:
@@ -31,6 +34,8 @@ class Cohort:
         self._records = {record.number: record for record in records}
         self._lanes = {n: plan.lanes(n, record.params) for n, record in self._records.items()}
         self._states: dict[tuple[int, int], LaneState | None] = {}
+        #: Loss of the best constant prediction, by fold.
+        self._chance = [chance_loss(plan.task, fold.y_train) for fold in plan.data.folds]
         self._probe_at = probe_epochs(plan.rungs[-1], plan.rungs)
         self._rung = 0
         self._futures: list[Future[tuple[LaneReport, ...]]] = []
@@ -93,15 +98,12 @@ class Cohort:
         failures = [report.failure for report in folds if report.failure is not None]
         if failures:
             pruning.finish(record.number, None)
-            return _ended(record, TrialState.FAIL, error=failures[0], flags=("diverged",))
+            return self._ended(record, TrialState.FAIL, last, failure=failures[0])
         known = {e for report in folds for e in report.epochs}
         for epoch in sorted(known):
             pruning.report(record.number, epoch, record.intermediate_values[epoch])
         if not last:
-            if not pruning.should_prune(record.number):
-                return record
-            pruning.finish(record.number, None, pruned=True)
-            return _ended(record, TrialState.PRUNED)
+            return self._judged_at_rung(record, folds, pruning)
         values = self._values(record)
         unusable = [
             f"{metric.name} is {value}"
@@ -111,9 +113,51 @@ class Cohort:
         if unusable:
             pruning.finish(record.number, None)
             error = f"{', '.join(unusable)} on the validation rows, which cannot be compared"
-            return _ended(record, TrialState.FAIL, error=error, flags=("undefined",))
+            failed = self._ended(record, TrialState.FAIL, last)
+            return replace(failed, error=error, flags=(*failed.flags, "undefined"))
         pruning.finish(record.number, values[0])
-        return replace(_ended(record, TrialState.COMPLETE), values=values)
+        return replace(self._ended(record, TrialState.COMPLETE, last), values=values)
+
+    def _judged_at_rung(
+        self, record: TrialRecord, folds: Sequence[LaneReport], pruning: Pruning
+    ) -> TrialRecord:
+        """Decide whether a trial is pruned, or given up because one of its folds is beyond hope."""
+        # Asked in any case: asking leaves the trial's mark at the rung, as it will in a replay.
+        pruned = pruning.should_prune(record.number)
+        warnings = (
+            warn(record, curve, report.layers, self._chance[curve.fold])
+            for curve, report in zip(record.curves, folds, strict=True)
+        )
+        warning = next((found for found in warnings if found is not None), None)
+        if warning is None and not pruned:
+            return record
+        diverged = warning is not None and warning.name == FindingName.DIVERGED
+        state = TrialState.FAIL if diverged else TrialState.PRUNED
+        pruning.finish(record.number, None, pruned=not diverged)
+        return self._ended(record, state, False, warning=warning)
+
+    def _ended(
+        self,
+        record: TrialRecord,
+        state: TrialState,
+        last: bool,
+        *,
+        failure: str | None = None,
+        warning: Finding | None = None,
+    ) -> TrialRecord:
+        """Close a trial with what is wrong with it; `last` says whether all epochs were made."""
+        chance = float(np.mean(self._chance))
+        findings = diagnose(record, chance, complete=last, failure=failure)
+        if warning is not None:
+            findings = (warning, *(f for f in findings if f.name != warning.name))
+        return replace(
+            record,
+            state=state,
+            error=failure if warning is None else f"{warning.sentence} {warning.remedy}",
+            findings=findings,
+            flags=tuple(dict.fromkeys(finding.name for finding in findings)),
+            finished_at=datetime.now(UTC),
+        )
 
     def _values(self, record: TrialRecord) -> tuple[float, ...]:
         scores: dict[str, float] = dict(record.metrics)
@@ -122,12 +166,6 @@ class Cohort:
             config = self._lanes[record.number][0].config
             scores |= network_costs(config, self._plan.data, unscored)
         return tuple(scores[metric.name] for metric in self._plan.objectives)
-
-
-def _ended(
-    record: TrialRecord, state: TrialState, *, error: str | None = None, flags: tuple[str, ...] = ()
-) -> TrialRecord:
-    return replace(record, state=state, error=error, flags=flags, finished_at=datetime.now(UTC))
 
 
 def _grown(record: TrialRecord, folds: Sequence[LaneReport], objective: str) -> TrialRecord:
