@@ -17,6 +17,8 @@ from search.space import build_space
 from tests.benchmarks.engine import MIXED, make_lanes, product_seconds, step_cost
 from tests.benchmarks.equal_work import depth_of
 from tests.benchmarks.later_trials import later_trials
+from tests.benchmarks.long_study import long_study
+from tests.benchmarks.ours import served
 from tests.benchmarks.page import BEGIN, END, write_page
 from tests.benchmarks.peer_network import build, suggest
 from tests.benchmarks.peers import PEERS, PeerRun, PeerTrial, run_peer
@@ -123,6 +125,16 @@ def test_late_trials_are_run_after_a_made_up_history(tmp_path: Path) -> None:
     cost = later_trials(SMOKE, tmp_path)
     assert cost.early_seconds > 0
     assert cost.ratio > 0
+
+
+def test_a_study_is_run_over_rest_and_watched(tmp_path: Path) -> None:
+    with served(tmp_path, warm=False) as service:
+        study = long_study(SMOKE, service)
+    assert study.trials == SMOKE.long_trials
+    assert study.fit_wall > 0
+    assert study.outside < 1
+    assert len(study.peak_by_process) >= 2 + study.processes
+    assert study.peak_bytes == sum(study.peak_by_process) > 2**27
 
 
 def test_synthetic_data_has_the_size_asked_for() -> None:
