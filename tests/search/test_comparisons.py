@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from search.comparisons import MOST_REPEATS, judge
+from search.comparisons import MOST_REPEATS, judge, simplicity
 from search.confirmed import confirm
 from search.metrics import get_metric
+from search.statistics import holm
 from tests.search.simulated import (
     Model,
     exponential_qualities,
@@ -183,8 +184,31 @@ def test_repeats_needed_would_indeed_be_enough() -> None:
 
 def test_a_winner_needs_every_other_to_be_left_behind() -> None:
     # nobody can separate twins, however many repeats there are
-    row = list(np.random.default_rng(8).normal(size=15))
-    far = [value - 2.2 for value in np.random.default_rng(9).normal(size=15)]
-    judgement = judge(confirm(runs_of({"relu": [row], "relu6": [row], "tanh": [far]}), ACCURACY))
+    rng = np.random.default_rng(8)
+    row = rng.normal(size=10)
+    noise = rng.normal(size=10)
+    # one standard deviation apart: just short of 1.04, what 10 pairs show; 0.93 would do for many
+    near = row - 1.0 - (noise - noise.mean()) / noise.std(ddof=1)
+    table = {"relu": [row], "tanh": [near]}
+    without = judge(confirm(runs_of(table, folds=10), ACCURACY))
+    assert without.repeats_to_win() is not None
+    judgement = judge(confirm(runs_of({**table, "relu6": [row]}, folds=10), ACCURACY))
     assert judgement.to_best[0].test.difference == 0.0
     assert judgement.repeats_to_win() is None
+
+
+def test_comparisons_with_the_baseline_are_corrected_for_their_number() -> None:
+    judgement = judge(Model(activations=7).confirmed(np.random.default_rng(9), baseline=True))
+    p_values = [comparison.p_value for comparison in judgement.to_baseline]
+    assert [c.p_adjusted for c in judgement.to_baseline] == holm(p_values)
+    assert len(p_values) == 7
+    least = min(judgement.to_baseline, key=lambda comparison: comparison.p_value)
+    assert least.p_adjusted == pytest.approx(min(1.0, 7 * least.p_value))
+
+
+def test_simple_is_what_has_little_to_tune_then_little_to_compute() -> None:
+    names = ("prelu", "gelu", "leaky_relu", "relu", "mish", "identity")
+    levels = confirm(runs_of({name: [[0.5, 0.5]] for name in names}), ACCURACY).levels
+    order = [level.activation for level in sorted(levels, key=simplicity)]
+    assert order[:4] == ["identity", "relu", "gelu", "mish"]
+    assert set(order[4:]) == {"prelu", "leaky_relu"}

@@ -99,6 +99,14 @@ def test_what_adds_up_is_no_interaction() -> None:
     assert 0.3 < np.mean(p_values) < 0.7
 
 
+def test_one_exploded_loss_is_no_interaction() -> None:
+    trials = factorial(lambda i, j: 4.0 * (i == j))
+    clean = interactions(trials, 1.0)["activation x initializer"]["share"]
+    trials.append(trial(999, "relu", 1e9, initializer="lecun_normal"))
+    with_one = interactions(trials, 1.0)["activation x initializer"]["share"]
+    assert with_one == pytest.approx(clean, abs=0.1)
+
+
 def test_cells_without_spare_trials_test_nothing() -> None:
     table = interactions(TRIALS[:4], 1.0)["activation x initializer"]
     assert (table["share"], table["p_value"]) == (None, None)

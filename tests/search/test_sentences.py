@@ -33,6 +33,16 @@ def test_two_tied_ones_beat_the_baseline_together() -> None:
     assert "both beat the baseline (ReLU with He initialization) by at least " in text
 
 
+def test_at_least_is_the_least_of_the_gains() -> None:
+    folds = list(np.random.default_rng(0).normal(scale=0.003, size=15))
+    table = {
+        "gelu": [[0.980 + fold for fold in folds]],
+        "silu": [[0.978 + fold + 0.01 * (-1) ** i for i, fold in enumerate(folds)]],
+    }
+    text = said(table, baseline=[0.90 + fold for fold in folds])
+    assert "both beat the baseline (ReLU with He initialization) by at least 7." in text
+
+
 def test_nothing_separates_them_is_said_in_so_many_words() -> None:
     text = said(scores(gelu=0.94, relu=0.94), baseline=USUAL)
     assert text.startswith("Nothing separates the two activations (")
