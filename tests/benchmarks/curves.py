@@ -53,9 +53,12 @@ def draw_curves(folder: Path, console: Console) -> None:
     torch.set_flush_denormal(True)
     points: dict[str, dict[str, Points]] = {}
     for curve, measure in _CURVES.items():
-        points[curve.name] = lines = measure()
+        measured = measure()
+        lines = {name: [(x, float(f"{y:.4g}")) for x, y in row] for name, row in measured.items()}
+        points[curve.name] = lines
         plot(curve, lines, folder / f"{curve.name}.svg")
-        console.print(curve.title, lines)
+        ends = (f"{name} {row[0][1]:.3g} to {row[-1][1]:.3g}" for name, row in lines.items())
+        console.print(f"{curve.title}, {curve.y}: {', '.join(ends)}")
     (folder / "curves.json").write_text(json.dumps(points, indent=1) + "\n")
 
 
