@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from search.activations import ACTIVATIONS
+from search.findings import RULES
 from search.initializers import INITIALIZERS
 from search.pruners import PRUNERS
 from search.samplers import SAMPLERS
@@ -11,8 +12,10 @@ from service.openapi import problems
 from service.schemas.catalog import (
     ActivationList,
     ActivationOut,
+    FindingList,
     InitializerList,
     InitializerOut,
+    RuleOut,
     ToolList,
     ToolOut,
 )
@@ -44,3 +47,9 @@ def get_pruners() -> ToolList:
     """List the pruners."""
     default = PrunerSpec().name
     return ToolList(items=[ToolOut.from_row(row, default=default) for row in PRUNERS.values()])
+
+
+@router.get("/findings")
+def get_findings() -> FindingList:
+    """List what may be found wrong with a training, with thresholds and where they come from."""
+    return FindingList(items=[RuleOut.from_rule(rule) for rule in RULES.values()])

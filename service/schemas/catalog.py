@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import Field
 
 from search.activation import Activation, Parameter
+from search.findings import Rule
 from search.initializers import Initializer
 from search.study import Choices, Task
 from service.schemas.base import ResponseModel, Scalar
@@ -135,3 +136,27 @@ class ToolList(ResponseModel):
     """All samplers, or all pruners."""
 
     items: list[ToolOut]
+
+
+class RuleOut(ResponseModel):
+    """What may be found wrong with a training."""
+
+    name: str = Field(examples=["dying_relu"])
+    title: str
+    meaning: str
+    thresholds: dict[str, float] = Field(description="What is measured is compared with these.")
+    source: str = Field(description="Where the rule and its thresholds come from.")
+    ends: bool = Field(
+        description="Whether such a training is ended at the next rung, unless nothing is pruned."
+    )
+
+    @classmethod
+    def from_rule(cls, rule: Rule) -> "RuleOut":
+        """Return `rule` in the wire format."""
+        return cls(**{name: getattr(rule, name) for name in cls.model_fields})
+
+
+class FindingList(ResponseModel):
+    """All findings there may be, the worst first."""
+
+    items: list[RuleOut]

@@ -56,6 +56,7 @@ def test_readiness_needs_the_worker_that_was_promised(tmp_path: Path) -> None:
         ("initializers", {"xavier_uniform", "torch_default"}),
         ("samplers", {"tpe", "grid"}),
         ("pruners", {"none", "successive_halving"}),
+        ("findings", {"dying_relu", "vanishing_gradients", "overfitting"}),
     ],
 )
 def test_the_catalog_lists_what_a_study_may_name(
