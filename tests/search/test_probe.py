@@ -54,7 +54,8 @@ def seen(which: Lane, data: Prepared, *epochs: int, last: int = 2) -> tuple[Laye
 def probe_rows(which: Lane, data: Prepared) -> list[Tensor]:
     sizes = [len(fold.x_train) for fold in data.folds]
     rows = batch_plan(sizes, which.config.batch_size).rows
-    passes = -(-min(PROBE_ROWS, *sizes) // rows)
+    passes = max(1, round(min(PROBE_ROWS, *sizes) / rows))
+    assert passes > 1
     table = torch.from_numpy(data.folds[which.fold].x_train).double()
     chosen = table[torch.from_numpy(np.linspace(0, len(table) - 1, passes * rows).astype(int))]
     return list(torch.split(chosen, rows))
