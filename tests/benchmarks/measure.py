@@ -12,7 +12,7 @@ import torch
 
 from tests.benchmarks.database import database_cost
 from tests.benchmarks.engine import LANES, MIXED, step_cost
-from tests.benchmarks.equal_work import equal_work
+from tests.benchmarks.equal_work import EqualWork, equal_work
 from tests.benchmarks.later_trials import later_trials
 from tests.benchmarks.long_study import long_study
 from tests.benchmarks.ours import served
@@ -39,13 +39,9 @@ def measure(scale: Scale, letters: str) -> Iterator[Result]:
                 Measured(
                     row=f"vs_{letter.lower()}",
                     value=work.ratio(letter),
-                    how=f"{PEERS[letter].title}: {peer.per_network:.3f} s a network "
-                    f"({peer.trials} trials, mean depth {peer.depth:.1f}), ours "
-                    f"{ours.per_network:.4f} s ({ours.trials} trials, mean depth "
-                    f"{ours.depth:.1f}); {work.ratio(letter, by_weight=True):.1f}x by weights",
+                    how=_compared(work, letter),
                 )
-                for letter, peer in work.peers.items()
-                for ours in [work.ours_part if letter == "D" else work.ours]
+                for letter in work.peers
             ],
             {"equal_work": asdict(work)},
         )
@@ -87,6 +83,16 @@ def measure(scale: Scale, letters: str) -> Iterator[Result]:
             ],
             {"long_study": asdict(study)},
         )
+
+
+def _compared(work: EqualWork, letter: str) -> str:
+    peer, ours = work.peers[letter], work.against(letter)
+    runs = ", ".join(f"{seconds:.1f}" for seconds in ours.runs)
+    return (
+        f"{PEERS[letter].title}: {peer.our_work_seconds:.0f} s for our {ours.trials} networks of "
+        f"mean depth {ours.depth:.1f}, by {peer.trials} of its own of {peer.depth:.1f}; "
+        f"ours {runs} s"
+    )
 
 
 def _engine(scale: Scale, _folder: Path) -> Result:

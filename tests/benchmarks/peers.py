@@ -64,7 +64,8 @@ class PeerTrial:
     state: str
     #: Validation log loss after the last epoch; None unless complete.
     value: float | None
-    #: Seconds from the start of the first trial to the end of this one.
+    #: Seconds from the start of the first trial to the start and the end of this one.
+    started: float
     finished: float
     params: dict[str, Any]
 
@@ -119,11 +120,12 @@ def _read(letter: str, study: optuna.Study) -> PeerRun:
                 value=sign * trial.value
                 if trial.state is TrialState.COMPLETE and trial.value is not None
                 else None,
+                started=(trial.datetime_start - began).total_seconds(),
                 finished=(trial.datetime_complete - began).total_seconds(),
                 params=trial.params,
             )
             for trial in study.trials
-            if trial.datetime_complete is not None
+            if trial.datetime_start is not None and trial.datetime_complete is not None
         ),
     )
 

@@ -15,7 +15,7 @@ import torch
 
 from search.space import build_space
 from tests.benchmarks.engine import MIXED, make_lanes, product_seconds, step_cost
-from tests.benchmarks.equal_work import depth_of
+from tests.benchmarks.equal_work import depth_of, peer_work
 from tests.benchmarks.later_trials import later_trials
 from tests.benchmarks.long_study import long_study
 from tests.benchmarks.ours import served
@@ -145,7 +145,26 @@ def test_synthetic_data_has_the_size_asked_for() -> None:
 
 def trial(value: float | None, finished: float) -> PeerTrial:
     state = "pruned" if value is None else "complete"
-    return PeerTrial(state=state, value=value, finished=finished, params={})
+    return PeerTrial(state=state, value=value, started=0.0, finished=finished, params={})
+
+
+def test_a_peers_seconds_are_those_of_our_depths() -> None:
+    # A layer takes 2 s, the rest of a trial 1 s; two trials at a time, without a pause.
+    clocks = [0.0, 0.0]
+    trials = []
+    for number, depth in enumerate((1, 6, 2, 5, 4, 3)):
+        began = clocks[number % 2]
+        clocks[number % 2] = ended = began + 1 + 2 * depth
+        params = {"depth": depth}
+        trials.append(
+            PeerTrial(state="complete", value=0.1, started=began, finished=ended, params=params)
+        )
+    work = peer_work(PeerRun(letter="B", trials=tuple(trials)), our_depths=[1, 1, 1, 3])
+    assert work.line == pytest.approx((1.0, 2.0))
+    assert work.parallel == pytest.approx(48 / 31)
+    assert work.our_work_seconds == pytest.approx((3 * 3 + 7) * 31 / 48)
+    same = peer_work(PeerRun(letter="B", trials=tuple(trials[:1])), our_depths=[1, 1])
+    assert same.our_work_seconds == pytest.approx(6.0)
 
 
 def test_the_time_to_the_best_is_that_of_the_first_trial_with_it() -> None:
