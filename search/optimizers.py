@@ -61,11 +61,12 @@ def _adamw(row: Row, learning_rate: float, _momentum: float) -> None:
 
 
 def _sgd(row: Row, learning_rate: float, momentum: float) -> None:
-    # A zero buffer makes the first step's momentum the gradient itself, as in torch.optim.SGD.
+    # A zero buffer makes the first step's momentum the gradient itself, as in torch.optim.SGD;
+    # without momentum the kernel insists on having no buffer.
     torch._fused_sgd_(
         row.params,
         row.grads,
-        row.first_moment,
+        row.first_moment if momentum > 0 else [],
         weight_decay=0.0,
         momentum=momentum,
         lr=learning_rate,

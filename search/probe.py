@@ -216,5 +216,5 @@ def _norm(matrices: Tensor) -> Tensor:
 def _dead(extremes: Sequence[Tensor]) -> Tensor:
     """Share of dead units (n,) by each pass's steepest slope, most and minus least output."""
     slope, most, least = torch.stack([*extremes]).amax(0)
-    dead = (slope < DEAD_SLOPE) & (most + least < DEAD_RANGE)
+    dead: Tensor = (slope < DEAD_SLOPE) & (most + least < DEAD_RANGE)
     return dead.to(slope.dtype).mean(1)
