@@ -242,7 +242,7 @@ _ROWS: tuple[Rule, ...] = (
         title="Underfitting",
         meaning="The training loss was still high, and still falling, at the last epoch.",
         symptom=symptoms.underfitting,
-        thresholds={"loss_over_chance": 0.5, "fall": 0.1},
+        thresholds={"loss_over_chance": 0.5, "loss_over_chance_at_most": 0.98, "fall": 0.1},
         sentence="The training loss is still {loss_over_chance:.0%} of that of a constant and fell "
         "by {fall:.0%} over the last third of the epochs: training ended too early.",
         advices=(Advice.RAISE_RATE, Advice.MORE_EPOCHS, Advice.LESS_DROPOUT, Advice.WIDER),

@@ -197,7 +197,8 @@ def overfitting(case: Case, limit: Thresholds) -> Measured | None:
 def underfitting(case: Case, limit: Thresholds) -> Measured | None:
     """Look for a high training loss that was still falling at the end."""
     losses, left = case.train_loss, case.unexplained
-    if not (case.complete and len(losses) > 2 and limit["loss_over_chance"] < left < inf):
+    low, high = limit["loss_over_chance"], limit["loss_over_chance_at_most"]
+    if not (case.complete and len(losses) > 2 and low < left < high):
         return None
     before = losses[-1 - max(1, len(losses) // 3)]
     fall = 1.0 - losses[-1] / before if before > 0 else 0.0
