@@ -144,11 +144,14 @@ def main() -> None:
     """Run the studies and print how many ended how."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--studies", type=int, default=200)
+    parser.add_argument("--first", type=int, default=0, help="seed of the first study")
     parser.add_argument("--case", choices=CASES, action="append")
     chosen = parser.parse_args()
     for name in chosen.case or CASES:
         began = time.monotonic()
-        found = [judged(CASES[name], seed) for seed in range(chosen.studies)]
+        found = [
+            judged(CASES[name], seed) for seed in range(chosen.first, chosen.first + chosen.studies)
+        ]
         winners = [row for row in found if row["outcome"] == "winner"]
         right = sum(row["winner"] == CASES[name].better for row in winners)
         summary = {
