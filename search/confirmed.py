@@ -208,11 +208,13 @@ def _spread(group: Sequence[Configuration], ratio: float) -> float | None:
     """Return tau², the variance of the true means of the configurations; None for a single one.
 
     By moments, as in a random-effects meta-analysis (DerSimonian & Laird 1986): what the observed
-    means differ by, less what their own resampling error makes them differ.
+    means differ by, less what the resampling alone makes them differ. The variance of that lies
+    between S²/n, if it is all in the seeds, and (1/n + ratio)·S², if it is all in the rows. Half
+    the ratio is subtracted: the whole of it would hide luck, none would count the rows twice.
     """
     found = []
     for a, b in combinations(group, 2):
-        test = paired_test(a.scores - b.scores, ratio)
+        test = paired_test(a.scores - b.scores, ratio / 2.0)
         if test is not None:
             found.append((test.difference**2 - test.variance()) / 2.0)
     return max(0.0, float(np.mean(found))) if found else None

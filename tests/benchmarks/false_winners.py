@@ -12,6 +12,19 @@ asks for the verdict: the whole real procedure, training included.
   so that the configurations found differ by luck. Again at most 5 %.
 - `better`: Tanh against the identity, a linear model, which a ring defeats. The share of winners
   is the power; `better, more rows` has 500 rows instead of 150.
+
+Measured over 200 studies a case (luck: seeds 5000 to 5199, none of which its rule was tuned on) and
+100 for `better`; about two seconds a study:
+
+| case | winners | wrong |
+|---|---|---|
+| twins | 3 | 3 (1.5 %) |
+| luck | 7 | 7 (3.5 %) |
+| better | 23 of 100 | 0 |
+| better, more rows | 96 of 100 | 0 |
+
+Without the luck of the search in the error (`search.confirmed`), 104 of 200 studies of the case
+`luck` named a winner: the configurations did differ, the functions did not.
 """
 
 from __future__ import annotations

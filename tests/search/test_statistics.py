@@ -156,9 +156,7 @@ def test_being_better_than_each_needs_no_correction() -> None:
     assert holm_best([0.04, 0.02, 0.06]) == pytest.approx([0.06, 0.06, 0.06])
 
 
-@pytest.mark.parametrize(
-    ("equal", "worse"), [(2, 0), (3, 0), (10, 0), (2, 8), (5, 5)], ids=str
-)
+@pytest.mark.parametrize(("equal", "worse"), [(2, 0), (3, 0), (10, 0), (2, 8), (5, 5)], ids=str)
 def test_comparing_with_whoever_looks_best_errs_in_at_most_five_percent(equal, worse) -> None:
     # 20,000 studies gave 0.050, 0.046, 0.033, 0.050, 0.037
     rng, wrong, studies = RNG(4), 0, 800
