@@ -13,6 +13,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy import text
 
+from search.diagnosis import Finding, LayerSnapshot
 from search.study import StudySpec, TrialRecord
 from storage.database import Database
 from storage.queue import Queue
@@ -163,6 +164,14 @@ def test_user_attributes_say_in_short_what_the_dashboard_should_show(
         flags=("diverged", "dead_units"),
         error="the loss became NaN at epoch 3",
         metrics={"accuracy": 0.5, "log_loss": math.nan},
+        layers=(
+            LayerSnapshot(epoch=0, statistics={"dead_units": (0.0, 0.0)}),
+            LayerSnapshot(epoch=3, statistics={"dead_units": (0.123456, math.nan)}),
+        ),
+        findings=(
+            Finding(name="diverged", layer=None, numbers={}, sentence="It broke.", remedy="Stop."),
+            Finding(name="dead_units", layer=2, numbers={}, sentence="It died.", remedy="Rest."),
+        ),
     )
     recorder.record([changed(record)])
     attributes = load(url, running).trials[0].user_attrs
@@ -176,6 +185,8 @@ def test_user_attributes_say_in_short_what_the_dashboard_should_show(
         "flags": "diverged, dead_units",
         "error": "the loss became NaN at epoch 3",
         "fit_seconds": 1.5,
+        "findings": "It broke. It died.",
+        "layers": {"dead_units": [0.123, "nan"]},
     }
     json.dumps(attributes, allow_nan=False)
 
