@@ -114,6 +114,14 @@ def test_every_activation_in_one_stack_equals_the_plain_network(normalization: s
         assert_equals_plain_network(member, reports[member.trial, member.fold])
 
 
+def test_sgd_without_momentum_equals_the_plain_network() -> None:
+    plain = lane(0, optimizer="sgd", momentum=0.0, weight_decay=0.01)
+    heavy = lane(1, optimizer="sgd", momentum=0.9)
+    reports = train(segment([plain, heavy]), small_data())
+    assert_equals_plain_network(plain, reports[0, 0])
+    assert_equals_plain_network(heavy, reports[1, 0])
+
+
 @pytest.mark.parametrize("task", Task)
 @pytest.mark.parametrize("dropout", [0.0, 0.4])
 def test_every_task_with_and_without_dropout_equals_the_plain_network(
