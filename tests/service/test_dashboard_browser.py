@@ -1,0 +1,133 @@
+"""The Optuna dashboard in headless Chromium, on the database that the service writes."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+
+from tests.service.processes import Server, served
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+NAME = "seen in a browser"
+TRIALS = 12
+TINY: dict[str, Any] = {
+    "name": NAME,
+    "dataset": "iris",
+    "space": {"activation": ["relu", "tanh"], "width": 16, "depth": {"low": 1, "high": 2}},
+    "budget": {"trials": TRIALS, "epochs": 3},
+    "evaluation": {"folds": 2, "confirm_top": 0},
+}
+#: The bundle is 4 MB and two busy cores are slow to read it.
+PATIENCE_MS = 30_000
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium; install it to run this"),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """A page, and everything that went wrong in it."""
+
+    page: Page
+    base: str
+    wrong: list[str] = field(default_factory=list)
+
+    def watch(self) -> None:
+        self.page.on("console", lambda message: self._said(message))
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.on("requestfailed", lambda request: self.wrong.append(request.url))
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.wrong.append(message.text)
+
+    def open(self, path: str) -> None:
+        self.page.goto(f"{self.base}{path}")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with served(tmp_path_factory.mktemp("dashboard")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def links(server: Server) -> dict[str, str]:
+    """The links of a finished study."""
+    study_id = server.start(**TINY)
+    server.finish(study_id)
+    found: dict[str, str] = server.look(study_id)["links"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def watched(browser: Browser, server: Server) -> Iterator[Watched]:
+    page = browser.new_page(viewport={"width": 1400, "height": 1600})
+    page.set_default_timeout(PATIENCE_MS)
+    watched = Watched(page=page, base=str(server.client.base_url).rstrip("/"))
+    watched.watch()
+    yield watched
+    page.close()
+    assert watched.wrong == []
+
+
+def test_the_study_is_listed_and_opens_with_its_history_and_importances(
+    watched: Watched, links: dict[str, str]
+) -> None:
+    watched.open("/dashboard")
+    watched.page.get_by_text(NAME).click()
+    watched.page.wait_for_url(f"**{links['dashboard']}")
+    history = watched.page.locator("#plot-history svg.main-svg")
+    expect(history.locator(".point")).to_have_count(TRIALS, timeout=PATIENCE_MS)
+    expect(history.locator("path.js-line")).to_have_count(1)
+    importances = watched.page.locator("#graph-hyperparameter-importances svg.main-svg")
+    expect(importances.locator(".point").first).to_be_visible(timeout=PATIENCE_MS)
+    axes = importances.locator(".ytick").all_text_contents()
+    assert {"activation", "depth", "learning_rate"} <= {axis.strip() for axis in axes}
+    shares = [float(share) for share in importances.locator(".bartext").all_text_contents()]
+    assert sum(shares) == pytest.approx(1.0, abs=0.05)
+
+
+def test_the_trials_are_there_one_by_one(watched: Watched, links: dict[str, str]) -> None:
+    watched.open(f"{links['dashboard']}/trials")
+    expect(watched.page.get_by_text(f"{TRIALS} Trials")).to_be_visible(timeout=PATIENCE_MS)
+    watched.page.get_by_text("Trial 0", exact=True).first.click()
+    expect(watched.page.get_by_text(re.compile("learning_rate")).first).to_be_visible()
+    expect(watched.page.get_by_text("kaiming_normal").first).to_be_visible()
+
+
+def test_a_click_on_delete_deletes_nothing(watched: Watched, server: Server) -> None:
+    links = server.look(server.start(**TINY, task="multiclass"))["links"]
+    watched.open("/dashboard")
+    card = watched.page.locator(".MuiCard-root").filter(has_text=links["self"].split("/")[-1])
+    card.get_by_label("delete study").click()
+    with watched.page.expect_response("**/api/studies/*") as refused:
+        watched.page.get_by_role("button", name=re.compile("yes|delete", re.IGNORECASE)).click()
+    assert refused.value.status == 403
+    watched.wrong.clear()  # the browser says of the 403 that it failed to load
+    watched.open("/dashboard")
+    expect(card).to_be_visible(timeout=PATIENCE_MS)
