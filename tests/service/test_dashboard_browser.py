@@ -49,13 +49,13 @@ class Watched:
     wrong: list[str] = field(default_factory=list)
 
     def watch(self) -> None:
-        self.page.on("console", lambda message: self._said(message))
+        def said(message: ConsoleMessage) -> None:
+            if message.type == "error":
+                self.wrong.append(message.text)
+
+        self.page.on("console", said)
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
         self.page.on("requestfailed", lambda request: self.wrong.append(request.url))
-
-    def _said(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
-            self.wrong.append(message.text)
 
     def open(self, path: str) -> None:
         self.page.goto(f"{self.base}{path}")
