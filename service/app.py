@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from service.body_limit import BodyLimit
 from service.dashboard import DashboardRoute
 from service.dependencies import House
 from service.openapi import document_problems
@@ -62,6 +63,11 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
         lifespan=lifespan,
     )
     add_problem_handlers(app)
+    app.add_middleware(
+        BodyLimit,
+        most=settings.max_body_bytes,
+        uploads={"/v1/datasets": settings.max_upload_bytes},
+    )
     for module in _ROUTERS:
         app.include_router(module.router)
     document_problems(app)

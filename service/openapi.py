@@ -1,6 +1,8 @@
 """The OpenAPI document: every error is documented as a problem, with an example."""
 
+import json
 from collections.abc import Callable
+from importlib.resources import files
 from typing import Any
 
 from fastapi import FastAPI
@@ -52,8 +54,12 @@ def _documented(status: int) -> dict[str, Any]:
 
 
 def document_problems(app: FastAPI) -> None:
-    """Put the schema that `problems` refers to into the app's OpenAPI document."""
+    """Complete the app's OpenAPI document: the schema of problems, and an example of each answer.
+
+    The answers are those of a real study, see `tests/service/record_examples.py`.
+    """
     generate: Callable[[], dict[str, Any]] = app.openapi
+    answers = json.loads(files("service").joinpath("examples.json").read_text("utf-8"))
 
     def openapi() -> dict[str, Any]:
         document = generate()
@@ -61,6 +67,22 @@ def document_problems(app: FastAPI) -> None:
         own = ProblemOut.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= own.pop("$defs")
         schemas["ProblemOut"] = own
+        # FastAPI documents errors of its own shape wherever a path has a parameter.
+        for name in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(name, None)
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
+                _complete(operation, answers.get(f"{method.upper()} {path}"))
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI documents this way of extending
+
+
+def _complete(operation: dict[str, Any], answer: object) -> None:
+    responses = operation["responses"]
+    if "HTTPValidationError" in str(responses.get("422")):
+        responses["422"] = _documented(422)
+    for status, response in responses.items():
+        content = response.get("content", {}).get("application/json")
+        if content is not None and answer is not None:
+            content.setdefault("example", answer)

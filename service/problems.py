@@ -8,6 +8,7 @@
 not in the body is named by its place: `query:limit`, `path:number`, `header:Idempotency-Key`.
 """
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
@@ -69,6 +70,10 @@ class Problem(JSONResponse):
     """A problem+json answer."""
 
     media_type = PROBLEM_JSON
+
+    def render(self, content: object) -> bytes:
+        """Return JSON in ASCII: an error may quote text that UTF-8 cannot hold."""
+        return json.dumps(content).encode("ascii")
 
     def __init__(
         self,

@@ -16,7 +16,7 @@ from service.uploads import content_type_of, summary_of
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
 
-@router.post("", status_code=201, responses=problems(413, 422, 501))
+@router.post("", status_code=201, responses=problems(400, 413, 422, 501))
 def add_dataset(
     house: HouseDep,
     response: Response,

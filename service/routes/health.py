@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from service.dependencies import HouseDep
-from service.openapi import problems
+from service.openapi import Responses, problems
 from service.schemas.health import AliveOut, ReadyOut
 
 router = APIRouter(tags=["health"])
@@ -18,7 +18,20 @@ def get_health() -> AliveOut:
     return AliveOut(status="alive", version=version("activation-search"))
 
 
-@router.get("/readyz", responses={503: {"model": ReadyOut, "description": "Not ready."}})
+_NOT_READY: Responses = {
+    503: {
+        "model": ReadyOut,
+        "description": "Not ready.",
+        "content": {
+            "application/json": {
+                "example": {"status": "not ready", "database": True, "workers": 0},
+            }
+        },
+    }
+}
+
+
+@router.get("/readyz", responses=_NOT_READY)
 def get_readiness(house: HouseDep, response: Response) -> ReadyOut:
     """Tell whether the database answers and, where this server started a worker, one is alive."""
     database = house.database.ping()

@@ -15,7 +15,7 @@ from service.schemas.study_out import StudyOut, StudyPage
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
 
 
-@router.post("", status_code=202, responses=problems(409, 422))
+@router.post("", status_code=202, responses=problems(409, 413, 422))
 def create_study(
     body: StudyModel,
     house: HouseDep,
@@ -70,7 +70,7 @@ def cancel_study(study_id: StudyId, house: HouseDep) -> StudyOut:
     return StudyOut.from_row(house.studies.cancel(study_id))
 
 
-@router.post("/{study_id}/extend", status_code=202, responses=problems(404, 409, 422))
+@router.post("/{study_id}/extend", status_code=202, responses=problems(404, 409, 413, 422))
 def extend_study(study_id: StudyId, body: ExtensionModel, house: HouseDep) -> StudyOut:
     """Queue a completed or cancelled study again for more trials or a longer confirmation.
 
