@@ -168,10 +168,12 @@ def _held_out(grounds: Grounds) -> str:
     score = _number(winner.scores[name], grounds.metric, reach)
     unit = " %" if grounds.metric.name in _IN_POINTS else ""
     by = _amount(abs(gain), grounds.metric, reach)
+    scored = (
+        f"on the held-out test rows {_short(str(winner.params['activation']))} scores {score}{unit}"
+    )
     if float(by.split()[0]) == 0.0:
-        return f"on the held-out test rows it scores {score}{unit}, as in validation"
-    side = "worse" if gain < 0.0 else "better"
-    return f"on the held-out test rows it scores {score}{unit}, {by} {side} than in validation"
+        return f"{scored}, as in validation"
+    return f"{scored}, {by} {'worse' if gain < 0.0 else 'better'} than in validation"
 
 
 def _difference(comparison: Comparison, metric: Metric) -> str:

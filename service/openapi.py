@@ -82,7 +82,7 @@ def _complete(operation: dict[str, Any], answer: object) -> None:
     responses = operation["responses"]
     if "HTTPValidationError" in str(responses.get("422")):
         responses["422"] = _documented(422)
-    for status, response in responses.items():
+    for response in responses.values():
         content = response.get("content", {}).get("application/json")
         if content is not None and answer is not None:
             content.setdefault("example", answer)
