@@ -21,7 +21,8 @@ from search.lane import Lane, NetworkConfig
 from search.packer import pack
 from search.plan import StudyPlan
 from search.pool import train_saved
-from search.preprocessing import Prepared, prepare
+from search.prepared import Prepared
+from search.preprocessing import prepare
 from search.seeds import derive_seed
 from search.segment import LaneReport, Segment
 from search.study import ConfirmationRun, ConfirmationsMade, Event, Progress, ProgressMade

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from search.pool import save_data
-from search.preprocessing import Prepared
+from search.prepared import Prepared
 from search.study import Control, Stop
 
 J = TypeVar("J")

@@ -10,17 +10,20 @@ import torch
 
 from search.lane import NetworkConfig
 from search.network import build_network
-from search.preprocessing import Prepared
+from search.normalization import NORMALIZATIONS
+from search.prepared import Prepared
 
 #: Single-row predictions timed for one latency; the median is robust to a busy machine.
 _LATENCY_RUNS = 50
 
 
 def parameter_count(config: NetworkConfig, *, features: int, outputs: int) -> int:
-    """Trainable parameters of the network."""
-    with torch.device("meta"):
-        network = build_network(config, features=features, outputs=outputs)
-    return sum(parameter.numel() for parameter in network.parameters())
+    """Trainable parameters of the network: weights, biases, normalization, learned slopes."""
+    width = config.width
+    weights = features * width + (config.depth - 1) * width**2 + width * outputs
+    affine = 2 * width if NORMALIZATIONS[config.normalization].normalizes else 0
+    learned = sum(width if sharing == "channel" else 1 for _, sharing in config.learned)
+    return weights + outputs + config.depth * (width + affine + learned)
 
 
 @torch.inference_mode()

@@ -21,7 +21,8 @@ from search.lane import Lane, LaneState, NetworkConfig
 from search.packer import pack
 from search.plan import StudyPlan
 from search.pool import train_saved
-from search.preprocessing import Prepared, fit_preprocessor, prepare
+from search.prepared import Prepared
+from search.preprocessing import fit_preprocessor, prepare
 from search.references import REFERENCES, ReferenceFit, score_saved
 from search.seeds import derive_seed
 from search.study import (

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from search.datasets import Dataset
 from search.lane import LaneState
-from search.preprocessing import CLIP, Preprocessor, Schema
+from search.prepared import Schema
+from search.preprocessing import CLIP, Preprocessor
 from search.study import ParamValue, Task
 
 _STATISTICS = ("median", "mean", "scale")

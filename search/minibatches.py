@@ -16,7 +16,7 @@ from torch import Tensor
 
 from search.lane import Lane
 from search.parameters import Shape
-from search.preprocessing import Prepared
+from search.prepared import Prepared
 from search.seeds import derive_seed
 
 

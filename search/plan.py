@@ -9,7 +9,8 @@ from search.datasets import Dataset
 from search.folds import Splits, split
 from search.lane import Lane, NetworkConfig
 from search.metrics import Metric, Source, check_objectives, task_metrics
-from search.preprocessing import Prepared, prepare
+from search.prepared import Prepared
+from search.preprocessing import prepare
 from search.pruners import get_pruner
 from search.samplers import check_sampler
 from search.seeds import derive_seed

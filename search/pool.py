@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from search.preprocessing import Prepared
+from search.prepared import Prepared
 from search.segment import LaneReport, Segment, train_segment
 
 T = TypeVar("T")

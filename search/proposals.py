@@ -16,9 +16,13 @@ import optuna
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from search.memory import Memory
 from search.plan import StudyPlan
 from search.samplers import get_sampler, seed_for
 from search.study import ParamValue, TrialRecord, TrialRequest, TrialSource
+
+#: The sampler's study is begun anew when it holds so many times what the memory recalls.
+_OUTGROWN = 4 / 3
 
 
 class Proposals:
@@ -27,24 +31,24 @@ class Proposals:
     def __init__(self, plan: StudyPlan, history: Sequence[TrialRecord]) -> None:
         self._plan = plan
         sampler = plan.spec.sampler
-        self._study = optuna.create_study(
-            directions=[StudyDirection[d.upper()] for d in plan.directions],
-            sampler=get_sampler(sampler.name).build(seed_for(sampler.seed, len(history))),
-            pruner=optuna.pruners.NopPruner(),
-        )
+        row = get_sampler(sampler.name)
+        self._sampler = row.build(seed_for(sampler.seed, len(history)))
+        ways = [metric.direction for metric in plan.objectives]
+        self._memory = None if row.memory is None else Memory(row.memory, ways)
+        self._study = self._new_study()
+        #: Trials asked and not told, by our number.
+        self._trials: dict[int, optuna.Trial] = {}
+        #: Finished trials that the study of the sampler holds.
+        self._shown = 0
         self.asked = 0
         self._by_activation: Counter[str] = Counter()
         for record in sorted(history, key=lambda record: record.number):
-            self._study.add_trial(_remembered(record))
+            self._show(_remembered(record), record.number)
             self._count(record.activation)
-        self._trials = {
-            trial.number: optuna.Trial(self._study, trial._trial_id)
-            for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        }
         names = plan.space.activations
         share = sampler.min_trials_per_activation
         self._share = plan.spec.budget.trials // 2 // len(names) if share is None else share
-        self._finite = get_sampler(sampler.name).finite
+        self._finite = row.finite
         if self._finite:
             # A grid visits every activation anyway; a share would make it visit some twice.
             self._share = 0
@@ -71,6 +75,7 @@ class Proposals:
 
     def ask(self, count: int) -> list[TrialRecord]:
         """Propose up to `count` trials, fewer near the end of the budget."""
+        self._forget()
         return [self._ask() for _ in range(min(count, self.total - self.asked))]
 
     def _ask(self) -> TrialRecord:
@@ -79,11 +84,12 @@ class Proposals:
             searched = set(self._plan.space.searched)
             self._study.enqueue_trial({k: v for k, v in fixed.items() if k in searched})
         trial = self._study.ask()
-        self._trials[trial.number] = trial
+        number = self.asked
+        self._trials[number] = trial
         params = self._plan.space.suggest(trial)
         self._count(str(params["activation"]))
         return TrialRecord(
-            number=trial.number,
+            number=number,
             state=TrialState.RUNNING,
             source=source,
             params=params,
@@ -119,6 +125,46 @@ class Proposals:
         # inside `optimize`; the trial is told all the same, and `total` ends the study.
         with suppress(RuntimeError) if self._finite else nullcontext():
             self._study.tell(trial, values, state=record.state)
+        self._note(_remembered(record))
+
+    def _new_study(self) -> optuna.Study:
+        return optuna.create_study(
+            directions=[StudyDirection[d.upper()] for d in self._plan.directions],
+            sampler=self._sampler,
+            pruner=optuna.pruners.NopPruner(),
+        )
+
+    def _show(self, trial: FrozenTrial, number: int) -> None:
+        """Add a known trial to the sampler's study; one that runs can be told later."""
+        self._study.add_trial(trial)
+        if trial.state.is_finished():
+            self._note(trial)
+        else:
+            added = self._study.get_trials(deepcopy=False)[-1]
+            self._trials[number] = optuna.Trial(self._study, added._trial_id)
+
+    def _note(self, trial: FrozenTrial) -> None:
+        """Count a trial that has finished and keep it in mind, unless it failed."""
+        self._shown += 1
+        if self._memory is not None and trial.state is not TrialState.FAIL:
+            self._memory.add(trial)
+
+    def _forget(self) -> None:
+        """Begin a new study of what the memory recalls, where the old one has outgrown it."""
+        if self._memory is None or self._shown <= self._memory.size * _OUTGROWN:
+            return
+        running = {
+            number: (trial.params, trial.distributions) for number, trial in self._trials.items()
+        }
+        self._study = self._new_study()
+        recalled = self._memory.recall()
+        self._study.add_trials(recalled)
+        self._shown = len(recalled)
+        for number, (params, distributions) in running.items():
+            trial = optuna.create_trial(
+                state=TrialState.RUNNING, params=params, distributions=distributions
+            )
+            self._show(trial, number)
 
 
 def _remembered(record: TrialRecord) -> FrozenTrial:

@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 from search.metrics import get_metric
 from search.pool import load_data
-from search.preprocessing import FoldArrays, Prepared
+from search.prepared import FoldArrays, Prepared
 from search.study import Task, TestRole
 
 #: Enough for standardised inputs; more would only polish coefficients on large tables.

@@ -59,6 +59,8 @@ class Sampler:
     build: Callable[[int], BaseSampler]
     #: Whether every axis must have finitely many values.
     finite: bool = False
+    #: Finished trials that it is shown at a time (see `search.memory`); None where it needs all.
+    memory: int | None = None
 
 
 @contextmanager
@@ -111,6 +113,7 @@ _ROWS: tuple[Sampler, ...] = (
         paper="Bergstra, Bardenet, Bengio & Kégl (2011), Algorithms for Hyper-Parameter "
         "Optimization; Falkner, Klein & Hutter (2018) for the multivariate form",
         build=_tpe,
+        memory=300,
     ),
     Sampler(
         name=SamplerName.RANDOM,

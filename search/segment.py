@@ -23,7 +23,7 @@ from search.losses import LOSSES
 from search.metrics import get_metric
 from search.minibatches import Minibatches
 from search.parameters import Parameters, Shape
-from search.preprocessing import Prepared
+from search.prepared import Prepared
 from search.probe import Probe
 from search.stack import Stack
 

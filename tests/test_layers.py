@@ -54,3 +54,10 @@ def test_files_are_short(path: Path) -> None:
 def test_the_api_does_not_import_torch() -> None:
     code = "import sys, service.app; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_training_processes_do_not_load_what_only_prepares_their_data() -> None:
+    heavy = ("sklearn", "pandas", "sqlalchemy", "fastapi")
+    code = f"import search.pool, sys; print([m for m in {heavy!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

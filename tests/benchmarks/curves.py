@@ -22,7 +22,7 @@ import torch
 from rich.console import Console
 from torch.nn import functional
 
-from search.preprocessing import Prepared
+from search.prepared import Prepared
 from tests.benchmarks.engine import make_lanes, step_seconds
 from tests.benchmarks.ours import OurRun, served
 from tests.benchmarks.peer_network import build

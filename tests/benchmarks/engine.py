@@ -24,7 +24,7 @@ from rich.table import Table
 from search.lane import Lane, NetworkConfig
 from search.minibatches import batch_plan
 from search.packer import pack
-from search.preprocessing import Prepared
+from search.prepared import Prepared
 from search.seeds import derive_seed
 from search.segment import Segment, evaluations, train_segment
 from search.study import ParamValue

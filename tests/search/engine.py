@@ -15,7 +15,7 @@ from search.lane import Lane, NetworkConfig
 from search.minibatches import batch_plan
 from search.network import build_network, load_state
 from search.parameters import Parameters, Shape
-from search.preprocessing import FoldArrays, Prepared, Schema
+from search.prepared import FoldArrays, Prepared, Schema
 from search.seeds import derive_seed
 from search.segment import LaneReport, Segment, train_segment
 from search.study import ParamValue, Task

@@ -28,7 +28,7 @@ from search.heldout import held_out
 from search.lane import Lane
 from search.plan import plan_study
 from search.pool import InlineExecutor, load_data, local_pool
-from search.preprocessing import Prepared
+from search.prepared import Prepared
 from search.segment import LaneReport, Segment
 from search.study import (
     Budget,

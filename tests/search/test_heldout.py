@@ -25,7 +25,8 @@ from search.lane import Lane, LaneState, NetworkConfig
 from search.network import build_network, load_state
 from search.plan import StudyPlan, plan_study
 from search.pool import InlineExecutor
-from search.preprocessing import MISSING, Prepared, fit_preprocessor, prepare
+from search.prepared import MISSING, Prepared
+from search.preprocessing import fit_preprocessor, prepare
 from search.seeds import derive_seed
 from search.study import (
     Budget,

@@ -14,7 +14,7 @@ from search.activations import ACTIVATIONS
 from search.diagnosis import LayerSnapshot
 from search.lane import Lane
 from search.minibatches import batch_plan
-from search.preprocessing import Prepared
+from search.prepared import Prepared
 from search.probe import (
     DEAD_RANGE,
     DEAD_SLOPE,

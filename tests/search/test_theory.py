@@ -18,7 +18,7 @@ from search.diagnosis import LayerSnapshot
 from search.findings import diagnose
 from search.lane import Lane, NetworkConfig
 from search.plan import plan_study
-from search.preprocessing import FoldArrays, Prepared, Schema
+from search.prepared import FoldArrays, Prepared, Schema
 from search.segment import LaneReport, Segment, train_segment
 from search.study import Choices, Evaluation, ParamValue, StudySpec, Task, TrialRecord, TrialSource
 from search.symptoms import chance_loss

@@ -190,7 +190,7 @@ def test_the_held_out_test_says_how_far_validation_flattered_itself() -> None:
 def test_optimism_is_positive_where_a_loss_grew() -> None:
     run = TestRun(
         role=TestRole.WINNER,
-        params={},
+        params={"activation": "gelu"},
         scores={"log_loss": 0.3},
         validation_scores={"log_loss": 0.2},
         repeats=1,
