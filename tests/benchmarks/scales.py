@@ -26,14 +26,14 @@ class Scale:
     later_trials: int = 96
     #: Activations whose step is measured; None: all.
     activations: tuple[str, ...] | None = None
-    engine_repeats: int = 3
+    engine_repeats: int = 2
     #: Batches of 32 trials recorded by us, trials recorded by RDBStorage.
     recorded: tuple[int, int] = (8, 30)
     clients: int = 50
     polling_seconds: float = 20.0
 
 
-FULL = Scale(name="full", peer_trials={"A": 200, "B": 200, "C": 60, "D": 200})
+FULL = Scale(name="full", peer_trials={"A": 60, "B": 100, "C": 40, "D": 60})
 QUICK = Scale(
     name="quick",
     peer_trials={"A": 24, "B": 48, "C": 12, "D": 30},
