@@ -32,6 +32,12 @@ class Outcome(StrEnum):
     UNDECIDED = "undecided"
 
 
+_NO_TEST_ROWS = (
+    "no rows were held out (evaluation.test_fraction is 0), so only validation scores are known; "
+    "they flatter whatever the search chose"
+)
+
+
 def verdict(
     runs: Sequence[ConfirmationRun],
     tests: Sequence[TestRun],
@@ -209,7 +215,7 @@ def _test(tests: Sequence[TestRun], metric: Metric, sign: float) -> Json:
     """Describe the held-out test; None before there is one.
 
     `optimism` is by how much the winner's validation score was better than its test score, in the
-    metric's units; negative where the test went better.
+    metric's units; negative where the test went better. `reason` says why there are no test scores.
     """
     if not tests:
         return None
@@ -231,7 +237,12 @@ def _test(tests: Sequence[TestRun], metric: Metric, sign: float) -> Json:
         validated = _known(winner.validation_scores, metric.name)
         if score is not None and validated is not None:
             optimism = sign * (validated - score)
-    return {**{role.value: rows.get(role) for role in TestRole}, "optimism": optimism}
+    held_out = any(run.repeats for run in tests)
+    return {
+        **{role.value: rows.get(role) for role in TestRole},
+        "optimism": optimism,
+        "reason": None if held_out else _NO_TEST_ROWS,
+    }
 
 
 def _known(scores: Mapping[str, float], name: str) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from math import nan
@@ -223,3 +224,9 @@ def test_the_page_gets_the_latest_table_and_keeps_its_text(tmp_path: Path) -> No
     page.write_text("nothing")
     with pytest.raises(ValueError, match="lost its marks"):
         write_page(page, lines, details)
+
+
+def test_the_latest_measurements_have_every_row() -> None:
+    latest = json.loads((Path(__file__).parent / "results" / "latest.json").read_text())
+    assert set(latest["rows"]) == set(ROWS)
+    assert latest["scale"] == "full"
