@@ -45,11 +45,6 @@ class Cohort:
         """Trials that are not finished, by number."""
         return tuple(r for _, r in sorted(self._records.items()) if not r.state.is_finished())
 
-    @property
-    def ending(self) -> bool:
-        """Whether the rung under way is the last."""
-        return self._rung == len(self._plan.rungs) - 1
-
     def submit(self, executor: Executor, data: Path) -> None:
         """Send the running lanes off to the next rung."""
         plan = self._plan
@@ -80,7 +75,7 @@ class Cohort:
         """Wait for the rung; return all trials that were under way, changed."""
         reports = [report for future in self._futures for report in future.result()]
         self._futures.clear()
-        last = self.ending
+        last = self._rung == len(self._plan.rungs) - 1
         self._rung += 1
         by_trial: dict[int, list[LaneReport]] = {}
         for report in reports:

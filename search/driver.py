@@ -121,8 +121,6 @@ class _Search:
         self._data = save_data(plan.data, folder)
         self._records = {record.number: record for record in history}
         self._cohorts: deque[Cohort] = deque()
-        #: Asked already, to be started when a cohort has ended.
-        self._ahead: list[TrialRecord] = []
 
     @property
     def trials(self) -> tuple[TrialRecord, ...]:
@@ -152,16 +150,10 @@ class _Search:
                 yield from self._started(fresh)
             if not self._cohorts:
                 return
-            if self._cohorts[0].ending:
-                # The sampler thinks while the last rung is trained, or the cores would wait for it.
-                self._ahead = self._ahead or self._fresh(size)
             yield from self._advance(self._cohorts.popleft())
 
     def _fresh(self, size: int) -> list[TrialRecord]:
-        """Return trials to start: those asked ahead, the interrupted ones, then new proposals."""
-        if self._ahead and not self._tally.out_of_time:
-            batch, self._ahead = self._ahead, []
-            return batch
+        """Return trials to start: the interrupted ones first, then new proposals."""
         if self._interrupted:
             batch, self._interrupted = self._interrupted[:size], self._interrupted[size:]
             return [_restarted(record) for record in batch]

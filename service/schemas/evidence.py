@@ -148,6 +148,7 @@ class TestOut(ResponseModel):
     optimism: float | None = Field(
         description="By how much the winner's validation score was better than its test score."
     )
+    reason: str | None = Field(description="Why there are no test scores; null where there are.")
 
 
 class VerdictOut(ResponseModel):
