@@ -1,27 +1,21 @@
 """One hidden layer of a stack: its buffers, and views of its parameters and gradients.
 
 Products are made for all lanes of a layer at once, whatever their activations; activations are
-applied run by run. A run is a few neighbouring lanes with the same kernel: few enough for what its
-passes share to stay in the processor's cache. Every view that a step needs is made here, once:
-making one costs as much as a small kernel. Notation as in `search.stack`: n lanes reach the layer,
-N rows, H width.
+applied run by run (see `search.run`). Every view that a step needs is made here, once: making one
+costs as much as a small kernel. Notation as in `search.stack`: n lanes reach the layer, N rows,
+H width.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
-from search.activations import ActivationName
-from search.kernels import KERNEL_PARAMS, Params, get_kernel
-from search.lane import Lane
+from search.layout import Piece
 from search.parameters import Parameters, Shape
-
-#: Lanes of one run at most: the scratch of eight 64 x 64 layers is 256 KiB.
-RUN_LANES = 8
+from search.run import KernelRun, Place, Run, kernel_runs
 
 
 class Workspace:
@@ -40,56 +34,6 @@ class Workspace:
         self.other_grad = buffer()
         #: What enters the output layer, where lanes differ in depth.
         self.last = buffer() if len(set(parameters.depths)) > 1 else torch.empty(0)
-
-
-class Run:
-    """Lanes [first, end) of a layer, which have the same kernel, as the kernel takes them."""
-
-    def __init__(self, layer: Layer, lanes: Sequence[Lane], first: int, shape: Shape) -> None:
-        config = lanes[0].config
-        name = ActivationName(config.activation)
-        self.first, self.end = first, first + len(lanes)
-        self.kernel = get_kernel(name, plain=config.plain)
-        own = slice(self.first, self.end)
-        self.pre, self.active, self.grad = layer.pre[own], layer.active[own], layer.grad[own]
-        self.scratch = (layer.scratch[0][: len(lanes)], layer.scratch[1][: len(lanes)])
-
-        def learned(vectors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-            size = {"layer": 1, "channel": config.width}
-            return {name: vectors[name][own, :, : size[how]] for name, how in config.learned}
-
-        translate = KERNEL_PARAMS.get(name, dict)
-        numbers = [translate(lane.config.activation_numbers) for lane in lanes]
-        values = learned(layer.vectors)
-        #: Parameters that are not learned, (lanes, 1, 1) each.
-        self.fixed = {
-            key: shape.column([row[key] for row in numbers])
-            for key in numbers[0]
-            if key not in values
-        }
-        self.quiet_params = {**self.fixed, **values}
-        #: What the activation took in the forward pass, kept for the backward pass.
-        self.params: Params = self.quiet_params
-        self.learned_grads = learned(layer.vector_grads)
-
-    def forward(self, noise: Tensor | None) -> None:
-        """Activate; `noise` (n, N, H) on [0, 1) moves the slope of a noisy kernel."""
-        if noise is not None and self.kernel.noisy:
-            own = noise[self.first : self.end]
-            drawn = torch.lerp(self.fixed["lower"], self.fixed["upper"], own)
-            self.params = {**self.fixed, "slope": drawn}
-        else:
-            self.params = self.quiet_params
-        self.kernel.forward(self.pre, self.active, self.params, self.scratch)
-
-    def backward(self) -> None:
-        """Turn dL/d(active) in `grad` into dL/d(pre), and write what learned parameters get."""
-        for name, slot in self.learned_grads.items():
-            gradient = self.kernel.gradients[name]
-            elementwise = gradient(self.grad, self.pre, self.active, self.params, self.scratch)
-            dims = (1, 2) if slot.shape[2] == 1 else (1,)
-            torch.sum(elementwise, dims, keepdim=True, out=slot)
-        self.kernel.backward(self.grad, self.pre, self.active, self.params, self.scratch)
 
 
 class Layer:
@@ -133,15 +77,49 @@ class Layer:
         self.last = workspace.last[self.stays : n]
         self.last_grad = workspace.last_grad[self.stays : n]
         self.leaving_grad = self.grad[self.stays :] if turn else None
-        runs = kernel_runs(parameters.lanes[:n])
-        self.runs = [Run(self, lanes, first, shape) for first, lanes in runs]
+        #: The vector added before activation, whose gradient is the sum over rows.
+        offset = pieces["shift" if parameters.normalization.normalizes else "bias"]
+        #: The same as a view, where the runs leave the adding to the layer.
+        self._offset = None if shape.compiled else values.vector(offset, n)
+        self._offset_grad = grads.vector(offset, n)
+        build = _compiled_run() if shape.compiled else KernelRun
+        self.runs: list[Run] = [
+            build(place, shape) for place in self._places(parameters, k, offset)
+        ]
+
+    def _places(self, parameters: Parameters, k: int, offset: Piece) -> Iterator[Place]:
+        for first, lanes in kernel_runs(parameters.lanes[: self.lanes]):
+            own = slice(first, first + len(lanes))
+            yield Place(
+                lanes=lanes,
+                first=first,
+                pre=self.pre[own],
+                active=self.active[own],
+                grad=self.grad[own],
+                scratch=(self.scratch[0][: len(lanes)], self.scratch[1][: len(lanes)]),
+                vectors=parameters.values.vectors[own],
+                vector_grads=parameters.grads.vectors[own],
+                pieces=parameters.row.layers[k],
+                offset=offset,
+            )
+
+    def activate(self, noise: Tensor | None) -> None:
+        """Add the offset to `pre` and activate; `noise` as `Run.forward` takes it."""
+        if self._offset is not None:
+            self.pre.add_(self._offset)
+        for run in self.runs:
+            run.forward(noise)
+
+    def differentiate(self) -> None:
+        """Turn dL/d(active) in `grad` into dL/d(pre); write what offset and parameters get."""
+        for run in self.runs:
+            run.backward()
+        if self._offset is not None:
+            torch.sum(self.grad, 1, keepdim=True, out=self._offset_grad)
 
 
-def kernel_runs(lanes: Sequence[Lane]) -> Iterator[tuple[int, Sequence[Lane]]]:
-    """Cut `lanes` where the kernel changes and after RUN_LANES; yield (index of first, lanes)."""
-    first = 0
-    for _, group in groupby(lanes, key=lambda lane: lane.config.kernel_key):
-        members = list(group)
-        for start in range(0, len(members), RUN_LANES):
-            yield first + start, members[start : start + RUN_LANES]
-        first += len(members)
+def _compiled_run() -> Callable[[Place, Shape], Run]:
+    # Imported here because Numba may be missing, and takes a third of a second.
+    from search.compiled.run import CompiledRun  # noqa: PLC0415
+
+    return CompiledRun

@@ -38,6 +38,8 @@ class Optimizer:
     title: str
     #: Whether decay shrinks the weights directly, instead of entering the gradient.
     decoupled_decay: bool
+    #: Whether every parameter has a rate of its own (Adam), or all share one (SGD).
+    adaptive: bool
     update: Callable[[Row, float, float], None]
     paper: str
 
@@ -81,12 +83,14 @@ OPTIMIZERS: dict[str, Optimizer] = {
     "adamw": Optimizer(
         title="AdamW",
         decoupled_decay=True,
+        adaptive=True,
         update=_adamw,
         paper="Loshchilov & Hutter (2019), Decoupled Weight Decay Regularization",
     ),
     "sgd": Optimizer(
         title="SGD with momentum",
         decoupled_decay=False,
+        adaptive=False,
         update=_sgd,
         paper="Sutskever et al. (2013), On the Importance of Initialization and Momentum",
     ),

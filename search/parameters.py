@@ -31,6 +31,8 @@ class Shape:
     outputs: int
     dtype: torch.dtype = torch.float32
     device: str = "cpu"
+    #: Whether passes are compiled loops (see `search.compiled`) instead of torch's kernels.
+    compiled: bool = False
 
     def zeros(self, *size: int) -> Tensor:
         """Return zeros of this dtype on this device."""
@@ -45,6 +47,11 @@ class Shape:
         return torch.tensor(values, dtype=self.dtype, device=self.device).view(-1, 1, 1)
 
 
+def view(vectors: Tensor, piece: Piece) -> Tensor:
+    """View `piece` of the rows `vectors` (n, S), (n, 1, length)."""
+    return vectors[:, piece.start : piece.start + piece.size].unsqueeze(1)
+
+
 class Bank:
     """One number for every parameter of every lane: the values, or their gradients, or moments."""
 
@@ -55,8 +62,7 @@ class Bank:
 
     def vector(self, piece: Piece, lanes: int) -> Tensor:
         """View `piece` of the first `lanes` lanes, (lanes, 1, length)."""
-        vectors: Tensor = self.vectors[:lanes, piece.start : piece.start + piece.size]
-        return vectors.unsqueeze(1)
+        return view(self.vectors[:lanes], piece)
 
 
 class Parameters:
@@ -71,7 +77,7 @@ class Parameters:
         #: counts[k] lanes have more than k hidden layers.
         self.counts = [sum(depth > k for depth in self.depths) for k in range(self.depths[0])]
         #: Whether no kernel needs what it was given once it has its output.
-        self.in_place = all(
+        self.in_place = not shape.compiled and all(
             get_kernel(ActivationName(config.activation), plain=config.plain).in_place
             for config in (lane.config for lane in lanes)
         )

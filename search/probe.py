@@ -148,8 +148,8 @@ class Probe:
             for name, column in columns.items():
                 column.append(layer.bias.new_full((layer.lanes,), torch.nan))
                 for run in layer.runs:
-                    if name in run.learned_grads:
-                        column[-1][run.first : run.end] = run.quiet_params[name].mean((1, 2))
+                    if name in run.learned:
+                        column[-1][run.first : run.end] = run.learned[name].mean((1, 2))
         return columns
 
     def _pass(self, x: Tensor) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
@@ -167,7 +167,7 @@ class Probe:
         # The gradient's buffer is free between two steps: a gradient of ones becomes f'.
         slope = layer.grad.fill_(1.0)
         for run in layer.runs:
-            run.kernel.backward(run.grad, run.pre, run.active, run.params, run.scratch)
+            run.slopes()
         slope.abs_()
         extremes = torch.stack([slope.amax(1), most, -least])
         saturated = torch.lt(slope, SATURATED_SLOPE, out=scratch).mean((1, 2))

@@ -16,7 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from search.descent import Descent
+from search.compiled.jit import can_compile
+from search.descent import make_descent
 from search.diagnosis import LayerSnapshot
 from search.lane import KernelKey, Lane, LaneState
 from search.losses import LOSSES
@@ -51,6 +52,8 @@ class Segment:
     probe_at: tuple[int, ...] = ()
     dtype: str = "float32"
     device: str = "cpu"
+    #: Whether passes are compiled loops instead of torch's kernels; None: where they can be.
+    compiled: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,12 +99,13 @@ def train_segment(segment: Segment, data: Prepared) -> tuple[LaneReport, ...]:
         outputs=data.outputs,
         dtype=getattr(torch, segment.dtype),
         device=segment.device,
+        compiled=can_compile(segment.device) if segment.compiled is None else segment.compiled,
     )
     parameters = Parameters(lanes, [segment.states[i] for i in order], shape)
     config = lanes[0].config
     batches = Minibatches(lanes, data, shape, layers=config.depth, width=config.width)
     stack = Stack(parameters, rows=batches.plan.rows, task=data.task, shape=shape)
-    descent = Descent(parameters, steps_total=segment.epochs * batches.plan.steps, shape=shape)
+    descent = make_descent(parameters, steps_total=segment.epochs * batches.plan.steps, shape=shape)
     probe = Probe(descent, stack, parameters, batches, segment.probe_at)
     judge = _Judge(lanes, data, shape, batches, segment.metrics)
     curves = [_Evaluation() for _ in lanes]

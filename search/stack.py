@@ -53,7 +53,7 @@ class Stack:
     @property
     def noisy(self) -> bool:
         """Whether any lane's activation draws its slope anew at every step."""
-        return any(run.kernel.noisy for run in self.layers[0].runs)
+        return any(run.noisy for run in self.layers[0].runs)
 
     def forward(
         self,
@@ -71,12 +71,13 @@ class Stack:
         for k, layer in enumerate(self.layers):
             n = layer.lanes
             lanes_below = below if len(below) == n else below[:n]
-            torch.baddbmm(layer.bias, lanes_below, layer.weight, out=layer.linear)
             if self._normalization.normalizes:
+                torch.baddbmm(layer.bias, lanes_below, layer.weight, out=layer.linear)
                 self._normalize(layer, training)
+            else:
+                torch.bmm(lanes_below, layer.weight, out=layer.linear)
             noise = slope_noise[k] if slope_noise is not None and training else None
-            for run in layer.runs:
-                run.forward(noise)
+            layer.activate(noise)
             below = layer.active
             if dropout_noise is not None and training and layer.mask is not None:
                 torch.ge(dropout_noise[k][:n], self._dropout[:n], out=layer.mask)
@@ -100,7 +101,7 @@ class Stack:
                 unbiased = self.rows / max(self.rows - 1, 1)
                 layer.running[:, :1].lerp_(mean, MOMENTUM)
                 layer.running[:, 1:].lerp_(variance * unbiased, MOMENTUM)
-        torch.addcmul(layer.vectors["shift"], layer.linear, layer.vectors["scale"], out=layer.pre)
+        torch.mul(layer.linear, layer.vectors["scale"], out=layer.pre)
 
     def backward(self, x: Tensor, target: Tensor) -> Tensor:
         """Write all gradients of the pass just made; return each lane's mean loss, (L,).
@@ -130,12 +131,10 @@ class Stack:
         grad, scratch = layer.grad, layer.scratch
         if layer.mask is not None:
             grad.mul_(layer.mask)
-        for run in layer.runs:
-            run.backward()
+        layer.differentiate()
         if self._normalization.normalizes:
             torch.mul(grad, layer.linear, out=scratch[0])
             torch.sum(scratch[0], 1, keepdim=True, out=layer.vector_grads["scale"])
-            torch.sum(grad, 1, keepdim=True, out=layer.vector_grads["shift"])
             grad.mul_(layer.vectors["scale"])
             self._normalization.backward(grad, layer.linear, layer.inverse, scratch[0])
-        torch.sum(grad, 1, keepdim=True, out=layer.bias_grad)
+            torch.sum(grad, 1, keepdim=True, out=layer.bias_grad)

@@ -95,7 +95,11 @@ def small_data(task: Task = Task.MULTICLASS, folds: int = 2, seed: int = 0) -> P
 
 
 def segment(
-    lanes: Iterable[Lane], *, epochs: int = 3, metrics: tuple[str, ...] = ("log_loss",)
+    lanes: Iterable[Lane],
+    *,
+    epochs: int = 3,
+    metrics: tuple[str, ...] = ("log_loss",),
+    compiled: bool | None = None,
 ) -> Segment:
     lanes = tuple(lanes)
     return Segment(
@@ -108,6 +112,7 @@ def segment(
         metrics=metrics,
         keep_states=True,
         dtype="float64",
+        compiled=compiled,
     )
 
 

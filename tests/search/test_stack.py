@@ -21,6 +21,9 @@ HIDDEN = [name for name, row in ACTIVATIONS.items() if row.hidden]
 #: float64 rounding over a dozen steps; a slip of 1e-7 in a learning rate is ten times as large.
 TOLERANCE = 1e-9
 
+#: Compiled loops, and torch's kernels as on other devices.
+pytestmark = pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "kernels"])
+
 VARIANTS: dict[str, dict[str, ParamValue]] = {
     "prelu": {"prelu_slope": 0.1, "prelu_sharing": "channel"},
     "leaky_relu": {"leaky_relu_slope": 0.2},
@@ -56,7 +59,7 @@ def assert_equals_plain_network(
 @pytest.mark.parametrize("normalization", ["none", "batch", "layer"])
 @pytest.mark.parametrize("activation", HIDDEN)
 def test_every_lane_equals_the_plain_network(
-    activation: str, normalization: str, optimizer: str
+    activation: str, normalization: str, optimizer: str, compiled: bool
 ) -> None:
     """Every activation x normalization x optimizer; initializers, depths and folds in one stack."""
     company = [
@@ -77,24 +80,28 @@ def test_every_lane_equals_the_plain_network(
             zip(INITIALIZERS, (3, 1, 5, 2, 1, 4, 3, 2, 1), strict=True)
         )
     ]
-    reports = train(segment(company), small_data())
+    reports = train(segment(company, compiled=compiled), small_data())
     for member in company:
         assert_equals_plain_network(member, reports[member.trial, member.fold])
 
 
 @pytest.mark.parametrize("activation", VARIANTS)
-def test_own_parameters_of_activations_equal_the_plain_network(activation: str) -> None:
+def test_own_parameters_of_activations_equal_the_plain_network(
+    activation: str, compiled: bool
+) -> None:
     company = [
         lane(trial, activation=activation, depth=1 + trial, **VARIANTS[activation])
         for trial in range(3)
     ]
-    reports = train(segment(company), small_data())
+    reports = train(segment(company, compiled=compiled), small_data())
     for member in company:
         assert_equals_plain_network(member, reports[member.trial, 0])
 
 
 @pytest.mark.parametrize("normalization", ["none", "batch"])
-def test_every_activation_in_one_stack_equals_the_plain_network(normalization: str) -> None:
+def test_every_activation_in_one_stack_equals_the_plain_network(
+    normalization: str, compiled: bool
+) -> None:
     company = [
         lane(
             trial,
@@ -109,15 +116,15 @@ def test_every_activation_in_one_stack_equals_the_plain_network(normalization: s
             [*((name, {}) for name in HIDDEN), *VARIANTS.items()]
         )
     ]
-    reports = in_two_segments(segment(company), small_data(), at=1)
+    reports = in_two_segments(segment(company, compiled=compiled), small_data(), at=1)
     for member in company:
         assert_equals_plain_network(member, reports[member.trial, member.fold])
 
 
-def test_sgd_without_momentum_equals_the_plain_network() -> None:
+def test_sgd_without_momentum_equals_the_plain_network(compiled: bool) -> None:
     plain = lane(0, optimizer="sgd", momentum=0.0, weight_decay=0.01)
     heavy = lane(1, optimizer="sgd", momentum=0.9)
-    reports = train(segment([plain, heavy]), small_data())
+    reports = train(segment([plain, heavy], compiled=compiled), small_data())
     assert_equals_plain_network(plain, reports[0, 0])
     assert_equals_plain_network(heavy, reports[1, 0])
 
@@ -125,32 +132,36 @@ def test_sgd_without_momentum_equals_the_plain_network() -> None:
 @pytest.mark.parametrize("task", Task)
 @pytest.mark.parametrize("dropout", [0.0, 0.4])
 def test_every_task_with_and_without_dropout_equals_the_plain_network(
-    task: Task, dropout: float
+    task: Task, dropout: float, compiled: bool
 ) -> None:
     company = [
         lane(trial, fold, activation="gelu", depth=3 - trial, dropout=dropout * trial / 2)
         for trial, fold in product(range(3), range(2))
     ]
-    reports = train(segment(company, metrics=()), small_data(task))
+    reports = train(segment(company, metrics=(), compiled=compiled), small_data(task))
     for member in company:
         assert_equals_plain_network(member, reports[member.trial, member.fold], task)
 
 
-def test_dropout_before_an_activation_that_keeps_only_its_output() -> None:
+def test_dropout_before_an_activation_that_keeps_only_its_output(compiled: bool) -> None:
     company = [lane(trial, activation="tanh", depth=2, dropout=0.5) for trial in range(2)]
-    reports = train(segment(company), small_data())
+    reports = train(segment(company, compiled=compiled), small_data())
     for member in company:
         assert_equals_plain_network(member, reports[member.trial, 0])
 
 
 @pytest.mark.parametrize("normalization", ["none", "batch", "layer"])
 @pytest.mark.parametrize("activation", ["relu", "prelu", "rrelu"])
-def test_company_does_not_change_a_lane(activation: str, normalization: str) -> None:
+def test_company_does_not_change_a_lane(
+    activation: str, normalization: str, compiled: bool
+) -> None:
     params: dict[str, ParamValue] = {"activation": activation, "normalization": normalization}
     me = lane(7, 1, depth=2, **params)
-    alone = train(segment([me]), small_data())[7, 1]
+    alone = train(segment([me], compiled=compiled), small_data())[7, 1]
     company = [lane(t, t % 2, depth=1 + t % 5, dropout=0.1 * t, **params) for t in range(6)]
-    together = train(segment([*company[:3], me, *company[3:]]), small_data())[7, 1]
+    together = train(segment([*company[:3], me, *company[3:]], compiled=compiled), small_data())[
+        7, 1
+    ]
     np.testing.assert_allclose(together.validation_loss, alone.validation_loss, atol=TOLERANCE)
     assert together.state is not None
     assert alone.state is not None
@@ -158,12 +169,12 @@ def test_company_does_not_change_a_lane(activation: str, normalization: str) -> 
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
-def test_two_segments_equal_one(optimizer: str) -> None:
+def test_two_segments_equal_one(optimizer: str, compiled: bool) -> None:
     company = [
         lane(t, t % 2, activation="prelu", normalization="batch", depth=1 + t, optimizer=optimizer)
         for t in range(3)
     ]
-    task = segment(company, epochs=4)
+    task = segment(company, epochs=4, compiled=compiled)
     whole = train(task, small_data())
     halves = in_two_segments(task, small_data(), at=2)
     for key, report in halves.items():
@@ -175,12 +186,12 @@ def test_two_segments_equal_one(optimizer: str) -> None:
         assert report.validation_loss == whole[key].validation_loss[2:]
 
 
-def test_nan_lane_does_not_touch_its_neighbours() -> None:
+def test_nan_lane_does_not_touch_its_neighbours(compiled: bool) -> None:
     wild = lane(1, activation="identity", depth=6, learning_rate=1e30, optimizer="sgd")
     tame = [lane(t, activation="identity", depth=6, optimizer="sgd") for t in (0, 2)]
     data = small_data(Task.REGRESSION)
-    together = train(segment([tame[0], wild, tame[1]], metrics=("mse",)), data)
-    alone = train(segment(tame, metrics=("mse",)), data)
+    together = train(segment([tame[0], wild, tame[1]], metrics=("mse",), compiled=compiled), data)
+    alone = train(segment(tame, metrics=("mse",), compiled=compiled), data)
     failure = together[1, 0].failure
     assert failure is not None
     assert "training loss became" in failure
@@ -194,9 +205,9 @@ def test_nan_lane_does_not_touch_its_neighbours() -> None:
         )
 
 
-def test_learned_slopes_are_the_lanes_own() -> None:
+def test_learned_slopes_are_the_lanes_own(compiled: bool) -> None:
     company = [lane(t, activation="prelu", depth=1, prelu_slope=0.1 * t) for t in range(3)]
-    reports = train(segment(company), small_data())
+    reports = train(segment(company, compiled=compiled), small_data())
     slopes = []
     for member in company:
         network = build_network(member.config, features=5, outputs=3).double()

@@ -1,0 +1,7 @@
+"""Passes over a stack compiled for the processor it runs on, where Numba is installed.
+
+On a processor, most of what a training step costs beside its matrix products are many small passes
+over memory, each with a call of its own. Here one compiled loop adds the bias, activates and, on
+the way back, multiplies with the derivative and sums up the bias's gradient; another makes the
+optimizer's step. The kernels of `search.kernels` do the same on any device, step by step.
+"""

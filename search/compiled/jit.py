@@ -1,0 +1,64 @@
+"""How loops are compiled: once a machine, kept beside the source or in the user's cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from hashlib import sha256
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: `contract` allows multiply-add in one instruction. Nothing else of "fast" mathematics: sums keep
+#: their order and NaN stays NaN, or a diverged lane would go unnoticed.
+_OPTIONS: dict[str, Any] = {"fastmath": {"contract"}, "error_model": "numpy"}
+
+
+@cache
+def can_compile(device: str) -> bool:
+    """Whether loops can be compiled for `device`.
+
+    Only for the processor, and Numba is left out where it does not support the Python at hand yet
+    (see pyproject.toml).
+    """
+    return device == "cpu" and find_spec("numba") is not None
+
+
+def compiled(function: F) -> F:
+    """Compile at the first call, for the types of its arguments; later processes load it."""
+    from numba import njit  # noqa: PLC0415
+
+    typed: F = njit(**_OPTIONS, cache=True)(function)
+    return typed
+
+
+def inlined(function: F) -> F:
+    """Make a loop's body available to compiled functions, which take it in whole."""
+    from numba import njit  # noqa: PLC0415
+
+    typed: F = njit(**_OPTIONS, inline="always")(function)
+    return typed
+
+
+def scalar(function: F) -> F:
+    """Let compiled functions call `function`, which stays an ordinary one."""
+    from numba.extending import register_jitable  # noqa: PLC0415
+
+    typed: F = register_jitable(**_OPTIONS, forceinline=True)(function)
+    return typed
+
+
+@cache
+def source_stamp() -> str:
+    """Return a hash of this package's sources.
+
+    Numba notices changes in the file of a compiled function only, not in the files of what it
+    calls. A compiled function that closes over this stamp is compiled anew when any of them has
+    changed.
+    """
+    digest = sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,105 @@
+"""Compiled loops compute what the formulas say, in both precisions, and let NaN through."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import special
+
+from search.activation import ActivationName
+from search.activations import ACTIVATIONS
+from search.compiled.elementary import exp, log1p_unit, normal_cdf, sigmoid, tanh
+from search.compiled.functions import SCALARS
+from search.compiled.jit import can_compile, compiled
+from search.compiled.loops import Array, loops
+
+HIDDEN = [name for name, row in ACTIVATIONS.items() if row.hidden]
+#: Where an activation has a number, one that is not the default.
+NUMBERS = {"slope": 0.3, "alpha": 0.7, "beta": 1.6}
+#: Units in the last place of the largest number at hand that a chain of operations may be off.
+ULPS = 16
+
+
+@compiled
+def _apply_all(x: Array, out: Array) -> None:
+    for i in range(x.size):
+        out[0, i] = exp(x[i])
+        out[1, i] = sigmoid(x[i])
+        out[2, i] = tanh(x[i])
+        out[3, i] = normal_cdf(x[i])
+        out[4, i] = log1p_unit(sigmoid(x[i]))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_elementary_functions_equal_scipys(dtype: type) -> None:
+    x = np.linspace(-80, 80, 4001).astype(dtype)
+    out = np.empty((5, x.size), dtype=dtype)
+    _apply_all(x, out)
+    exact = x.astype(np.float64)
+    s = special.expit(exact)
+    expected = [np.exp(exact), s, np.tanh(exact), special.ndtr(exact), np.log1p(s)]
+    eps = float(np.finfo(dtype).eps)
+    np.testing.assert_allclose(out[0], expected[0], rtol=4 * eps)
+    for got, wanted in zip(out[1:], expected[1:], strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=0, atol=4 * eps)
+
+
+def own_number(name: ActivationName) -> float:
+    numbers = ACTIVATIONS[name].numbers({})
+    return next((NUMBERS[key] for key in numbers if key in NUMBERS), 0.25)
+
+
+def as_formula(name: ActivationName, z: NDArray[np.float64], own: float) -> NDArray[np.float64]:
+    row = ACTIVATIONS[name]
+    numbers = dict.fromkeys(row.numbers({}), own)
+    return np.asarray(row.function(z, numbers))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", HIDDEN)
+def test_loops_equal_the_formula_and_its_derivative(name: ActivationName, dtype: type) -> None:
+    rng = np.random.default_rng(0)
+    lanes, rows, units, at = 2, 3, 37, 5  # no multiple of any vector's width
+    z = rng.normal(0, 3, (lanes, rows, units)).astype(dtype)
+    vectors = rng.normal(0, 1, (lanes, at + units)).astype(dtype)
+    own = np.full((lanes, 1, units), own_number(name), dtype=dtype)
+    active, grads = np.empty_like(z), np.empty_like(vectors)
+    upstream = rng.normal(0, 1, z.shape).astype(dtype)
+    grad = upstream.copy()
+
+    passes = loops(name)
+    passes.forward(z, vectors, at, own, active)
+    passes.backward(grad, z, vectors, at, own, active, grads)
+
+    tolerance = ULPS * float(np.finfo(dtype).eps)
+    pre = z.astype(np.float64) + vectors[:, None, at:].astype(np.float64)
+    number = float(own[0, 0, 0])
+    np.testing.assert_allclose(active, as_formula(name, pre, number), rtol=0, atol=8 * tolerance)
+    h = 1e-6
+    ahead, behind = (as_formula(name, pre + step, number) for step in (h, -h))
+    smooth = np.abs(pre[..., None] - [-3, -1, 0, 1, 3, 6]).min(-1) > 2 * h
+    expected = np.where(smooth, upstream * (ahead - behind) / (2 * h), grad)
+    np.testing.assert_allclose(grad, expected, rtol=0, atol=max(8 * tolerance, 1e-8))
+    sums = grad.astype(np.float64).sum(1)
+    np.testing.assert_allclose(grads[:, at:], sums, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_nan_comes_out_as_nan_and_large_numbers_as_they_should(name: ActivationName) -> None:
+    z = np.array([np.nan, 1e4, -1e4], dtype=np.float32).reshape(1, 1, 3)
+    vectors, own = np.zeros((1, 3), np.float32), np.full((1, 1, 3), 0.25, np.float32)
+    active = np.zeros_like(z)
+    loops(name).forward(z, vectors, 0, own, active)
+    assert np.isnan(active[0, 0, 0])
+    ends = as_formula(name, np.array([1e4, -1e4]), 0.25)
+    np.testing.assert_allclose(active[0, 0, 1:], ends, rtol=1e-6, atol=1e-4)
+
+
+def test_every_hidden_activation_has_scalars() -> None:
+    assert set(SCALARS) == {ActivationName(name) for name in HIDDEN}
+
+
+def test_only_the_processors_code_is_compiled() -> None:
+    assert can_compile("cpu")
+    assert not can_compile("cuda")
