@@ -17,6 +17,7 @@ from search.activations import ACTIVATIONS, ActivationName
 from search.confirmed import Confirmed, Level
 from search.statistics import (
     ALPHA,
+    POWER,
     Extra,
     Floats,
     PairedTest,
@@ -91,7 +92,8 @@ class Judgement:
 
     def known_pairs(self) -> int:
         """Pairs of the comparison that has fewest; 0 where nothing is compared."""
-        return min((c.test.n if c.test else 0 for c in self.to_best), default=0)
+        best, *others = [level.scores for level in self.confirmed.levels] or [np.empty(0)]
+        return min((int(np.isfinite(best - other).sum()) for other in others), default=0)
 
     def enough_pairs(self) -> bool:
         """Whether the resamples at hand could name a single winner at all."""
@@ -136,22 +138,25 @@ class Judgement:
     def repeats_to_win(self) -> int | None:
         """Repeats beyond those at hand that would make the best the only one.
 
-        For that each difference to it must be shown at level alpha. None where it is the only one,
-        or MOST_REPEATS would not show one of them.
+        For that each difference to it must be shown at level alpha, and all of them with
+        probability POWER: the chances of missing one add up at most. None where it is the only
+        one, or MOST_REPEATS would not show one of them.
         """
+        unshown = [c for c in self.to_best if c.p_adjusted >= self.alpha]
         needed = [
-            self._more_repeats(comparison, self.alpha)
-            for comparison in self.to_best
-            if comparison.p_adjusted >= self.alpha
+            self._more_repeats(comparison, self.alpha, 1.0 - (1.0 - POWER) / len(unshown))
+            for comparison in unshown
         ]
         known = [repeats for repeats in needed if repeats is not None]
         return max(known) if known and len(known) == len(needed) else None
 
-    def _more_repeats(self, comparison: Comparison, alpha: float) -> int | None:
+    def _more_repeats(
+        self, comparison: Comparison, alpha: float, power: float = POWER
+    ) -> int | None:
         if comparison.test is None:
             return None
         folds = self.confirmed.folds
-        pairs = pairs_needed(comparison.test, alpha, MOST_REPEATS * folds, folds)
+        pairs = pairs_needed(comparison.test, alpha, MOST_REPEATS * folds, folds, power=power)
         return None if pairs is None else max(1, pairs // folds - self.confirmed.repeats)
 
 

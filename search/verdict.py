@@ -117,7 +117,7 @@ def _outcome(judgement: Judgement) -> tuple[Outcome, int | None]:
     if len(judgement.tied) == 1:
         return Outcome.WINNER, None
     if not judgement.enough_pairs():
-        return Outcome.UNDECIDED, judgement.repeats_possible()
+        return Outcome.UNDECIDED, judgement.repeats_to_win() or judgement.repeats_possible()
     needed = judgement.repeats_to_win()
     return (Outcome.TIED if needed is None else Outcome.UNDECIDED), needed
 

@@ -109,6 +109,26 @@ def test_too_few_pairs_leave_it_undecided_and_say_how_many_more() -> None:
     assert "at least 6 are needed: ask for 1 more repeat" in document["sentence"]
 
 
+def test_with_too_few_pairs_the_power_says_how_many_more_where_it_can() -> None:
+    # two pairs are enough to see that four more would not do: the difference is small
+    rng = np.random.default_rng(0)
+    row = rng.normal(scale=0.01, size=2)
+    table = {"relu": [0.9 + row] * 2, "tanh": [0.894 + row + [0.002, -0.002]] * 2}
+    document = judged(table, folds=1)
+    assert document["outcome"] == "undecided"
+    assert document["repeats_needed"] > 4
+    one = judged({"relu": [[0.9]] * 2, "tanh": [[0.5]] * 2}, folds=1)
+    assert one["repeats_needed"] == 5
+    assert "1 pair of runs cannot name a winner" in one["sentence"]
+
+
+def test_hundreds_of_equal_differences_are_a_verdict_too() -> None:
+    table = {"relu": [[0.9] * 1200] * 2, "tanh": [[0.8] * 1200] * 2}
+    document = judged(table, folds=50)
+    assert document["winner"] == "relu"
+    assert document["comparisons"][1]["p_adjusted"] < 1e-300
+
+
 def test_a_promising_difference_asks_for_more_repeats() -> None:
     # ten folds in one repeat: the shared rows weigh little, repeats bring much
     found = [
