@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import comb
+from math import comb, inf
 
 import numpy as np
 
@@ -44,6 +44,8 @@ class Comparison:
     #: The level at which this comparison is tested: the test's p is below it where the adjusted p
     #: is below alpha.
     alpha: float
+    #: No difference can be greater.
+    widest: float = inf
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -51,7 +53,10 @@ class Comparison:
 
         Except where there are too few pairs to decide anything (`fewest_pairs`).
         """
-        return self.test.interval(self.alpha) if self.test else None
+        if self.test is None:
+            return None
+        low, high = self.test.interval(self.alpha)
+        return max(low, -self.widest), min(high, self.widest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -174,11 +179,12 @@ def judge(confirmed: Confirmed, alpha: float = ALPHA) -> Judgement:
         if baseline is not None
     ]
     pairs = comb(len(levels), 2)
+    widest = confirmed.limits[1] - confirmed.limits[0]
     return Judgement(
         confirmed=confirmed,
         alpha=alpha,
-        to_best=_compare(to_best, holm_best, pairs, alpha),
-        to_baseline=_compare(to_baseline, holm, len(levels), alpha),
+        to_best=_compare(to_best, holm_best, pairs, alpha, widest),
+        to_baseline=_compare(to_baseline, holm, len(levels), alpha, widest),
     )
 
 
@@ -205,6 +211,7 @@ def _compare(
     adjust: Callable[[Sequence[float]], list[float]],
     hypotheses: int,
     alpha: float,
+    widest: float,
 ) -> tuple[Comparison, ...]:
     p_values = [1.0 if test is None else test.p_value for test in tests]
     return tuple(
@@ -214,6 +221,7 @@ def _compare(
             p_adjusted=adjusted,
             # Cut at 1, the adjusted p does not tell its factor; it then was the first or like it.
             alpha=alpha * p_value / adjusted if adjusted < 1.0 else alpha / hypotheses,
+            widest=widest,
         )
         for test, p_value, adjusted in zip(tests, p_values, adjust(p_values), strict=True)
     )
