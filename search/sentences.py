@@ -156,19 +156,18 @@ def _against_baseline(grounds: Grounds) -> str:
         least = "at least " if len(tied) > 1 else ""
         return f"{name} beats {whom} by {least}{_difference(_least(behind), grounds.metric, -1.0)}"
     if not ahead:
-        whom = "none of them is" if len(tied) > 1 else "it is not"
+        whom = "none of them is" if len(tied) > 1 else f"{_title(tied[0])} is not"
         same = ", which is the configuration recommended" if _is_baseline(judgement) else ""
         return f"{whom} shown to beat {name}{same}"
     gap = _difference(_least(ahead), grounds.metric)
     if len(ahead) == 1:
-        who = _title(ahead[0][0]) if len(tied) > 1 else "it"
-        return f"{who} beats {name} by {gap}"
+        return f"{_title(ahead[0][0])} beats {name} by {gap}"
     who = _all_of(tied) if len(ahead) == len(tied) else _names([level for level, _ in ahead])
     return f"{who} beat {name} by at least {gap}"
 
 
 def _all_of(tied: Sequence[Level]) -> str:
-    return ("it", "both")[len(tied) - 1] if len(tied) < 3 else "all of them"
+    return (_title(tied[0]), "both")[len(tied) - 1] if len(tied) < 3 else "all of them"
 
 
 def _least(gaps: Sequence[tuple[Level, Comparison]]) -> Comparison:
