@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import comb
+from math import comb, inf
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from search.activations import ACTIVATIONS, ActivationName
 from search.confirmed import Confirmed, Level
 from search.statistics import (
     ALPHA,
+    POWER,
     Extra,
     Floats,
     PairedTest,
@@ -43,6 +44,8 @@ class Comparison:
     #: The level at which this comparison is tested: the test's p is below it where the adjusted p
     #: is below alpha.
     alpha: float
+    #: No difference can be greater.
+    widest: float = inf
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -50,7 +53,10 @@ class Comparison:
 
         Except where there are too few pairs to decide anything (`fewest_pairs`).
         """
-        return self.test.interval(self.alpha) if self.test else None
+        if self.test is None:
+            return None
+        low, high = self.test.interval(self.alpha)
+        return max(low, -self.widest), min(high, self.widest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -91,7 +97,8 @@ class Judgement:
 
     def known_pairs(self) -> int:
         """Pairs of the comparison that has fewest; 0 where nothing is compared."""
-        return min((c.test.n if c.test else 0 for c in self.to_best), default=0)
+        best, *others = [level.scores for level in self.confirmed.levels] or [np.empty(0)]
+        return min((int(np.isfinite(best - other).sum()) for other in others), default=0)
 
     def enough_pairs(self) -> bool:
         """Whether the resamples at hand could name a single winner at all."""
@@ -136,22 +143,25 @@ class Judgement:
     def repeats_to_win(self) -> int | None:
         """Repeats beyond those at hand that would make the best the only one.
 
-        For that each difference to it must be shown at level alpha. None where it is the only one,
-        or MOST_REPEATS would not show one of them.
+        For that each difference to it must be shown at level alpha, and all of them with
+        probability POWER: the chances of missing one add up at most. None where it is the only
+        one, or MOST_REPEATS would not show one of them.
         """
+        unshown = [c for c in self.to_best if c.p_adjusted >= self.alpha]
         needed = [
-            self._more_repeats(comparison, self.alpha)
-            for comparison in self.to_best
-            if comparison.p_adjusted >= self.alpha
+            self._more_repeats(comparison, self.alpha, 1.0 - (1.0 - POWER) / len(unshown))
+            for comparison in unshown
         ]
         known = [repeats for repeats in needed if repeats is not None]
         return max(known) if known and len(known) == len(needed) else None
 
-    def _more_repeats(self, comparison: Comparison, alpha: float) -> int | None:
+    def _more_repeats(
+        self, comparison: Comparison, alpha: float, power: float = POWER
+    ) -> int | None:
         if comparison.test is None:
             return None
         folds = self.confirmed.folds
-        pairs = pairs_needed(comparison.test, alpha, MOST_REPEATS * folds, folds)
+        pairs = pairs_needed(comparison.test, alpha, MOST_REPEATS * folds, folds, power=power)
         return None if pairs is None else max(1, pairs // folds - self.confirmed.repeats)
 
 
@@ -169,11 +179,12 @@ def judge(confirmed: Confirmed, alpha: float = ALPHA) -> Judgement:
         if baseline is not None
     ]
     pairs = comb(len(levels), 2)
+    widest = confirmed.limits[1] - confirmed.limits[0]
     return Judgement(
         confirmed=confirmed,
         alpha=alpha,
-        to_best=_compare(to_best, holm_best, pairs, alpha),
-        to_baseline=_compare(to_baseline, holm, len(levels), alpha),
+        to_best=_compare(to_best, holm_best, pairs, alpha, widest),
+        to_baseline=_compare(to_baseline, holm, len(levels), alpha, widest),
     )
 
 
@@ -200,6 +211,7 @@ def _compare(
     adjust: Callable[[Sequence[float]], list[float]],
     hypotheses: int,
     alpha: float,
+    widest: float,
 ) -> tuple[Comparison, ...]:
     p_values = [1.0 if test is None else test.p_value for test in tests]
     return tuple(
@@ -209,6 +221,7 @@ def _compare(
             p_adjusted=adjusted,
             # Cut at 1, the adjusted p does not tell its factor; it then was the first or like it.
             alpha=alpha * p_value / adjusted if adjusted < 1.0 else alpha / hypotheses,
+            widest=widest,
         )
         for test, p_value, adjusted in zip(tests, p_values, adjust(p_values), strict=True)
     )

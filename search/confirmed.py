@@ -29,6 +29,7 @@ from math import inf, isfinite, sqrt
 import numpy as np
 from scipy.special import chdtri
 
+from search.axes import AXES
 from search.contenders import config_key
 from search.metrics import Direction, Metric
 from search.statistics import Extra, Floats, paired_test
@@ -107,6 +108,20 @@ class Confirmed:
     repeats: int
     #: 1 where more of the metric is better, else -1: scores times this are in the metric's units.
     sign: float
+    #: The least and the greatest score there can be, turned like all scores.
+    limits: tuple[float, float] = (-inf, inf)
+
+    @property
+    def can_know_luck(self) -> bool:
+        """Whether the runs can tell what the luck of the search adds, or it had no say.
+
+        One configuration of each activation does not tell what another search would have found.
+        Where all of them share their settings, though, nothing but the activation was chosen (and
+        what only it has, such as a slope).
+        """
+        if any(len(level.configurations) > 1 for level in self.levels):
+            return True
+        return len({_settings(level.best) for level in self.levels}) < 2
 
 
 def confirm(runs: Sequence[ConfirmationRun], metric: Metric) -> Confirmed:
@@ -142,6 +157,7 @@ def confirm(runs: Sequence[ConfirmationRun], metric: Metric) -> Confirmed:
             )
         )
     ratio = _ratio(runs)
+    low, high = sorted(sign * limit for limit in metric.limits)
     candidates = {
         activation: group
         for (role, activation), group in groups.items()
@@ -156,6 +172,7 @@ def confirm(runs: Sequence[ConfirmationRun], metric: Metric) -> Confirmed:
         folds=len({fold for _, fold in cells}),
         repeats=len({repeat for repeat, _ in cells}),
         sign=sign,
+        limits=(low, high),
     )
 
 
@@ -173,6 +190,17 @@ def arrange(candidates: Mapping[str, Sequence[Configuration]], ratio: float) -> 
         for name, group in candidates.items()
     ]
     return tuple(sorted((v for v in levels if isfinite(v.mean)), key=lambda v: -v.mean))
+
+
+def _settings(configuration: Configuration) -> str:
+    """Return a text that is equal for configurations that differ in their activation only."""
+    own = {name for name in configuration.params if _is_of_activation(name)}
+    return config_key({k: v for k, v in configuration.params.items() if k not in own})
+
+
+def _is_of_activation(name: str) -> bool:
+    condition = AXES[name].condition
+    return name == "activation" or (condition is not None and condition.axis == "activation")
 
 
 def _score(run: ConfirmationRun | None, name: str, sign: float) -> float:

@@ -15,7 +15,7 @@ from search.interactions import interactions, slope_effects
 from search.metrics import Direction, Metric
 from search.results import Json, summarize
 from search.space import SearchSpace
-from search.study import ConfirmationRun, Evaluation, TestRun, TrialRecord
+from search.study import ConfirmationRun, Evaluation, Role, TestRun, TrialRecord
 from search.verdict import own_best_rows, verdict
 
 #: What `by_activation` says of an activation that was not confirmed.
@@ -57,24 +57,31 @@ def results_document(
     tests: Sequence[TestRun] = (),
     *,
     studied: Mapping[str, Json] = UNSTUDIED,
+    is_over: bool = False,
 ) -> dict[str, Json]:
     """Return the part of the results document (API.md) that follows from what is on record.
 
     Runs of configurations that are no contenders any more, since later trials were better, are left
-    out; `verdict` is None without runs. `studied` is what `study_trials` returned.
+    out. `studied` is what `study_trials` returned. `verdict` is None without runs, unless the
+    study `is_over` and had nothing to train again: it then says so.
     """
     metric = objectives[0]
-    current = contenders(trials, metric.direction, evaluation.confirm_top) if runs else ()
+    current = contenders(trials, metric.direction, evaluation.confirm_top)
     counting = still_counting(runs, current)
     summary = summarize(space, [str(objective.direction) for objective in objectives], trials)
     own_best = own_best_rows(counting, metric) if counting else {}
     rows = cast(Sequence[Mapping[str, Json]], summary["by_activation"])
     shares = cast(Mapping[str, float], studied["importances"])
+    candidates = {c.activation for c in current if Role.CANDIDATE in c.roles}
+    has_nothing = is_over and evaluation.confirm_top > 0 and not current
+    unconfirmed = [name for name in space.activations if name not in candidates]
     return {
         **summary,
         "by_activation": [
             {**row, **own_best.get(str(row["activation"]), _UNCONFIRMED)} for row in rows
         ],
         **studied,
-        "verdict": verdict(counting, tests, metric, shares) if counting else None,
+        "verdict": verdict(counting, tests, metric, shares, unconfirmed=unconfirmed)
+        if counting or has_nothing
+        else None,
     }

@@ -163,8 +163,8 @@ _ROWS: tuple[Rule, ...] = (
         symptom=symptoms.vanishing_gradients,
         # The least ratio at the end of good ones was 0.26.
         thresholds={"gradient_ratio": 0.01, "gradient_norm": 1e-3, "loss_over_chance": 0.9},
-        sentence="The gradient fades to {first_layer:.1e} at the first layer, from "
-        "{last_layer:.1e} at the last hidden one.",
+        sentence="Too little gradient reaches the first layer: its norm is {first_layer:.1e} "
+        "there, {last_layer:.1e} at the last hidden one.",
         advices=(
             Advice.GAIN_AWARE,
             Advice.ONE_SIDED,

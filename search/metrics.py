@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -58,6 +59,8 @@ class Metric:
     title: str
     description: str
     direction: Direction
+    #: The least and the greatest value there can be.
+    limits: tuple[float, float] = (0.0, inf)
     tasks: frozenset[Task]
     #: `score(y, prediction) -> (L,)`; raises TypeError for a cost of the network.
     score: Scorer
@@ -204,6 +207,7 @@ _ROWS = (
         title="Accuracy",
         description="Share of rows whose most probable class is the true one.",
         direction=Direction.MAXIMIZE,
+        limits=(0.0, 1.0),
         tasks=CLASSIFICATION,
         score=accuracy,
         recorded=True,
@@ -213,6 +217,7 @@ _ROWS = (
         title="Balanced accuracy",
         description="Mean share of rows found in each class; all classes count alike.",
         direction=Direction.MAXIMIZE,
+        limits=(0.0, 1.0),
         tasks=CLASSIFICATION,
         score=balanced_accuracy,
     ),
@@ -221,6 +226,7 @@ _ROWS = (
         title="ROC AUC",
         description="Chance that a row of the class ranks above another; one against the rest.",
         direction=Direction.MAXIMIZE,
+        limits=(0.0, 1.0),
         tasks=CLASSIFICATION,
         score=roc_auc,
     ),
@@ -229,6 +235,7 @@ _ROWS = (
         title="F1",
         description="Harmonic mean of precision and recall; the mean over classes if several.",
         direction=Direction.MAXIMIZE,
+        limits=(0.0, 1.0),
         tasks=CLASSIFICATION,
         score=f1,
     ),
@@ -255,6 +262,7 @@ _ROWS = (
         title="R²",
         description="Share of the target's variance that is explained; 0 is as good as the mean.",
         direction=Direction.MAXIMIZE,
+        limits=(-inf, 1.0),
         tasks=REGRESSION,
         score=r2,
         recorded=True,

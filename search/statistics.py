@@ -32,6 +32,8 @@ Floats: TypeAlias = NDArray[np.float64]
 ALPHA = 0.05
 #: Probability with which a real difference of the observed size should be found.
 POWER = 0.8
+#: 2^(1-n) of 1,100 pairs is 0 in a computer, and no p-value is.
+_LEAST_P = float(np.finfo(np.float64).tiny)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +79,7 @@ class PairedTest:
             return 1.0
         error = sqrt(self.variance())
         t = abs(self.difference) / error if error > 0.0 else inf
-        return max(2.0 * float(stdtr(self.df(), -t)), 2.0 ** (1 - self.n))
+        return max(2.0 * float(stdtr(self.df(), -t)), 2.0 ** (1 - self.n), _LEAST_P)
 
     def interval(self, alpha: float = ALPHA) -> tuple[float, float]:
         """Return the ends of the confidence interval of level 1 - `alpha`."""
@@ -167,19 +169,21 @@ def fewest_pairs(hypotheses: int, alpha: float = ALPHA) -> int:
     return n if hypotheses * 2.0 ** (1 - n) < alpha else n + 1
 
 
-def pairs_needed(test: PairedTest, alpha: float, most: int, step: int = 1) -> int | None:
-    """Return the fewest pairs that find a difference as observed with probability POWER.
+def pairs_needed(
+    test: PairedTest, alpha: float, most: int, step: int = 1, *, power: float = POWER
+) -> int | None:
+    """Return the fewest pairs that find a difference as observed with probability `power`.
 
     Multiples of `step` up to `most`, and at least as many as there are. None where even `most` do
     not suffice: rows are shared however often they are split anew, and the luck of the search stays
     too.
     """
     low, high = -(-test.n // step), most // step
-    if high < low or test.power(high * step, alpha) < POWER:
+    if high < low or test.power(high * step, alpha) < power:
         return None
     while low < high:  # the power grows with the pairs
         middle = (low + high) // 2
-        if test.power(middle * step, alpha) >= POWER:
+        if test.power(middle * step, alpha) >= power:
             high = middle
         else:
             low = middle + 1

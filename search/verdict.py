@@ -28,7 +28,7 @@ class Outcome(StrEnum):
     WINNER = "winner"
     #: Several are as good as the best, and more repeats would not change that.
     TIED = "tied"
-    #: The data cannot tell yet, more repeats could; or nothing could be trained again.
+    #: The data cannot tell yet, more repeats or configurations could; or nothing was compared.
     UNDECIDED = "undecided"
 
 
@@ -43,12 +43,15 @@ def verdict(
     tests: Sequence[TestRun],
     metric: Metric,
     importances: Mapping[str, float],
+    *,
+    unconfirmed: Sequence[str] = (),
 ) -> dict[str, Json]:
     """Return the verdict of the results document (API.md), ready for JSON.
 
     `metric` is the study's first objective, `importances` the shares of its axes (empty where
-    unknown). Scores and differences are in the metric's own units and direction; a difference is
-    that of the activation named first, minus that of the best (or of the baseline).
+    unknown), `unconfirmed` names activations of the space that no complete trial had. Scores and
+    differences are in the metric's own units and direction; a difference is that of the activation
+    named first, minus that of the best (or of the baseline).
     """
     confirmed = confirm(runs, metric)
     judgement = judge(confirmed)
@@ -62,6 +65,7 @@ def verdict(
         "best": confirmed.levels[0].activation if confirmed.levels else None,
         "tied_with": [level.activation for level in judgement.tied if level is not recommended],
         "failed": list(confirmed.failed),
+        "unconfirmed": list(unconfirmed),
         "outcome": outcome.value,
         "repeats": confirmed.repeats,
         "repeats_needed": repeats_needed,
@@ -75,7 +79,7 @@ def verdict(
                 judgement=judgement,
                 metric=metric,
                 importances=importances,
-                decided=outcome is not Outcome.UNDECIDED,
+                unconfirmed=unconfirmed,
                 repeats_needed=repeats_needed,
                 tests={run.role: run for run in tests},
             )
@@ -112,12 +116,14 @@ def own_best_rows(runs: Sequence[ConfirmationRun], metric: Metric) -> dict[str, 
 
 def _outcome(judgement: Judgement) -> tuple[Outcome, int | None]:
     """Return the outcome and, where more repeats would decide, how many more."""
-    if not judgement.confirmed.levels:
+    # Nothing compared is nothing won, and more repeats of one configuration each do not tell an
+    # activation from the luck of its search.
+    if len(judgement.confirmed.levels) < 2 or not judgement.confirmed.can_know_luck:
         return Outcome.UNDECIDED, None
     if len(judgement.tied) == 1:
         return Outcome.WINNER, None
     if not judgement.enough_pairs():
-        return Outcome.UNDECIDED, judgement.repeats_possible()
+        return Outcome.UNDECIDED, judgement.repeats_to_win() or judgement.repeats_possible()
     needed = judgement.repeats_to_win()
     return (Outcome.TIED if needed is None else Outcome.UNDECIDED), needed
 
@@ -160,7 +166,8 @@ def _score_row(
     known = scores[np.isfinite(scores)]
     runs = np.concatenate(single) if single else scores
     interval = mean_interval(scores, confirmed.ratio)
-    low, high = sorted(confirmed.sign * end for end in interval) if interval else (None, None)
+    ends = [confirmed.sign * _within(end, confirmed.limits) for end in interval or ()]
+    low, high = sorted(ends) if ends else (None, None)
     return {
         "n": len(known),
         "mean": confirmed.sign * float(known.mean()) if len(known) else None,
@@ -243,6 +250,11 @@ def _test(tests: Sequence[TestRun], metric: Metric, sign: float) -> Json:
         "optimism": optimism,
         "reason": None if held_out else _NO_TEST_ROWS,
     }
+
+
+def _within(value: float, limits: tuple[float, float]) -> float:
+    """Cut an interval's end off where no score can be: what is left covers as often."""
+    return min(max(value, limits[0]), limits[1])
 
 
 def _known(scores: Mapping[str, float], name: str) -> float | None:

@@ -83,6 +83,7 @@ class Summary:
             list(self._runs.values()) if self._is_confirmed else [],
             self._tests,
             studied=self._studied,
+            is_over=self._is_confirmed,
         )
         if self._is_confirmed:
             self._verdict = document["verdict"]

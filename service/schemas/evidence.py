@@ -34,7 +34,8 @@ class ScoresOut(ResponseModel):
         description="Worst single run; a run that failed counts as the worst of its resample."
     )
     ci_low: float | None = Field(
-        description="95 % interval of the mean, corrected for the rows that resamples share."
+        description="95 % interval of the mean, corrected for the rows that resamples share, cut "
+        "off where no score can be."
     )
     ci_high: float | None
 
@@ -96,7 +97,7 @@ class ComparisonOut(ScoresOut, DifferenceOut):
     failures: int
     repeats_needed: int | None = Field(
         description="More repeats that would show a difference as large as observed with 80 % "
-        "probability; null where it is shown or no number of repeats would."
+        "probability; null where it is shown or not even 100 repeats would."
     )
     tied: bool = Field(description="Not shown to be worse than the best.")
     probability_best: float = Field(
@@ -154,15 +155,21 @@ class TestOut(ResponseModel):
 class VerdictOut(ResponseModel):
     """Which activation, how sure, and what would make it surer."""
 
-    winner: str | None = Field(description="The simplest of the activations tied for the best.")
+    winner: str | None = Field(
+        description="The simplest of the activations tied for the best, of those within one "
+        "standard error of it."
+    )
     trial: int | None = Field(description="Its best configuration.")
     params: Params | None
     best: str | None = Field(description="The activation with the best mean.")
     tied_with: list[str] = Field(description="The others not shown to be worse than the best.")
     failed: list[str] = Field(description="Activations all of whose runs failed.")
+    unconfirmed: list[str] = Field(
+        default=[], description="Activations of the space that no complete trial had."
+    )
     outcome: Literal["winner", "tied", "undecided"] = Field(
-        description="winner: better than every other; tied: no number of repeats would tell; "
-        "undecided: more repeats could."
+        description="winner: better than every other; tied: not even 100 repeats would tell; "
+        "undecided: more repeats or configurations could, or nothing was compared."
     )
     repeats: int
     repeats_needed: int | None = Field(description="More repeats that could decide.")
@@ -173,11 +180,11 @@ class VerdictOut(ResponseModel):
     test: TestOut | None
     sentence: str = Field(
         examples=[
-            "GELU and SiLU are tied, GELU is the simplest of them; GELU leads SiLU by 0.1 points "
-            "[-0.3, 0.6], and no number of repeats would make that certain: only more rows or more "
-            "trials could; both beat the baseline (ReLU with He initialization) by "
+            "GELU and SiLU are tied, and GELU is the simplest of them; GELU leads SiLU by 0.1 "
+            "points [-0.3, 0.6], and not even 100 repeats would make that certain: only more rows "
+            "or more trials could; both beat the baseline (ReLU with He initialization) by "
             "at least 0.8 points [0.3, 1.3]; the activation matters less here than the learning "
-            "rate."
+            "rate (12 % of the variance against 55 %)."
         ]
     )
 

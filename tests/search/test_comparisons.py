@@ -212,3 +212,28 @@ def test_simple_is_what_has_little_to_tune_then_little_to_compute() -> None:
     order = [level.activation for level in sorted(levels, key=simplicity)]
     assert order[:4] == ["identity", "relu", "gelu", "mish"]
     assert set(order[4:]) == {"prelu", "leaky_relu"}
+
+
+def test_a_pair_that_cannot_be_tested_is_a_pair_all_the_same() -> None:
+    judgement = judge(confirm(runs_of({"relu": [[0.9]], "tanh": [[0.1]]}), ACCURACY))
+    assert judgement.known_pairs() == 1
+    assert judge(confirm(runs_of({"relu": [[0.9]]}), ACCURACY)).known_pairs() == 0
+    gaps = runs_of({"relu": [[0.9, 0.8, 0.7]], "tanh": [[0.1, 0.2]]})
+    assert judge(confirm(gaps, ACCURACY)).known_pairs() == 2
+
+
+def test_repeats_to_win_show_all_differences_together_with_the_power_promised() -> None:
+    rng = np.random.default_rng(10)
+    row, noise = rng.normal(size=5), rng.normal(size=(3, 5))
+    apart = (noise - noise.mean(axis=1, keepdims=True)) / noise.std(axis=1, ddof=1, keepdims=True)
+    table = {"relu": [row]} | {
+        name: [row - 2.0 - own] for name, own in zip(("tanh", "elu", "gelu"), apart, strict=True)
+    }
+    judgement = judge(confirm(runs_of(table, folds=5), ACCURACY))
+    needed = judgement.repeats_to_win()
+    assert needed is not None
+    missed = [1 - c.test.power(5 * (1 + needed), 0.05) for c in judgement.to_best]
+    assert len(missed) == 3
+    assert sum(missed) <= 0.2
+    alone = judge(confirm(runs_of({n: table[n] for n in ("relu", "tanh")}, folds=5), ACCURACY))
+    assert alone.repeats_to_win() < needed

@@ -278,3 +278,9 @@ def test_same_scores_give_the_same_chances() -> None:
     first, second = (probability_best(scores, 0.5, np.zeros(5)) for _ in range(2))
     assert (first == second).all()
     assert all(a != b for a, b in combinations(first, 2))
+
+
+def test_no_p_value_is_zero() -> None:
+    # 2^(1-n) is, from 1,076 pairs on; a difference that large is divided by its p-value later
+    assert 2.0 ** (1 - 1200) == 0.0
+    assert 0.0 < paired_test(np.full(1200, 0.1), 1 / 49).p_value < 1e-300

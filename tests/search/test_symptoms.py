@@ -98,6 +98,14 @@ def test_gradients_vanish_towards_the_first_layer_or_everywhere(
     assert found("vanishing_gradients", given) is is_found
 
 
+def test_a_gradient_equally_small_everywhere_is_not_said_to_fade() -> None:
+    given = case({"gradient_norm": (2e-5, 1e-5)}, train=(1.0, 1.0, 1.0))
+    finding = RULES[FindingName.VANISHING_GRADIENTS].apply(given)
+    assert finding is not None
+    assert "its norm is 2.0e-05 there, 1.0e-05 at the last hidden one" in finding.sentence
+    assert "fade" not in finding.sentence
+
+
 @pytest.mark.parametrize(("norm", "is_found"), [(99.0, False), (101.0, True), (inf, True)])
 def test_gradients_explode_at_any_snapshot(norm: float, is_found: bool) -> None:
     given = case({"gradient_norm": (1.0, norm)}, {})

@@ -109,6 +109,26 @@ def test_too_few_pairs_leave_it_undecided_and_say_how_many_more() -> None:
     assert "at least 6 are needed: ask for 1 more repeat" in document["sentence"]
 
 
+def test_with_too_few_pairs_the_power_says_how_many_more_where_it_can() -> None:
+    # two pairs are enough to see that four more would not do: the difference is small
+    rng = np.random.default_rng(0)
+    row = rng.normal(scale=0.01, size=2)
+    table = {"relu": [0.9 + row] * 2, "tanh": [0.894 + row + [0.002, -0.002]] * 2}
+    document = judged(table, folds=1)
+    assert document["outcome"] == "undecided"
+    assert document["repeats_needed"] > 4
+    one = judged({"relu": [[0.9]] * 2, "tanh": [[0.5]] * 2}, folds=1)
+    assert one["repeats_needed"] == 5
+    assert "1 pair of runs cannot name a winner" in one["sentence"]
+
+
+def test_hundreds_of_equal_differences_are_a_verdict_too() -> None:
+    table = {"relu": [[0.9] * 1200] * 2, "tanh": [[0.8] * 1200] * 2}
+    document = judged(table, folds=50)
+    assert document["winner"] == "relu"
+    assert document["comparisons"][1]["p_adjusted"] < 1e-300
+
+
 def test_a_promising_difference_asks_for_more_repeats() -> None:
     # ten folds in one repeat: the shared rows weigh little, repeats bring much
     found = [
@@ -147,7 +167,7 @@ def test_nothing_but_failures_is_a_verdict_too() -> None:
 
 def test_a_lone_activation_is_compared_with_the_baseline_only() -> None:
     document = judged(scores(gelu=0.98), baseline=scores(relu=0.9)["relu"][0])
-    assert (document["outcome"], document["winner"]) == ("winner", "gelu")
+    assert (document["outcome"], document["winner"]) == ("undecided", "gelu")
     assert "only activation confirmed" in document["sentence"]
     assert document["baseline"]["p_adjusted"] < 0.05
 
@@ -222,9 +242,9 @@ def test_the_interval_of_the_best_of_three_covers_its_true_score() -> None:
     covered = 0
     for _ in range(400):
         shared = np.sqrt(1 / 3) * rng.normal(size=(3, 1))
-        table = shared + np.sqrt(2 / 3) * rng.normal(size=(3, 15))
+        table = 0.5 + 0.01 * (shared + np.sqrt(2 / 3) * rng.normal(size=(3, 15)))
         row = own_best_rows(runs_of({"relu": table}), ACCURACY)["relu"]
-        covered += row["ci_low"] < 0.0 < row["ci_high"]
+        covered += row["ci_low"] < 0.5 < row["ci_high"]
     assert covered / 400 >= 0.93
 
 
@@ -245,3 +265,29 @@ def test_documents_are_strict_json_whatever_was_recorded(metric) -> None:
 def test_same_runs_give_the_same_verdict() -> None:
     table = scores(gelu=0.98, silu=0.979, relu=0.975)
     assert judged(table) == judged(table)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "low", "high"),
+    [
+        ("accuracy", (0.99, 0.5), 0.0, 1.0),
+        ("log_loss", (0.05, 0.9), 0.0, np.inf),
+        ("r2", (0.95, -0.5), -np.inf, 1.0),
+    ],
+)
+def test_no_interval_reaches_where_no_score_can_be(name, values, low, high) -> None:
+    good, bad = values
+    table = {
+        "relu": [[good] * 6, [good] * 5 + [bad]],
+        "tanh": [[good] * 5 + [bad], [good] * 6],
+        "gelu": [[good] * 6, [bad] * 6],
+    }
+    document = judged(table, metric=get_metric(name), folds=1, baseline=[bad] * 6)
+    rows = document["comparisons"]
+    assert any(row["ci_low"] == low or row["ci_high"] == high for row in rows)
+    for row in rows:
+        assert low <= row["ci_low"] <= row["mean"] <= row["ci_high"] <= high
+    ends = [abs(row[f"difference_{end}"]) for row in rows[1:] for end in ("low", "high")]
+    ends += [abs(row[f"baseline_difference_{end}"]) for row in rows for end in ("low", "high")]
+    assert max(ends) <= high - low
+    assert (max(ends) == 1.0) == (name == "accuracy")

@@ -21,7 +21,7 @@ STUDY: dict[str, Any] = {
     "dataset": "wine",
     "space": {"activation": ["relu", "leaky_relu", "tanh"], "depth": {"low": 1, "high": 3}},
     "budget": {"trials": 30, "epochs": 20},
-    "evaluation": {"folds": 3, "confirm_top": 1, "confirm_repeats": 3},
+    "evaluation": {"folds": 3, "confirm_top": 2, "confirm_repeats": 3},
 }
 FINISHED = ("", "/results", "/trials", "/trials/{number}")
 COLLECTIONS = ("activations", "initializers", "samplers", "pruners", "findings", "datasets")

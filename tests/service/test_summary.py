@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from optuna.trial import TrialState
 
 from search.datasets import Dataset, load_builtin
 from search.driver import run_study
@@ -162,3 +163,50 @@ def test_the_bar_counts_trials_and_then_confirmations() -> None:
             show_progress(bar, task, phase, now)
             assert (bar.tasks[0].completed, bar.tasks[0].total) == (done, total)
     assert set(now) <= set(Progress.__dataclass_fields__)
+
+
+def test_a_study_in_which_every_trial_fails_says_that_nothing_could_be_confirmed() -> None:
+    # identity layers at a rate of 10 are not finite after one epoch
+    space = {
+        "activation": Choices(values=("identity", "relu")),
+        "depth": Choices(values=(8,)),
+        "width": Choices(values=(32,)),
+        "learning_rate": Choices(values=(10.0,)),
+        "optimizer": Choices(values=("sgd",)),
+    }
+    spec = replace(SPEC, dataset="diabetes", space=space)
+    diabetes = load_builtin("diabetes")
+    summary = Summary(spec, diabetes)
+    for event in run_study(spec, diabetes):
+        if isinstance(event, StudyEnded):
+            assert summary.document(phase_ended=True)["verdict"] is None
+        summary.take(event)
+    document = summary.document(phase_ended=True)
+    assert [row["completed"] for row in document["by_activation"]] == [0, 0]
+    verdict = document["verdict"]
+    assert (verdict["outcome"], verdict["winner"], verdict["test"]) == ("undecided", None, None)
+    assert verdict["sentence"] == (
+        "Nothing could be confirmed; no trial of Identity or ReLU came to its end, so they were "
+        "not confirmed."
+    )
+
+
+def test_an_activation_that_no_complete_trial_had_is_named(
+    events: list[Event], iris: Dataset
+) -> None:
+    # tanh's trials all pruned, as if by a pruner
+    pruned: list[Event] = [
+        TrialsChanged(
+            trials=tuple(
+                replace(trial, state=TrialState.PRUNED, values=None)
+                for event in events
+                if isinstance(event, TrialsChanged)
+                for trial in event.trials
+                if trial.activation == "tanh"
+            )
+        )
+    ]
+    document = after([*events, *pruned], iris)
+    assert document["verdict"]["unconfirmed"] == ["tanh"]
+    assert "no trial of Tanh came to its end" in document["verdict"]["sentence"]
+    assert after(events, iris)["verdict"]["unconfirmed"] == []
