@@ -1,12 +1,14 @@
 """Looks inside the layers of a stack at chosen epochs: what is dead, saturated, faded or idle.
 
 Notation as in `search.stack`: L lanes, n_k of them reach layer k; N rows, D features, H width.
-The probe reads the stack's own buffers and the gradient of the training's own step, and passes a
-few training rows through once more. It changes nothing that training goes on from.
+The probe reads the stack's own buffers and the gradient of the training's own step, between its
+backward pass and its update. It changes nothing that training goes on from. Where a minibatch is
+too small to tell dead units from rarely active ones, some more training rows are passed through;
+steps are cheap and many then.
 
 Statistics, one number a hidden layer and lane:
 
-- `activation_mean`, `activation_std` over all probe rows and units, without dropout
+- `activation_mean`, `activation_std` over all probe rows and units, before the layer's own dropout
 - `dead_units`: share of units with |f'(z)| below DEAD_SLOPE on every probe row and about the same
   output on all of them. Such a unit passes neither signal nor gradient: a ReLU that is never
   active, a sigmoid stuck at one end (one that jumps between both ends still tells rows apart)
@@ -19,7 +21,8 @@ Statistics, one number a hidden layer and lane:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import cached_property
 from statistics import fmean
 
 import numpy as np
@@ -28,18 +31,17 @@ from torch import Tensor
 
 from search.descent import Descent
 from search.diagnosis import LayerSnapshot
-from search.layer import Layer
+from search.looks import Look, looks
 from search.minibatches import Minibatches
-from search.parameters import Parameters
+from search.parameters import Parameters, Shape
 from search.stack import Stack
 
 DEAD_SLOPE = 1e-3
 #: Outputs of a unit that differ by less are the same. The tails of softsign, the slowest, differ by
 #: 0.03 where its slope is below DEAD_SLOPE.
 DEAD_RANGE = 0.05
-SATURATED_SLOPE = 0.01
-#: Training rows of a fold that are passed through, rounded to whole minibatches. More would
-#: tell rarely active units from dead ones better, and cost small studies more than 5 %.
+#: Rows that are looked at, at least, as far as a fold has so many: a minibatch, else so many
+#: training rows, rounded to whole minibatches.
 PROBE_ROWS = 64
 
 #: What every layer has.
@@ -59,8 +61,8 @@ _Columns = dict[str, list[Tensor]]
 class Probe:
     """Steps a stack like its `descent`, and takes snapshots at the epochs `probe_at`.
 
-    A snapshot of epoch 0 shows the first weights and the first step; one of epoch e the weights
-    after it and the last step of it.
+    A snapshot of epoch 0 shows the first weights and the first step; one of epoch e the last step
+    of it, and the weights as that step found them.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Probe:
         parameters: Parameters,
         batches: Minibatches,
         probe_at: Sequence[int],
+        shape: Shape,
     ) -> None:
         self._descent = descent
         self._stack = stack
@@ -79,27 +82,31 @@ class Probe:
         #: Step -> epoch that ends with it.
         self._last_steps = {epoch * steps - 1: epoch for epoch in probe_at if epoch > 0}
         self._fresh = 0 in probe_at
+        self._looks = looks(shape)
+        self._wanted = min(PROBE_ROWS, *map(len, batches.tables))
+        #: Whether a minibatch has rows enough to be looked at itself.
+        self._enough = stack.rows >= self._wanted
         self._taken: dict[int, dict[str, list[list[float]]]] = {}
 
     def step(self, step: int) -> None:
         """Make step number `step` of the training, whose gradients the stack has written."""
-        begins, ends = self._fresh and step == 0, step in self._last_steps
-        if not (begins or ends):
+        epochs = [0] if self._fresh and step == 0 else []
+        epochs += [self._last_steps[step]] if step in self._last_steps else []
+        if not epochs:
             self._descent.step(step)
             return
-        if begins:
-            self._keep(0, self._units())
+        columns = {
+            "gradient_norm": [self._looks.norm(layer.weight_grad) for layer in self._stack.layers],
+            **self._units(),
+        }
         weights = [layer.weight.clone() for layer in self._stack.layers]
-        norms = {"gradient_norm": [_norm(layer.weight_grad) for layer in self._stack.layers]}
         self._descent.step(step)
-        norms["update_ratio"] = [
-            _norm(layer.weight - before) / _norm(before)
+        columns["update_ratio"] = [
+            self._looks.step(layer.weight, before)
             for layer, before in zip(self._stack.layers, weights, strict=True)
         ]
-        if begins:
-            self._keep(0, norms)
-        if ends:
-            self._keep(self._last_steps[step], norms | self._units())
+        taken = {name: [layer.tolist() for layer in column] for name, column in columns.items()}
+        self._taken |= dict.fromkeys(epochs, taken)
 
     def snapshots(self, index: int) -> tuple[LayerSnapshot, ...]:
         """Return what was seen of the lane at `index` of the stack."""
@@ -116,19 +123,13 @@ class Probe:
             for epoch, columns in sorted(self._taken.items())
         )
 
-    def _keep(self, epoch: int, columns: Mapping[str, Sequence[Tensor]]) -> None:
-        taken = self._taken.setdefault(epoch, {})
-        taken |= {name: [layer.tolist() for layer in column] for name, column in columns.items()}
-
     def _units(self) -> _Columns:
-        """Pass the probe rows forward, as in training but for dropout and drawn slopes."""
+        """Look at the units as the minibatch at hand shows them, or more rows where that is few."""
         layers = self._stack.layers
-        running = self._parameters.running.clone()
-        passes = [self._pass(x) for x in self._rows()]
-        self._parameters.running.copy_(running)
+        passes = [self._look()] if self._enough else [self._pass(x) for x in self._rows]
         units: _Columns = {
             name: [
-                torch.stack([part[k][position] for part in passes]).mean(0)
+                torch.stack([part[k].shares[position] for part in passes]).mean(0)
                 for k in range(len(layers))
             ]
             for position, name in enumerate(("activation_mean", "_square", "saturated"))
@@ -137,7 +138,9 @@ class Probe:
         units["activation_std"] = [
             (s - m * m).clamp_min_(0).sqrt_() for m, s in zip(mean, square, strict=True)
         ]
-        units["dead_units"] = [_dead([part[k][3] for part in passes]) for k in range(len(layers))]
+        units["dead_units"] = [
+            _dead([part[k].extremes for part in passes]) for k in range(len(layers))
+        ]
         return units | self._learned()
 
     def _learned(self) -> _Columns:
@@ -152,32 +155,33 @@ class Probe:
                         column[-1][run.first : run.end] = run.learned[name].mean((1, 2))
         return columns
 
-    def _pass(self, x: Tensor) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
-        """Return each layer's mean, mean square, saturated share (n,), and extremes (3, n, H)."""
+    def _pass(self, x: Tensor) -> list[Look]:
+        """Look at the rows `x` (L, N, D) without dropout and drawn slopes."""
+        running = self._parameters.running.clone()
         self._stack.forward(x, training=True)
-        return [self._look(layer) for layer in self._stack.layers]
+        self._parameters.running.copy_(running)
+        return self._look()
 
-    @staticmethod
-    def _look(layer: Layer) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        mean = layer.active.mean((1, 2))
-        scratch = layer.scratch[0]
-        square = torch.mul(layer.active, layer.active, out=scratch).mean((1, 2))
-        # aminmax would take ten times as long along this dimension.
-        most, least = layer.active.amax(1), layer.active.amin(1)
-        # The gradient's buffer is free between two steps: a gradient of ones becomes f'.
-        slope = layer.grad.fill_(1.0)
-        for run in layer.runs:
-            run.slopes()
-        slope.abs_()
-        extremes = torch.stack([slope.amax(1), most, -least])
-        saturated = torch.lt(slope, SATURATED_SLOPE, out=scratch).mean((1, 2))
-        return mean, square, saturated, extremes
+    def _look(self) -> list[Look]:
+        """Look at the last forward pass, layer by layer.
 
+        The gradient's buffers are free between a backward pass and the next: a gradient of ones
+        becomes f'.
+        """
+        looks = []
+        for layer in self._stack.layers:
+            layer.grad.fill_(1.0)
+            for run in layer.runs:
+                run.slopes()
+            looks.append(self._looks.units(layer.grad, layer.active))
+        return looks
+
+    @cached_property
     def _rows(self) -> list[Tensor]:
         """Return the probe rows as (L, N, D) a pass, evenly spread over each fold's rows."""
         size = self._stack.rows
         tables = self._batches.tables
-        passes = max(1, round(min(PROBE_ROWS, *map(len, tables)) / size))
+        passes = max(1, round(self._wanted / size))
         chosen = torch.stack(
             [
                 table[torch.from_numpy(np.linspace(0, len(table) - 1, passes * size).astype(int))]
@@ -205,12 +209,6 @@ def mean_snapshots(by_fold: Sequence[Sequence[LayerSnapshot]]) -> tuple[LayerSna
         )
         for same in zip(*by_fold, strict=True)
     )
-
-
-def _norm(matrices: Tensor) -> Tensor:
-    """(n, in, out) -> (n,)."""
-    norms: Tensor = torch.linalg.vector_norm(matrices, dim=(1, 2))
-    return norms
 
 
 def _dead(extremes: Sequence[Tensor]) -> Tensor:

@@ -106,7 +106,7 @@ def train_segment(segment: Segment, data: Prepared) -> tuple[LaneReport, ...]:
     batches = Minibatches(lanes, data, shape, layers=config.depth, width=config.width)
     stack = Stack(parameters, rows=batches.plan.rows, task=data.task, shape=shape)
     descent = make_descent(parameters, steps_total=segment.epochs * batches.plan.steps, shape=shape)
-    probe = Probe(descent, stack, parameters, batches, segment.probe_at)
+    probe = Probe(descent, stack, parameters, batches, segment.probe_at, shape)
     judge = _Judge(lanes, data, shape, batches, segment.metrics)
     curves = [_Evaluation() for _ in lanes]
     loss = torch.zeros(len(lanes), dtype=shape.dtype, device=shape.device)

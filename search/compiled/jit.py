@@ -7,8 +7,11 @@ from functools import cache
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[Any]
 F = TypeVar("F", bound=Callable[..., Any])
 
 #: `contract` allows multiply-add in one instruction. Nothing else of "fast" mathematics: sums keep

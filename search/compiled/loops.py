@@ -13,15 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, TypeAlias
-
-from numpy.typing import NDArray
 
 from search.activation import ActivationName
 from search.compiled.functions import SCALARS, Scalars, Slope, Value
-from search.compiled.jit import compiled, inlined, source_stamp
-
-Array: TypeAlias = NDArray[Any]
+from search.compiled.jit import Array, compiled, inlined, source_stamp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from search.activation import ActivationName
-from search.compiled.loops import Array, load, loops
+from search.compiled.jit import Array
+from search.compiled.loops import load, loops
 from search.kernels import get_kernel
 from search.parameters import Shape
 from search.run import Place

@@ -8,14 +8,9 @@ is that of torch.optim.AdamW and torch.optim.SGD.
 from __future__ import annotations
 
 from math import sqrt
-from typing import Any, TypeAlias
-
-from numpy.typing import NDArray
 
 from search.compiled.elementary import like
-from search.compiled.jit import compiled
-
-Array: TypeAlias = NDArray[Any]
+from search.compiled.jit import Array, compiled
 
 RATE, MOMENTUM, SHRINK, COUPLED, CLIP = range(5)
 

@@ -11,8 +11,8 @@ from search.activation import ActivationName
 from search.activations import ACTIVATIONS
 from search.compiled.elementary import exp, log1p_unit, normal_cdf, sigmoid, tanh
 from search.compiled.functions import SCALARS
-from search.compiled.jit import can_compile, compiled
-from search.compiled.loops import Array, loops
+from search.compiled.jit import Array, can_compile, compiled
+from search.compiled.loops import loops
 
 HIDDEN = [name for name, row in ACTIVATIONS.items() if row.hidden]
 #: Where an activation has a number, one that is not the default.

@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from search.activations import ACTIVATIONS
 from search.diagnosis import LayerSnapshot
 from search.lane import Lane
+from search.looks import SATURATED_SLOPE
 from search.minibatches import batch_plan
 from search.prepared import Prepared
 from search.probe import (
     DEAD_RANGE,
     DEAD_SLOPE,
     PROBE_ROWS,
-    SATURATED_SLOPE,
     STATISTICS,
     mean_snapshots,
     probe_epochs,
@@ -51,12 +51,20 @@ def seen(which: Lane, data: Prepared, *epochs: int, last: int = 2) -> tuple[Laye
     return reports[which.trial, which.fold].layers
 
 
+def first_order(which: Lane, data: Prepared) -> Tensor:
+    """The order of a lane's training rows in the first epoch."""
+    generator = torch.Generator().manual_seed(derive_seed(which.order_seed, "rows", 1))
+    return torch.randperm(len(data.folds[which.fold].x_train), generator=generator)
+
+
 def probe_rows(which: Lane, data: Prepared) -> list[Tensor]:
     sizes = [len(fold.x_train) for fold in data.folds]
     rows = batch_plan(sizes, which.config.batch_size).rows
+    table = torch.from_numpy(data.folds[which.fold].x_train).double()
+    if rows >= min(PROBE_ROWS, *sizes):
+        return [table[first_order(which, data)[:rows]]]
     passes = max(1, round(min(PROBE_ROWS, *sizes) / rows))
     assert passes > 1
-    table = torch.from_numpy(data.folds[which.fold].x_train).double()
     chosen = table[torch.from_numpy(np.linspace(0, len(table) - 1, passes * rows).astype(int))]
     return list(torch.split(chosen, rows))
 
@@ -90,11 +98,18 @@ def plain_look(network: nn.Sequential, batches: list[Tensor]) -> dict[str, list[
 
 @pytest.mark.parametrize("activation", HIDDEN)
 @pytest.mark.parametrize("normalization", ["none", "layer", "batch"])
-def test_units_are_seen_as_autograd_shows_them(activation: str, normalization: str) -> None:
+@pytest.mark.parametrize("batch_size", [8, 64], ids=["more rows", "the minibatch"])
+@pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "kernels"])
+def test_units_are_seen_as_autograd_shows_them(
+    activation: str, normalization: str, batch_size: int, compiled: bool
+) -> None:
+    # A minibatch itself is looked at with the slopes drawn for it: one that is no draw, then.
+    slopes = {"rrelu_lower": 0.2, "rrelu_upper": 0.2} if activation == "rrelu" else {}
     data = small_data()
-    which = lane(activation=activation, depth=3, normalization=normalization)
-    company = [lane(5, 1, activation="tanh", depth=4, normalization=normalization)]
-    reports = train(probed((which, *company), 0), data)
+    own: dict[str, Any] = {"normalization": normalization, "batch_size": batch_size}
+    which = lane(activation=activation, depth=3, **own, **slopes)
+    company = [lane(5, 1, activation="tanh", depth=4, **own)]
+    reports = train(replace(probed((which, *company), 0), compiled=compiled), data)
     (snapshot,) = reports[0, 0].layers
     plain = plain_look(initial_network(which, data), probe_rows(which, data))
     for name, values in plain.items():
@@ -113,11 +128,7 @@ def test_gradients_and_steps_are_those_of_torch(task: Task, optimizer: str) -> N
 
     network = initial_network(which, data)
     fold = data.folds[0]
-    order = torch.randperm(
-        len(fold.x_train),
-        generator=torch.Generator().manual_seed(derive_seed(which.order_seed, "rows", 1)),
-    )
-    rows = order[: batch_plan([26, 27], which.config.batch_size).rows]
+    rows = first_order(which, data)[: batch_plan([26, 27], which.config.batch_size).rows]
     y = torch.from_numpy(fold.y_train)[rows]
     y = y.double() if y.is_floating_point() else y
     LOSSES[task](network(torch.from_numpy(fold.x_train)[rows].double()), y).backward()
@@ -138,15 +149,19 @@ def test_gradients_and_steps_are_those_of_torch(task: Task, optimizer: str) -> N
 
 
 @pytest.mark.parametrize("normalization", ["none", "batch"])
-def test_looking_changes_nothing(normalization: str) -> None:
+@pytest.mark.parametrize("batch_size", [8, 64])
+@pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "kernels"])
+def test_looking_changes_nothing(normalization: str, batch_size: int, compiled: bool) -> None:
+    own: dict[str, Any] = {"normalization": normalization, "batch_size": batch_size}
     lanes = (
-        lane(0, 0, activation="rrelu", depth=3, dropout=0.3, normalization=normalization),
-        lane(1, 1, activation="prelu", depth=2, normalization=normalization, gradient_clip=1.0),
-        lane(2, 0, activation="sigmoid", depth=1, normalization=normalization, optimizer="sgd"),
+        lane(0, 0, activation="rrelu", depth=3, dropout=0.3, **own),
+        lane(1, 1, activation="prelu", depth=2, gradient_clip=1.0, **own),
+        lane(2, 0, activation="sigmoid", depth=1, optimizer="sgd", **own),
     )
     data = small_data()
-    blind = train(segment(lanes), data)
-    sighted = train(replace(segment(lanes), probe_at=(0, 1, 3)), data)
+    task = segment(lanes, compiled=compiled)
+    blind = train(task, data)
+    sighted = train(replace(task, probe_at=(0, 1, 3)), data)
     for key, report in blind.items():
         assert report.layers == ()
         assert [snapshot.epoch for snapshot in sighted[key].layers] == [0, 1, 3]

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import warnings
 
+import numpy as np
 import optuna
 import pytest
 from optuna.trial import TrialState
@@ -90,15 +91,25 @@ def test_experimental_warnings_are_silenced_here_only() -> None:
         assert len(caught) == 1
 
 
-def test_tpe_models_slopes_together_with_the_other_axes() -> None:
-    space = build_space(CONTINUOUS)
+def test_tpe_models_shared_axes_together_and_a_slope_where_there_is_one() -> None:
+    space = build_space(
+        {
+            "activation": Choices(values=("relu", "leaky_relu")),
+            "leaky_relu_slope": Range(low=0.0, high=0.5),
+        }
+    )
     sampler = SAMPLERS[SamplerName.TPE].build(0)
     study = optuna.create_study(sampler=sampler)
-    for _ in range(20):
+    late = []
+    for number in range(120):
         trial = study.ask()
-        study.tell(trial, score(space.suggest(trial)))
+        params = space.suggest(trial)
+        slope = params.get("leaky_relu_slope")
+        study.tell(trial, 1.0 if slope is None else (float(slope) - 0.4) ** 2)
+        late += [float(slope)] if slope is not None and number >= 80 else []
     modelled = sampler.infer_relative_search_space(study, study.trials[-1])
-    assert set(modelled) == set(space.searched)
+    assert set(modelled) == set(space.searched) - {"leaky_relu_slope"}
+    assert np.mean(np.abs(np.array(late) - 0.4) < 0.1) > 0.7
 
 
 def test_grid_tries_every_configuration_once_whatever_was_enqueued() -> None:

@@ -1,0 +1,95 @@
+"""What looking into the layers costs, as a share of training, on small and smaller data.
+
+`python -m tests.benchmarks.probing`. A default study of each dataset is trained rung by rung with
+and without its snapshots; a third goes on at each rung, as under successive halving. Small data is
+the hard case: an epoch of wine is one minibatch, so that snapshots are few steps apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from itertools import pairwise
+from time import process_time
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from search.datasets import load_builtin
+from search.lane import Lane
+from search.packer import STACK_WIDTH
+from search.plan import StudyPlan, plan_study
+from search.probe import probe_epochs
+from search.pruners import REDUCTION_FACTOR
+from search.segment import Segment, train_segment
+from search.study import StudySpec
+from tests.benchmarks.engine import MIXED, make_lanes
+
+DATASETS = ("digits", "breast_cancer", "diabetes", "wine")
+REPEATS = 5
+
+
+def probing(dataset: str, repeats: int = REPEATS) -> float:
+    """Return the processor time that snapshots add to training, as a share of it."""
+    plan = plan_study(StudySpec(dataset=dataset), load_builtin(dataset))
+    lanes = make_lanes(MIXED, STACK_WIDTH)
+    plain = added = 0.0
+    weight = 1.0
+    for first, last in pairwise((0, *plan.rungs)):
+        blind, sighted = (_segment(plan, lanes, first, last, look) for look in (False, True))
+        times = [(_seconds(blind, plan), _seconds(sighted, plan)) for _ in range(repeats)]
+        without, with_them = (min(column) for column in zip(*times, strict=True))
+        plain += weight * without
+        added += weight * (with_them - without)
+        weight /= REDUCTION_FACTOR
+    return added / plain
+
+
+def _segment(
+    plan: StudyPlan, lanes: tuple[Lane, ...], first: int, last: int, look: bool
+) -> Segment:
+    before = Segment(
+        lanes=lanes,
+        states=(None,) * len(lanes),
+        first=0,
+        last=first,
+        epochs=plan.rungs[-1],
+        evaluate_at=(),
+        metrics=(),
+        keep_states=True,
+    )
+    states = tuple(report.state for report in train_segment(before, plan.data)) if first else None
+    epochs = probe_epochs(plan.rungs[-1], plan.rungs)
+    return replace(
+        before,
+        states=states or before.states,
+        first=first,
+        last=last,
+        evaluate_at=tuple(e for e in plan.evaluate_at if first < e <= last),
+        metrics=plan.metrics,
+        probe_at=tuple(e for e in epochs if first < e <= last or e == first == 0) if look else (),
+    )
+
+
+def _seconds(segment: Segment, plan: StudyPlan) -> float:
+    started = process_time()
+    train_segment(segment, plan.data)
+    return process_time() - started
+
+
+def main() -> None:
+    """Print the shares."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=REPEATS)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    table = Table("dataset", "snapshots, share of training")
+    for dataset in DATASETS:
+        table.add_row(dataset, f"{probing(dataset, arguments.repeats):.1%}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
