@@ -28,7 +28,8 @@ _EXAMPLES: dict[int, dict[str, Any]] = {
           "the server's log says what"},
     501: {"title": "Missing extra", "detail": "reading Parquet needs an optional package; install "
           "it with pip install 'activation-search[parquet]'"},
-    503: {"title": "Service unavailable", "detail": "the database does not answer"},
+    503: {"title": "Not ready", "detail": "the database does not answer; see the server's log, and "
+          "the disk it is on"},
 }  # fmt: skip
 
 Responses = dict[int | str, dict[str, Any]]

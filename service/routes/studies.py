@@ -20,7 +20,7 @@ def create_study(
     body: StudyModel,
     house: HouseDep,
     response: Response,
-    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
 ) -> StudyOut:
     """Queue a study; the same Idempotency-Key with the same body gives the first study again."""
     spec = body.to_spec()

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query
 from optuna.trial import TrialState
 
 from search.space import build_space
-from service.dependencies import HouseDep, StudyId
+from service.dependencies import ActivationFilter, HouseDep, StudyId
 from service.openapi import problems
 from service.schemas.trial import (
     TrialDetailOut,
@@ -24,7 +24,7 @@ def list_trials(
     study_id: StudyId,
     house: HouseDep,
     state: StateName | None = None,
-    activation: str | None = None,
+    activation: ActivationFilter | None = None,
     order: str = "number",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: str | None = None,
