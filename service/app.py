@@ -10,7 +10,7 @@ from fastapi import Depends, FastAPI
 from service.body_limit import BodyLimit
 from service.dashboard import DashboardRoute
 from service.dependencies import House
-from service.openapi import document_problems
+from service.openapi import document_problems, problems
 from service.problems import add_problem_handlers
 from service.routes import catalog, datasets, health, results, studies, trials
 from service.settings import Settings
@@ -71,6 +71,8 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
     )
     app.include_router(health.router)
     for module in _ROUTERS:
-        app.include_router(module.router, dependencies=[Depends(refuse_unknown_names)])
+        app.include_router(
+            module.router, dependencies=[Depends(refuse_unknown_names)], responses=problems(422)
+        )
     document_problems(app)
     return app

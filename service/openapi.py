@@ -35,6 +35,12 @@ _EXAMPLES: dict[int, dict[str, Any]] = {
 Responses = dict[int | str, dict[str, Any]]
 
 
+def header(status: int, name: str, description: str) -> Responses:
+    """Return the `responses` of a route whose answer of this status carries a header."""
+    described = {"description": description, "schema": {"type": "string"}}
+    return {status: {"headers": {name: described}}}
+
+
 def problems(*statuses: int) -> Responses:
     """Return the `responses` of a route that may answer with these errors, and always with 500."""
     return {status: _documented(status) for status in (*statuses, 500)}

@@ -9,7 +9,7 @@ from search.errors import Conflict
 from search.study import Task
 from search.tables import read_table
 from service.dependencies import DatasetId, HouseDep
-from service.openapi import problems
+from service.openapi import header, problems
 from service.schemas.base import Text
 from service.schemas.dataset import DatasetOut, DatasetPage
 from service.uploads import content_type_of, recorded_summary, summary_of, tidy_filename
@@ -17,12 +17,15 @@ from service.uploads import content_type_of, recorded_summary, summary_of, tidy_
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
 
-@router.post("", status_code=201, responses=problems(400, 413, 422, 501))
+_LOCATION = header(201, "Location", "Where the dataset is.")
+
+
+@router.post("", status_code=201, responses={**_LOCATION, **problems(400, 413, 422, 501)})
 def add_dataset(
     house: HouseDep,
     response: Response,
     file: Annotated[UploadFile, File(description="CSV or Parquet, with a header.")],
-    target: Annotated[str, Form(description="The column to predict.")],
+    target: Annotated[str, Form(description="The column to predict.", examples=["species"])],
     name: Annotated[Text, Form(description="For people; the file's name if left out.")] = "",
     task: Annotated[Task | None, Form(description="Inferred if left out.")] = None,
 ) -> DatasetOut:

@@ -6,15 +6,23 @@ from fastapi import APIRouter, Header, Query, Response
 from starlette.concurrency import run_in_threadpool
 
 from service.dependencies import House, HouseDep, StudyId
-from service.openapi import Responses, problems
+from service.openapi import Responses, header, problems
 from service.schemas.results import ResultsOut
 
 router = APIRouter(prefix="/v1/studies/{study_id}/results", tags=["results"])
 
-_NOT_MODIFIED: Responses = {304: {"description": "Nothing has changed since the ETag given."}}
+_ETAG = "Changes with the study; send it back as If-None-Match."
+_ANSWERS: Responses = {
+    **header(200, "ETag", _ETAG),
+    304: {
+        "description": "Nothing has changed since the ETag given.",
+        **header(304, "ETag", _ETAG)[304],
+    },
+    **problems(404, 422),
+}
 
 
-@router.get("", response_model=ResultsOut, responses={**problems(404, 422), **_NOT_MODIFIED})
+@router.get("", response_model=ResultsOut, responses=_ANSWERS)
 async def get_results(
     study_id: StudyId,
     house: HouseDep,

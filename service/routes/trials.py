@@ -50,7 +50,7 @@ def get_trial(
     return TrialDetailOut.from_record(house.trials.get(study_id, number))
 
 
-@router.post("", status_code=202, responses=problems(404, 409, 413, 422))
+@router.post("", status_code=202, responses=problems(400, 404, 409, 413, 422))
 def request_trial(study_id: StudyId, body: TrialRequestModel, house: HouseDep) -> TrialRequestOut:
     """Have one configuration tried next; axes that are left out are the sampler's choice."""
     space = build_space(house.studies.get(study_id).spec.space)

@@ -142,10 +142,14 @@ def test_no_input_earns_a_500(
                 headers[name] = data.draw(PRINTABLE)
             else:
                 query[name] = data.draw(WAIT if name == "wait" else QUERY)
+    if data.draw(st.integers(0, 9)) == 0:
+        query[data.draw(st.text(min_size=1, max_size=8))] = data.draw(QUERY)
     content = None
     if operation in BODIES:
         body = data.draw(ANYTHING) if data.draw(st.booleans()) else mutated(data, BODIES[operation])
-        content = json.dumps(body)
+        unreadable = st.sampled_from([b"[" * 100_000, b"\xff", b"9" * 5000])
+        is_readable = data.draw(st.integers(0, 9)) > 0
+        content = json.dumps(body).encode() if is_readable else data.draw(unreadable)
         headers["Content-Type"] = "application/json"
     answer = client.request(method, path, params=query, headers=headers, content=content)
     assert_documented(operation, answer)
