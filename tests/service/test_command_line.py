@@ -73,3 +73,28 @@ def test_brackets_of_a_message_are_not_taken_for_markup(
     code, _, err = run(monkeypatch, capsys, "studies", "--data-dir", str(tmp_path))
     assert code == 1
     assert "pip install 'activation-search[postgres]'" in " ".join(err.split())
+
+
+@pytest.mark.parametrize("command", [["studies"], ["serve", "--port", "0"]])
+@pytest.mark.parametrize("content", [None, b"no database, but long enough to look like one" * 100])
+def test_a_database_that_cannot_be_opened_is_one_sentence(
+    command: list[str],
+    content: bytes | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = tmp_path / "data"
+    if content is None:
+        folder.write_text("a file where the folder should be")
+    else:
+        folder.mkdir()
+        (folder / "activation-search.db").write_bytes(content)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setattr("service.cli.set_up_logs", lambda _: None)
+    code, _, err = run(monkeypatch, capsys, *command, "--data-dir", str(folder))
+    assert code == 1
+    said = " ".join(err.split())
+    assert "cannot be opened" in said
+    assert "--data-dir" in said
+    assert "Traceback" not in said
