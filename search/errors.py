@@ -8,6 +8,7 @@
     ├── NotFound                 a study, trial or dataset that does not exist (404)
     ├── Conflict                 the state of a thing forbids the request (409)
     ├── MissingExtra             an optional package is not installed (501)
+    ├── NotReady                 what the service stands on does not answer (503)
     └── LeaseLost                another worker took the study over; stop writing to it
 
 Each message says the value, the rule and the way out.
@@ -83,6 +84,10 @@ class MissingExtra(SearchError):
             f"pip install 'activation-search[{extra}]'"
         )
         self.extra = extra
+
+
+class NotReady(SearchError):
+    """What the service stands on, its database or its worker, does not answer."""
 
 
 class LeaseLost(SearchError):

@@ -97,7 +97,10 @@ def _read_csv(content: bytes, limit: int, called: str) -> pd.DataFrame:
     except InvalidDataset:
         raise
     except (csv.Error, ValueError) as error:  # pandas' errors of parsing are ValueErrors
-        raise _invalid(f"{called} is not a regular table: {_last_words(error)}") from error
+        raise _invalid(
+            f"{called} is not a regular table: {_last_words(error)}; give every row as many "
+            f"fields as the header, and quote fields that hold the separator"
+        ) from error
 
 
 def _records(lines: Iterable[str], separator: str) -> Iterator[list[str]]:
@@ -203,7 +206,12 @@ def _is_number(text: str) -> bool:
 
 def _last_words(error: Exception) -> str:
     return (
-        str(error).strip().rpartition("\n")[2].removeprefix("Error tokenizing data. ").rstrip(".")
+        str(error)
+        .strip()
+        .rpartition("\n")[2]
+        .removeprefix("Error tokenizing data. ")
+        .removeprefix("C error: ")
+        .rstrip(".")
     )
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from service.body_limit import BodyLimit
 from service.dashboard import DashboardRoute
 from service.dependencies import House
-from service.openapi import document_problems
+from service.openapi import document_problems, problems
 from service.problems import add_problem_handlers
 from service.routes import catalog, datasets, health, results, studies, trials
 from service.settings import Settings
+from service.strictness import refuse_unknown_names
 from service.watcher import Watcher
 from storage.database import open_database
 from storage.datasets import Datasets
@@ -22,7 +23,7 @@ from storage.results import Results
 from storage.studies import Studies
 from storage.trials import Trials
 
-_ROUTERS = (health, catalog, datasets, studies, trials, results)
+_ROUTERS = (catalog, datasets, studies, trials, results)
 
 
 def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
@@ -68,7 +69,10 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
         most=settings.max_body_bytes,
         uploads={"/v1/datasets": settings.max_upload_bytes},
     )
+    app.include_router(health.router)
     for module in _ROUTERS:
-        app.include_router(module.router)
+        app.include_router(
+            module.router, dependencies=[Depends(refuse_unknown_names)], responses=problems(422)
+        )
     document_problems(app)
     return app

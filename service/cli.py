@@ -9,6 +9,7 @@ from typing import Annotated, Optional
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from search.errors import InvalidInput, SearchError
 from service.logs import set_up_logs
@@ -96,7 +97,8 @@ def main() -> None:
     try:
         app()
     except SearchError as error:
-        Console(stderr=True).print(f"[red]{error}[/red]", highlight=False)
+        # As text: Rich would take the brackets of a message for its own markup.
+        Console(stderr=True).print(Text(str(error), style="red"))
         sys.exit(1)
 
 

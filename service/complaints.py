@@ -1,6 +1,7 @@
 """What pydantic found wrong, as sentences: the value, the rule, the way out."""
 
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -11,7 +12,7 @@ from search.errors import InvalidInput, UnknownChoice
 #: Longest piece of a value that is repeated to the person who sent it.
 SHOWN_CHARACTERS = 60
 
-#: Rules that pydantic states in words of Python.
+#: Rules in our words; pydantic's are those of Python. Braces hold what pydantic knows of the rule.
 RULES = {
     "model_type": "it must be a JSON object",
     "dict_type": "it must be a JSON object",
@@ -22,6 +23,16 @@ RULES = {
     "int_parsing": "it must be a whole number",
     "float_type": "it must be a number",
     "bool_type": "it must be true or false",
+    "finite_number": "it must be finite; JSON has no NaN or Infinity",
+    "greater_than": "it must be greater than {gt}",
+    "greater_than_equal": "it must be {ge} or more",
+    "less_than_equal": "it must be {le} or less",
+    "string_too_short": "it must have {min_length} or more characters; or leave it out",
+    "string_too_long": "it must have at most {max_length} characters",
+    "too_short": "it must have {min_length} or more {parts}; or leave it out",
+    "too_long": "it must have at most {max_length} {parts}",
+    # Ours raise errors of their own kinds; what remains is FastAPI's, of a file.
+    "value_error": "it must be a file; send it as multipart/form-data, as curl -F file=@t.csv does",
 }
 
 
@@ -52,12 +63,21 @@ def complaint(  # noqa: PLR0911 - a row of cases, each with its own sentence
         if fields:
             return UnknownChoice("field", path[-1], fields, pointer=pointer)
         return InvalidInput(f"field '{path[-1]}' is not known; leave it out", pointer=pointer)
-    name = path[-1] if path else where
+    name = _name(path) or where
     if kind in ("enum", "literal_error"):
         choices = error["ctx"]["expected"].replace(" or ", ", ").replace("'", "").split(", ")
         return UnknownChoice(name, _shown(error["input"]).strip("'"), choices, pointer=pointer)
     message = RULES.get(kind, str(error["msg"]).replace("Input should", "must"))
-    return InvalidInput(f"{name} is {_shown(error['input'])}, but {message}", pointer=pointer)
+    parts = "characters" if isinstance(error["input"], str) else "entries"
+    rule = message.format(**{**error.get("ctx", {}), "parts": parts}) if kind in RULES else message
+    return InvalidInput(f"{name} is {_shown(error['input'])}, but {rule}", pointer=pointer)
+
+
+def _name(path: Sequence[str]) -> str:
+    """Return the last name of `path`, with the place within it: `learning_rate[0]`."""
+    places = list(takewhile(str.isdecimal, reversed(path)))
+    named = path[len(path) - len(places) - 1] if len(places) < len(path) else ""
+    return named + "".join(f"[{place}]" for place in reversed(places))
 
 
 def _pointer(where: str, path: Sequence[str]) -> str:

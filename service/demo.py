@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,17 @@ from service.tables import progress_bar, results_table, show_progress
 STUDY = {"name": "digits, which activation?", "dataset": "digits"}
 _START_S = 60.0
 _END_S = 30.0
+#: What a shell reports of a command that a signal ended.
+_INTERRUPTED, _TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 
 
 def main() -> int:
-    """Run the demo; return 0 where the study completed."""
+    """Run the demo; return 0 where the study completed.
+
+    However it ends, short of being killed, the server ends with it; a study interrupted halfway is
+    cancelled, so that the next demo does not begin with it.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keep", action="store_true", help="leave the server up")
     parser.add_argument("--data-dir", default="data/demo", help="folder of the database")
@@ -37,7 +45,7 @@ def main() -> int:
             [*command, "--data-dir", arguments.data_dir],
             stdout=output,
             stderr=output,
-            start_new_session=arguments.keep,
+            start_new_session=True,  # Ctrl-C reaches this process, which still needs the server
         )
     done = False
     try:
@@ -48,6 +56,9 @@ def main() -> int:
             done = _run(client, console)
         if arguments.keep:
             console.print(f"the server stays up; stop it with: kill {server.pid}")
+    except KeyboardInterrupt:
+        console.print("interrupted")
+        return _INTERRUPTED
     finally:
         if not (arguments.keep and done):
             server.send_signal(signal.SIGTERM)
@@ -61,7 +72,12 @@ def _run(client: httpx2.Client, console: Console) -> bool:
     answer.raise_for_status()
     study = answer.json()
     console.print(f"posted {STUDY}, study {study['id']}")
-    results = _watch(client, study["id"])
+    try:
+        results = _watch(client, study["id"])
+    except BaseException:
+        with suppress(httpx2.HTTPError):
+            client.post(f"/v1/studies/{study['id']}/cancel")
+        raise
     seconds = time.monotonic() - started
     console.print(results_table(results))
     finished = results["progress"]["trials_finished"]

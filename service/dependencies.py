@@ -6,7 +6,8 @@ from typing import Annotated
 from fastapi import Depends, Path, Request
 from pydantic import AfterValidator
 
-from search.errors import NotFound
+from search.activations import get_activation
+from search.errors import NotFound, UnknownChoice
 from service.settings import Settings
 from service.watcher import Watcher
 from storage.database import Database
@@ -49,6 +50,16 @@ def _id_of(kind: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _true_name(value: str) -> str:
+    try:
+        return get_activation(value).name.value
+    except UnknownChoice as error:
+        error.pointer = "/activation"
+        raise
+
+
 HouseDep = Annotated[House, Depends(_house)]
 StudyId = Annotated[str, _id_of("study"), Path(examples=["st_k3fxw8mq2abz"])]
 DatasetId = Annotated[str, _id_of("dataset"), Path(examples=["digits"])]
+#: A name from `GET /v1/activations`, or another spelling of one.
+ActivationFilter = Annotated[str, AfterValidator(_true_name)]

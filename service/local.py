@@ -15,7 +15,9 @@ from search.driver import run_study
 from search.errors import InvalidInput
 from search.pool import local_pool
 from search.study import Phase, PhaseStarted, ProgressMade
+from service.complaints import complaint
 from service.logs import quieten_optuna
+from service.problems import InvalidRequest
 from service.schemas.study import StudyModel
 from service.settings import Settings
 from service.summary import Summary
@@ -43,9 +45,8 @@ def run_here(body: Mapping[str, Any], console: Console) -> None:
     try:
         spec = StudyModel.model_validate(body).to_spec()
     except ValidationError as error:
-        first = error.errors()[0]
-        where = "/".join(map(str, first["loc"]))
-        raise InvalidInput(f"/{where}: {first['msg']}") from error
+        found = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
+        raise InvalidRequest(complaint(each, StudyModel) for each in found) from error
     quieten_optuna()
     dataset = load_dataset(spec, None)
     summary = Summary(spec, dataset)

@@ -28,10 +28,17 @@ _EXAMPLES: dict[int, dict[str, Any]] = {
           "the server's log says what"},
     501: {"title": "Missing extra", "detail": "reading Parquet needs an optional package; install "
           "it with pip install 'activation-search[parquet]'"},
-    503: {"title": "Service unavailable", "detail": "the database does not answer"},
+    503: {"title": "Not ready", "detail": "the database does not answer; see the server's log, and "
+          "the disk it is on"},
 }  # fmt: skip
 
 Responses = dict[int | str, dict[str, Any]]
+
+
+def header(status: int, name: str, description: str) -> Responses:
+    """Return the `responses` of a route whose answer of this status carries a header."""
+    described = {"description": description, "schema": {"type": "string"}}
+    return {status: {"headers": {name: described}}}
 
 
 def problems(*statuses: int) -> Responses:

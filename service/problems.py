@@ -24,6 +24,7 @@ from search.errors import (
     LeaseLost,
     MissingExtra,
     NotFound,
+    NotReady,
     SearchError,
 )
 from service.complaints import complaint
@@ -40,6 +41,7 @@ ERROR_STATUS: dict[type[SearchError], int] = {
     Conflict: 409,
     LeaseLost: 409,
     MissingExtra: 501,
+    NotReady: 503,
     SearchError: 500,
 }
 
@@ -52,6 +54,8 @@ WAY_OUT: dict[int, str] = {
     "ACTIVATION_SEARCH_MAX_UPLOAD_BYTES or ACTIVATION_SEARCH_MAX_BODY_BYTES",
     500: "something went wrong that should not have; the server's log says what",
 }
+
+WITH_A_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 log = get_log("service.problems")
 
@@ -110,12 +114,16 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-def _search_error(_: Request, error: Exception) -> Problem:
+def _search_error(request: Request, error: Exception) -> Problem:
     if not isinstance(error, SearchError):
         raise TypeError(f"{error!r} is not for this handler")
     parts: tuple[InvalidInput, ...] = ()
     if isinstance(error, InvalidInput):
         parts = error.parts if isinstance(error, InvalidRequest) else (error,)
+        if request.method not in WITH_A_BODY:
+            for part in parts:
+                # What the layers below point at as a field came in the query.
+                part.pointer = re.sub("^/", "query:", part.pointer)
     # "UnknownChoice" -> "Unknown choice"
     name = type(parts[0] if len(parts) == 1 else error).__name__
     kind = re.sub(r"(?<!^)(?=[A-Z])", " ", name)
@@ -137,6 +145,8 @@ def _http_error(request: Request, error: Exception) -> Problem:
     detail = error.detail
     if error.status_code in WAY_OUT and detail in (usual, "There was an error parsing the body"):
         detail = WAY_OUT[error.status_code].format(path=request.url.path, method=request.method)
+    elif error.status_code == 400:  # Starlette's, on multipart
+        detail = f"the request could not be read: {detail.rstrip('.')}; see /docs for an example"
     return Problem(error.status_code, detail, headers=error.headers)
 
 

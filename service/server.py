@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from service.app import create_app
 from service.logs import get_log
 from service.settings import Settings
+from storage.database import open_database
 
 #: Pause before a dead worker is started again, doubled after every early death up to the most.
 _BACKOFF_S = 1.0
@@ -31,11 +32,15 @@ _GRACE_S = 5
 
 
 def serve(settings: Settings, *, with_worker: bool) -> None:
-    """Serve until SIGINT or SIGTERM, then end the worker and raise SystemExit(0)."""
+    """Serve until SIGINT or SIGTERM, then end the worker and raise SystemExit(0).
+
+    Raises what `open_database` raises.
+    """
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises the signal again when it has ended; the default action would then kill
         # this process before it has ended the worker.
         signal.signal(number, lambda *_: sys.exit(0))
+    open_database(settings.database).close()  # what is wrong with it is told before anything else
     app = create_app(settings, expects_worker=with_worker)
     config = uvicorn.Config(
         app,

@@ -15,7 +15,7 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from storage.study_rows import StudyRow
@@ -59,24 +59,29 @@ def show_number(value: float | None, digits: int = 4) -> str:
 
 def studies_table(rows: Sequence[StudyRow]) -> Table:
     """List studies, a line each."""
-    table = Table("id", "name", "dataset", "state", "trials", "best")
+    # Of an id that is cut short nothing can be asked.
+    table = Table(Column("id", no_wrap=True), "name", "dataset", "state", "trials", "best")
     for row in rows:
         done = f"{row.progress.trials_finished}/{row.progress.trials_total}"
         best = show_number(row.progress.best_value)
-        table.add_row(row.id, row.name, row.dataset, row.state, done, best)
+        # As text: a name in brackets would be taken for markup.
+        table.add_row(row.id, Text(row.name), Text(row.dataset), row.state, done, best)
     return table
 
 
 def results_table(document: Mapping[str, Any]) -> Group:
-    """Show a results document: a row an activation, the best configuration, the verdict."""
+    """Show a results document: a row an activation, the best configuration, the verdict.
+
+    The document is empty where no worker has begun with the study.
+    """
     table = Table("activation", title="by activation, the best first")
     for heading in ("trials", "completed", "pruned", "failed", "best", "median"):
         table.add_column(heading, justify="right")
-    for row in document["by_activation"]:
+    for row in document.get("by_activation", ()):
         counts = [str(row[name]) for name in ("trials", "completed", "pruned", "failed")]
         scores = [show_number(row["best_value"]), show_number(row["median_value"])]
         table.add_row(row["activation"], *counts, *scores)
-    best = document["best"]
+    best = document.get("best")
     if best is None:
         return Group(table, Text("no trial has completed yet"))
     lines = [f"best configuration (trial {best['number']}):"]

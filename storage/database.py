@@ -17,7 +17,7 @@ import optuna
 from optuna.storages import RDBStorage
 from sqlalchemy import URL, Connection, create_engine, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from search.errors import InvalidInput, MissingExtra
@@ -111,17 +111,23 @@ def open_database(url: str) -> Database:
     """Open the database at `url`, creating or migrating both schemas where needed.
 
     Safe when several processes do so at the same moment. Raises InvalidInput for a URL that is
-    neither a SQLite file nor PostgreSQL, MissingExtra where PostgreSQL's driver is not installed.
+    neither a SQLite file nor PostgreSQL and for a database that cannot be opened, MissingExtra
+    where PostgreSQL's driver is not installed.
     """
     parsed = _parse(url)
-    if parsed.database and parsed.get_backend_name() == "sqlite":
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     try:
+        if parsed.database and parsed.get_backend_name() == "sqlite":
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         database = Database(parsed)
+    except OSError as error:
+        raise _unusable(parsed, error) from error
     except ModuleNotFoundError as error:
         raise MissingExtra("a PostgreSQL database", "postgres") from error
     try:
         create_schema(parsed, database._writer, open_optuna_storage)
+    except (OSError, DBAPIError) as error:
+        database.close()
+        raise _unusable(parsed, getattr(error, "orig", error)) from error
     except BaseException:
         database.close()
         raise
@@ -163,6 +169,13 @@ def _parse(url: str) -> URL:
             "name a file, as in sqlite:///data/search.db"
         )
     return parsed
+
+
+def _unusable(url: URL, reason: object) -> InvalidInput:
+    return InvalidInput(
+        f"the database {url.render_as_string()} cannot be opened: {reason}; see to it, or name "
+        "another place (--data-dir, ACTIVATION_SEARCH_DATA_DIR or ACTIVATION_SEARCH_DATABASE_URL)"
+    )
 
 
 def _set_pragmas(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:

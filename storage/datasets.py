@@ -22,7 +22,7 @@ from storage import ids
 from storage.database import Database
 from storage.tables import CONTENTS, DATASETS, STUDIES
 
-_LISTS = ("feature_names", "classes")
+_LISTS = ("feature_names", "classes", "class_counts", "notes")
 _UNFINISHED = [state.value for state in StudyState if not state.is_finished]
 
 
@@ -41,6 +41,10 @@ class DatasetRow:
     feature_names: tuple[str, ...]
     #: Names of the classes; empty for regression.
     classes: tuple[str, ...]
+    #: Rows of each class, and what was done to the table on the way in; both None where an older
+    #: version, which read them off the file, has recorded the dataset.
+    class_counts: tuple[int, ...] | None
+    notes: tuple[str, ...] | None
     size_bytes: int
     #: "text/csv" or "application/vnd.apache.parquet".
     content_type: str
@@ -64,6 +68,8 @@ class Datasets:
         rows: int,
         feature_names: Sequence[str],
         classes: Sequence[str],
+        class_counts: Sequence[int],
+        notes: Sequence[str],
         content: bytes,
         content_type: str,
     ) -> DatasetRow:
@@ -77,6 +83,8 @@ class Datasets:
             features=len(feature_names),
             feature_names=tuple(feature_names),
             classes=tuple(classes),
+            class_counts=tuple(class_counts),
+            notes=tuple(notes),
             size_bytes=len(content),
             content_type=content_type,
             sha256=sha256(content).hexdigest(),
@@ -156,5 +164,8 @@ def _write(row: DatasetRow) -> dict[str, Any]:
 def _read(row: Row[Any]) -> DatasetRow:
     columns = dict(row._mapping)
     del columns["sequence"], columns["identity"]
-    lists = {name: tuple(json.loads(columns.pop(name))) for name in _LISTS}
+    texts = {name: columns.pop(name) for name in _LISTS}
+    lists = {
+        name: None if text is None else tuple(json.loads(text)) for name, text in texts.items()
+    }
     return DatasetRow(**{**columns, **lists, "task": Task(columns["task"])})

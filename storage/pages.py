@@ -7,9 +7,9 @@ two pages neither repeat nor hide others.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from dataclasses import dataclass
+from math import isnan
 from typing import Any, Generic, TypeVar
 
 from search.errors import InvalidInput
@@ -17,6 +17,8 @@ from search.errors import InvalidInput
 Item = TypeVar("Item")
 
 MAX_LIMIT = 1000
+#: No database counts further.
+_LARGEST_INT = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,15 +35,18 @@ def write_cursor(*keys: Any) -> str:
 
 
 def read_cursor(cursor: str, *kinds: type | tuple[type, ...]) -> list[Any]:
-    """Unpack what `write_cursor` packed; InvalidInput unless it holds these kinds of values."""
+    """Unpack what `write_cursor` packed; InvalidInput unless it holds these kinds of values.
+
+    A whole number that it returns fits into a database, a number with a point is not NaN.
+    """
     try:
         keys = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, binascii.Error) as error:
-        raise _bad_cursor(cursor) from error
+    except (ValueError, RecursionError) as error:  # nested too deeply
+        raise bad_cursor(cursor) from error
     if not isinstance(keys, list) or len(keys) != len(kinds):
-        raise _bad_cursor(cursor)
-    if not all(isinstance(key, kind) for key, kind in zip(keys, kinds, strict=True)):
-        raise _bad_cursor(cursor)
+        raise bad_cursor(cursor)
+    if not all(map(_is_key, keys, kinds)):
+        raise bad_cursor(cursor)
     return keys
 
 
@@ -55,9 +60,18 @@ def check_limit(limit: int) -> int:
     return limit
 
 
-def _bad_cursor(cursor: str) -> InvalidInput:
+def bad_cursor(cursor: str) -> InvalidInput:
+    """Return the error of a cursor that no page of this list has handed out."""
     return InvalidInput(
         f"cursor '{cursor}' is not one of this list; pass next_cursor of the page before, "
         "or none for the first page",
         pointer="/cursor",
     )
+
+
+def _is_key(key: object, kind: type | tuple[type, ...]) -> bool:
+    if isinstance(key, bool) or not isinstance(key, kind):
+        return False  # to Python, true is a number
+    if isinstance(key, int):
+        return abs(key) <= _LARGEST_INT
+    return not (isinstance(key, float) and isnan(key))

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from search.study import Phase, StudyState
+from search.study import Phase, Stop, StudyState
 from storage.closing import close_open_trials
 from storage.database import Database
 from storage.leases import end_columns, lease_lost, update_as_holder
@@ -35,6 +35,8 @@ from storage.upsert import upsert
 
 #: A study that takes this many workers down in a row, with nothing finished between, is failed.
 MAX_CRASHES = 3
+
+_WISHED = {Stop.PAUSE: StudyState.PAUSED, Stop.CANCEL: StudyState.CANCELLED}
 
 _FINISHED = tuple(state.name for state in TrialState if state.is_finished())
 #: Finished trials and runs of the confirmation.
@@ -81,20 +83,29 @@ class Queue:
     def renew(self, study_id: str, worker_id: str, lease_seconds: float) -> None:
         """Extend the lease to `lease_seconds` from now; LeaseLost where it is not this worker's."""
         lease_until = datetime.now(UTC) + timedelta(seconds=lease_seconds)
-        self._as_holder(study_id, worker_id, {"lease_until": lease_until})
+        with self._database.writing() as connection:
+            _as_holder(connection, study_id, worker_id, {"lease_until": lease_until})
 
     def release(self, study_id: str, worker_id: str) -> None:
         """Put a running study back into the queue, as a worker that is told to stop does.
 
-        Its running trials stay as they are; whoever claims it next trains them again.
+        Its running trials stay as they are; whoever claims it next trains them again. Where it was
+        about to be paused or cancelled, it now is: nobody may come to see to that. LeaseLost where
+        the study is another worker's.
         """
-        columns = {
-            "state": StudyState.QUEUED.value,
-            "worker_id": None,
-            "lease_until": None,
-            "version": STUDIES.c.version + 1,
-        }
-        self._as_holder(study_id, worker_id, columns)
+        with self._database.writing() as connection:
+            query = select(STUDIES.c.stop).where(STUDIES.c.id == study_id).with_for_update()
+            wish = connection.execute(query).scalar_one_or_none()
+            if wish is not None:
+                _end(connection, study_id, worker_id, _WISHED[Stop(wish)], None)
+                return
+            columns = {
+                "state": StudyState.QUEUED.value,
+                "worker_id": None,
+                "lease_until": None,
+                "version": STUDIES.c.version + 1,
+            }
+            _as_holder(connection, study_id, worker_id, columns)
 
     def finish(
         self, study_id: str, worker_id: str, state: StudyState, error: str | None = None
@@ -105,18 +116,7 @@ class Queue:
         another worker's, or was resumed since.
         """
         with self._database.writing() as connection:
-            now = datetime.now(UTC)
-            row = connection.execute(
-                update_as_holder(study_id, worker_id)
-                .values(**end_columns(state, now), error=error, version=STUDIES.c.version + 1)
-                .returning(STUDIES.c.id)
-            ).one_or_none()
-            if row is None:
-                study = get_study(connection, study_id)
-                if study.state is not state:
-                    raise lease_lost(study_id, worker_id)
-            elif state.is_finished:
-                close_open_trials(connection, study_id, now, error or f"the study was {state}")
+            _end(connection, study_id, worker_id, state, error)
 
     def beat(self, worker_id: str) -> None:
         """Note that the worker is alive."""
@@ -137,11 +137,29 @@ class Queue:
             query = select(WORKERS.c.id).where(WORKERS.c.beat_at >= since).order_by(WORKERS.c.id)
             return tuple(connection.execute(query).scalars())
 
-    def _as_holder(self, study_id: str, worker_id: str, columns: dict[str, Any]) -> None:
-        statement = update_as_holder(study_id, worker_id).values(columns)
-        with self._database.writing() as connection:
-            if connection.execute(statement.returning(STUDIES.c.id)).one_or_none() is None:
-                raise lease_lost(study_id, worker_id)
+
+def _as_holder(
+    connection: Connection, study_id: str, worker_id: str, columns: dict[str, Any]
+) -> None:
+    statement = update_as_holder(study_id, worker_id).values(columns)
+    if connection.execute(statement.returning(STUDIES.c.id)).one_or_none() is None:
+        raise lease_lost(study_id, worker_id)
+
+
+def _end(
+    connection: Connection, study_id: str, worker_id: str, state: StudyState, error: str | None
+) -> None:
+    now = datetime.now(UTC)
+    row = connection.execute(
+        update_as_holder(study_id, worker_id)
+        .values(**end_columns(state, now), error=error, version=STUDIES.c.version + 1)
+        .returning(STUDIES.c.id)
+    ).one_or_none()
+    if row is None:
+        if get_study(connection, study_id).state is not state:
+            raise lease_lost(study_id, worker_id)
+    elif state.is_finished:
+        close_open_trials(connection, study_id, now, error or f"the study was {state}")
 
 
 def _is_abandoned(now: datetime) -> ColumnElement[bool]:

@@ -239,6 +239,8 @@ DATASETS = Table(
     Column("features", Integer, nullable=False),
     Column("feature_names", Text, nullable=False),  # JSON list
     Column("classes", Text, nullable=False),  # JSON list
+    Column("class_counts", Text),  # JSON list; both NULL where an older version recorded it
+    Column("notes", Text),  # JSON list
     Column("size_bytes", Integer, nullable=False),
     Column("content_type", String(64), nullable=False),
     Column("sha256", String(64), nullable=False),

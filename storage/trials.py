@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from optuna.trial import TrialState
@@ -11,11 +11,12 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, select
 from search.errors import InvalidInput, NotFound, UnknownChoice
 from search.study import TrialRecord
 from storage.database import Database
-from storage.pages import Page, check_limit, read_cursor, write_cursor
+from storage.pages import Page, bad_cursor, check_limit, read_cursor, write_cursor
 from storage.tables import STUDIES, TRIALS
 from storage.trial_rows import read_trial, select_trials
 
-_SORTABLE = ("number", "value", "started_at", "finished_at", "fit_seconds", "parameters")
+_TIMES = ("started_at", "finished_at")
+_SORTABLE = ("number", "value", *_TIMES, "fit_seconds", "parameters")
 #: What `order` may be; a minus sign means descending. Trials that lack the column come last.
 ORDERS: tuple[str, ...] = tuple(f"{sign}{name}" for name in _SORTABLE for sign in ("", "-"))
 
@@ -129,7 +130,9 @@ def _after(
     same_key_later = TRIALS.c.number > number
     if key is None:
         return and_(column.is_(None), same_key_later)
-    value = _from_key(key)
+    if isinstance(key, str) is not (column.name in _TIMES):
+        raise bad_cursor(cursor)
+    value = _from_key(cursor, key)
     further = column < value if descending else column > value
     return or_(further, column.is_(None), and_(column == value, same_key_later))
 
@@ -138,10 +141,13 @@ def _to_key(value: datetime | float | None) -> str | float | None:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def _from_key(key: str | float) -> datetime | float:
-    if isinstance(key, str):
-        try:
-            return datetime.fromisoformat(key)
-        except ValueError as error:
-            raise InvalidInput("the cursor is damaged", pointer="/cursor") from error
-    return key
+def _from_key(cursor: str, key: str | float) -> datetime | float:
+    if not isinstance(key, str):
+        return key
+    try:
+        when = datetime.fromisoformat(key)
+        if when.tzinfo is None:
+            raise bad_cursor(cursor)
+        return when.astimezone(UTC)
+    except (ValueError, OverflowError) as error:  # the year 9999, west of Greenwich
+        raise bad_cursor(cursor) from error

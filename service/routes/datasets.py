@@ -9,25 +9,29 @@ from search.errors import Conflict
 from search.study import Task
 from search.tables import read_table
 from service.dependencies import DatasetId, HouseDep
-from service.openapi import problems
+from service.openapi import header, problems
+from service.schemas.base import Text
 from service.schemas.dataset import DatasetOut, DatasetPage
-from service.uploads import content_type_of, summary_of
+from service.uploads import content_type_of, recorded_summary, summary_of, tidy_filename
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
 
-@router.post("", status_code=201, responses=problems(400, 413, 422, 501))
+_LOCATION = header(201, "Location", "Where the dataset is.")
+
+
+@router.post("", status_code=201, responses={**_LOCATION, **problems(400, 413, 422, 501)})
 def add_dataset(
     house: HouseDep,
     response: Response,
     file: Annotated[UploadFile, File(description="CSV or Parquet, with a header.")],
-    target: Annotated[str, Form(description="The column to predict.")],
-    name: Annotated[str, Form()] = "",
+    target: Annotated[str, Form(description="The column to predict.", examples=["species"])],
+    name: Annotated[Text, Form(description="For people; the file's name if left out.")] = "",
     task: Annotated[Task | None, Form(description="Inferred if left out.")] = None,
 ) -> DatasetOut:
     """Upload a table; the task is inferred from the target column unless given."""
     content = file.file.read(house.settings.max_upload_bytes + 1)
-    filename = file.filename or ""
+    filename = tidy_filename(file.filename)
     dataset = read_table(
         content,
         target=target,
@@ -44,11 +48,13 @@ def add_dataset(
         rows=summary.rows,
         feature_names=summary.feature_names,
         classes=summary.classes,
+        class_counts=summary.class_counts,
+        notes=summary.notes,
         content=content,
         content_type=content_type_of(content),
     )
     response.headers["Location"] = f"/v1/datasets/{row.id}"
-    return DatasetOut.from_summary(summary_of(house.datasets, row.id), builtin=False)
+    return DatasetOut.from_summary(recorded_summary(house.datasets, row), builtin=False)
 
 
 @router.get("", responses=problems())
@@ -56,7 +62,7 @@ def list_datasets(house: HouseDep) -> DatasetPage:
     """List the built-in datasets, then uploads."""
     builtin = [DatasetOut.from_summary(row.summary, builtin=True) for row in BUILTIN.values()]
     uploads = [
-        DatasetOut.from_summary(summary_of(house.datasets, row.id), builtin=False)
+        DatasetOut.from_summary(recorded_summary(house.datasets, row), builtin=False)
         for row in house.datasets.list()
     ]
     return DatasetPage(items=[*builtin, *uploads], next_cursor=None)

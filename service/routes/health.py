@@ -5,8 +5,9 @@ from importlib.metadata import version
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from search.errors import NotReady
 from service.dependencies import HouseDep
-from service.openapi import Responses, problems
+from service.openapi import problems
 from service.schemas.health import AliveOut, ReadyOut
 
 router = APIRouter(tags=["health"])
@@ -18,27 +19,18 @@ def get_health() -> AliveOut:
     return AliveOut(status="alive", version=version("activation-search"))
 
 
-_NOT_READY: Responses = {
-    503: {
-        "model": ReadyOut,
-        "description": "Not ready.",
-        "content": {
-            "application/json": {
-                "example": {"status": "not ready", "database": True, "workers": 0},
-            }
-        },
-    }
-}
-
-
-@router.get("/readyz", responses=_NOT_READY)
-def get_readiness(house: HouseDep, response: Response) -> ReadyOut:
+@router.get("/readyz", responses=problems(503))
+def get_readiness(house: HouseDep) -> ReadyOut:
     """Tell whether the database answers and, where this server started a worker, one is alive."""
-    database = house.database.ping()
-    workers = len(house.queue.live_workers(house.settings.lease_seconds)) if database else 0
-    ready = database and (workers > 0 or not house.expects_worker)
-    response.status_code = 200 if ready else 503
-    return ReadyOut(status="ready" if ready else "not ready", database=database, workers=workers)
+    if not house.database.ping():
+        raise NotReady("the database does not answer; see the server's log, and the disk it is on")
+    workers = len(house.queue.live_workers(house.settings.lease_seconds))
+    if house.expects_worker and workers == 0:
+        raise NotReady(
+            f"no worker has given a sign of life for {house.settings.lease_seconds:g} s; it takes "
+            "some seconds to start, and the server's log says why one has ended"
+        )
+    return ReadyOut(status="ready", database=True, workers=workers)
 
 
 @router.get("/metrics", response_class=Response, responses=problems())

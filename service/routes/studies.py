@@ -8,19 +8,22 @@ from search.study import StudyState
 from service.admission import admit
 from service.dependencies import HouseDep, StudyId
 from service.extension import extended
-from service.openapi import problems
+from service.openapi import header, problems
 from service.schemas.study import ExtensionModel, StudyModel
 from service.schemas.study_out import StudyOut, StudyPage
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
 
 
-@router.post("", status_code=202, responses=problems(409, 413, 422))
+_LOCATION = header(202, "Location", "Where the study is.")
+
+
+@router.post("", status_code=202, responses={**_LOCATION, **problems(400, 409, 413, 422)})
 def create_study(
     body: StudyModel,
     house: HouseDep,
     response: Response,
-    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
 ) -> StudyOut:
     """Queue a study; the same Idempotency-Key with the same body gives the first study again."""
     spec = body.to_spec()
@@ -70,7 +73,7 @@ def cancel_study(study_id: StudyId, house: HouseDep) -> StudyOut:
     return StudyOut.from_row(house.studies.cancel(study_id))
 
 
-@router.post("/{study_id}/extend", status_code=202, responses=problems(404, 409, 413, 422))
+@router.post("/{study_id}/extend", status_code=202, responses=problems(400, 404, 409, 413, 422))
 def extend_study(study_id: StudyId, body: ExtensionModel, house: HouseDep) -> StudyOut:
     """Queue a completed or cancelled study again for more trials or a longer confirmation.
 

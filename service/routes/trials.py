@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query
 from optuna.trial import TrialState
 
 from search.space import build_space
-from service.dependencies import HouseDep, StudyId
+from service.dependencies import ActivationFilter, HouseDep, StudyId
 from service.openapi import problems
 from service.schemas.trial import (
     TrialDetailOut,
@@ -24,7 +24,7 @@ def list_trials(
     study_id: StudyId,
     house: HouseDep,
     state: StateName | None = None,
-    activation: str | None = None,
+    activation: ActivationFilter | None = None,
     order: str = "number",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: str | None = None,
@@ -50,7 +50,7 @@ def get_trial(
     return TrialDetailOut.from_record(house.trials.get(study_id, number))
 
 
-@router.post("", status_code=202, responses=problems(404, 409, 413, 422))
+@router.post("", status_code=202, responses=problems(400, 404, 409, 413, 422))
 def request_trial(study_id: StudyId, body: TrialRequestModel, house: HouseDep) -> TrialRequestOut:
     """Have one configuration tried next; axes that are left out are the sampler's choice."""
     space = build_space(house.studies.get(study_id).spec.space)

@@ -81,7 +81,8 @@ class SamplerModel(RequestModel):
         strict=True,
         ge=0,
         le=MAX_TRIALS,
-        description="Trials that every activation gets; null: an even share of half the budget.",
+        description="Trials that every activation gets, as far as the budget goes; null: an even "
+        "share of half the budget.",
     )
 
 

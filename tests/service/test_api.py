@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import update
 
 from service.app import create_app
 from service.settings import Settings
+from storage.database import open_database
+from storage.tables import DATASETS
 
 CSV = "x,y,kind\n" + "\n".join(f"{i * i % 11},{i % 7},{'ab'[i % 2]}" for i in range(40))
 
@@ -46,7 +49,12 @@ def test_health_and_metrics_answer(client: TestClient) -> None:
 
 def test_readiness_needs_the_worker_that_was_promised(tmp_path: Path) -> None:
     with TestClient(create_app(Settings(data_dir=tmp_path), expects_worker=True)) as client:
-        assert client.get("/readyz").status_code == 503
+        assert_problem(client.get("/readyz"), 503, "no worker", "log")
+
+
+def test_readiness_needs_the_database(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("storage.database.Database.ping", lambda _: False)
+    assert_problem(client.get("/readyz"), 503, "the database does not answer")
 
 
 @pytest.mark.parametrize(
@@ -155,6 +163,17 @@ def test_results_have_an_etag_and_wait_for_news(client: TestClient) -> None:
     assert client.get(here, params={"wait": 0.3}, headers=etag).status_code == 304
 
 
+def test_an_etag_is_known_again_in_a_list_and_made_weak_by_a_proxy(client: TestClient) -> None:
+    here = f"/v1/studies/{post_study(client)['id']}/results"
+    etag = client.get(here).headers["ETag"]
+    for known in (f"W/{etag}", f'"0", {etag}', f'W/{etag} , "x"', "*"):
+        assert client.get(here, headers={"If-None-Match": known}).status_code == 304
+    for other in ('"0"', '""', "W/", etag.replace('"', '"1')):
+        assert client.get(here, headers={"If-None-Match": other}).status_code == 200
+    weak = {"If-None-Match": f"W/{etag}"}
+    assert client.get(here, params={"wait": 0.2}, headers=weak).status_code == 304
+
+
 def test_a_request_is_checked_against_the_space(client: TestClient) -> None:
     here = f"/v1/studies/{post_study(client)['id']}/trials"
     good = client.post(here, json={"params": {"activation": "swish", "depth": 2}})
@@ -178,6 +197,31 @@ def test_a_table_is_uploaded_studied_and_kept_while_needed(client: TestClient) -
     assert_problem(client.delete(f"/v1/datasets/{dataset['id']}"), 409)
     client.post(f"/v1/studies/{study['id']}/cancel")
     assert client.delete(f"/v1/datasets/{dataset['id']}").status_code == 204
+
+
+def test_a_dataset_is_described_without_reading_its_file(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = CSV + "\n1,2,"
+    answer = client.post("/v1/datasets", files={"file": ("t.csv", table)}, data={"target": "kind"})
+    dataset = answer.json()
+    assert dataset["class_counts"] == [20, 20]
+    assert dataset["notes"] == ["1 rows without a value of 'kind' were left out"]
+    monkeypatch.delattr("storage.datasets.Datasets.content")
+    assert client.get(f"/v1/datasets/{dataset['id']}").json() == dataset
+    assert client.get("/v1/datasets").json()["items"][-1] == dataset
+    post_study(client, dataset=dataset["id"])
+
+
+def test_a_dataset_of_an_older_version_is_described_too(client: TestClient, tmp_path: Path) -> None:
+    answer = client.post("/v1/datasets", files={"file": ("t.csv", CSV)}, data={"target": "kind"})
+    dataset = answer.json()
+    database = open_database(Settings(data_dir=tmp_path).database)
+    with database.writing() as connection:
+        connection.execute(update(DATASETS).values(class_counts=None, notes=None))
+    database.close()
+    assert client.get(f"/v1/datasets/{dataset['id']}").json() == dataset
+    assert client.get("/v1/datasets").json()["items"][-1] == dataset
 
 
 def test_a_bad_table_is_a_sentence(client: TestClient) -> None:

@@ -17,6 +17,8 @@ from service.app import create_app
 from service.problems import PROBLEM_JSON
 from service.schemas.study import EXAMPLE_FULL
 from service.settings import Settings
+from storage.pages import write_cursor
+from storage.trials import ORDERS
 from tests.service.test_openapi import OPERATIONS, check
 
 #: Of the router itself, on whatever is no path or has a slash too many.
@@ -36,7 +38,16 @@ ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
     max_leaves=6,
 )
-QUERY = st.integers(-2, 2000).map(str) | st.text(max_size=12) | st.sampled_from(["nan", "1e999"])
+#: Cursors are opaque, and easily unpacked; the first key may be an order.
+CURSORS = st.lists(SCALARS | st.sampled_from(ORDERS), min_size=1, max_size=3).map(
+    lambda keys: write_cursor(*keys)
+)
+QUERY = (
+    st.integers(-2, 2000).map(str)
+    | st.text(max_size=12)
+    | st.sampled_from(["nan", "1e999", *ORDERS])
+    | CURSORS
+)
 #: A long wait is allowed, and no test.
 WAIT = st.sampled_from(["0", "0.01", "-1", "61", "nan", "inf", "soon", ""])
 PRINTABLE = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30)
@@ -131,10 +142,14 @@ def test_no_input_earns_a_500(
                 headers[name] = data.draw(PRINTABLE)
             else:
                 query[name] = data.draw(WAIT if name == "wait" else QUERY)
+    if data.draw(st.integers(0, 9)) == 0:
+        query[data.draw(st.text(min_size=1, max_size=8))] = data.draw(QUERY)
     content = None
     if operation in BODIES:
         body = data.draw(ANYTHING) if data.draw(st.booleans()) else mutated(data, BODIES[operation])
-        content = json.dumps(body)
+        unreadable = st.sampled_from([b"[" * 100_000, b"\xff", b"9" * 5000])
+        is_readable = data.draw(st.integers(0, 9)) > 0
+        content = json.dumps(body).encode() if is_readable else data.draw(unreadable)
         headers["Content-Type"] = "application/json"
     answer = client.request(method, path, params=query, headers=headers, content=content)
     assert_documented(operation, answer)

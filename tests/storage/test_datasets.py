@@ -30,6 +30,8 @@ def add(datasets: Datasets, **changes: Any) -> DatasetRow:
         "rows": 2,
         "feature_names": ["a", "b"],
         "classes": ["no", "yes"],
+        "class_counts": [1, 1],
+        "notes": ["nothing was done"],
         "content": CSV,
         "content_type": "text/csv",
     }

@@ -16,6 +16,7 @@ from storage.queue import MAX_CRASHES, Queue
 from storage.recorder import Recorder
 from storage.studies import Studies
 from storage.study_rows import StudyRow
+from storage.trials import Trials
 from tests.storage.conftest import LEASE_S, WORKER
 from tests.storage.processes import claim_all
 from tests.storage.records import changed, make_record
@@ -92,6 +93,39 @@ def test_a_worker_that_lost_its_lease_cannot_record(
     with pytest.raises(LeaseLost):
         old.put_results({"best": None})
     assert Recorder(database, queued.id, "worker-b").history() == ()
+
+
+@pytest.mark.parametrize(
+    ("wish", "state", "trial"),
+    [("pause", StudyState.PAUSED, "RUNNING"), ("cancel", StudyState.CANCELLED, "FAIL")],
+)
+def test_a_study_released_while_it_is_about_to_stop_has_stopped(
+    wish: str,
+    state: StudyState,
+    trial: str,
+    running: StudyRow,
+    queue: Queue,
+    studies: Studies,
+    recorder: Recorder,
+    database: Database,
+) -> None:
+    recorder.record([changed(make_record(0, TrialState.RUNNING, values=None))])
+    getattr(studies, wish)(running.id)
+    queue.release(running.id, WORKER)
+    row = studies.get(running.id)
+    assert (row.state, row.stop) == (state, None)
+    assert Trials(database).get(running.id, 0).state.name == trial
+    assert queue.claim("worker-b", LEASE_S) is None
+
+
+def test_only_the_holder_releases_a_study(
+    running: StudyRow, queue: Queue, studies: Studies
+) -> None:
+    studies.cancel(running.id)
+    for study_id in (running.id, "st_deleted"):
+        with pytest.raises(LeaseLost):
+            queue.release(study_id, "worker-b")
+    assert studies.get(running.id).state is StudyState.RUNNING
 
 
 def test_a_released_study_is_claimed_again_at_once(running: StudyRow, queue: Queue) -> None:

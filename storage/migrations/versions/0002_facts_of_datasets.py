@@ -1,0 +1,24 @@
+"""The facts of a dataset that were read off its file whenever it was shown."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Take the step; datasets recorded before it have nothing in these columns."""
+    op.add_column("search_datasets", sa.Column("class_counts", sa.Text(), nullable=True))
+    op.add_column("search_datasets", sa.Column("notes", sa.Text(), nullable=True))
+
+
+def downgrade() -> None:
+    """Take the step back."""
+    with op.batch_alter_table("search_datasets", schema=None) as batch_op:
+        batch_op.drop_column("notes")
+        batch_op.drop_column("class_counts")
