@@ -31,15 +31,11 @@ from torch import Tensor
 
 from search.descent import Descent
 from search.diagnosis import LayerSnapshot
-from search.looks import Look, looks
+from search.looks import Gathered, looks
 from search.minibatches import Minibatches
 from search.parameters import Parameters, Shape
 from search.stack import Stack
 
-DEAD_SLOPE = 1e-3
-#: Outputs of a unit that differ by less are the same. The tails of softsign, the slowest, differ by
-#: 0.03 where its slope is below DEAD_SLOPE.
-DEAD_RANGE = 0.05
 #: Rows that are looked at, at least, as far as a fold has so many: a minibatch, else so many
 #: training rows, rounded to whole minibatches.
 PROBE_ROWS = 64
@@ -53,9 +49,7 @@ STATISTICS = (
     "gradient_norm",
     "update_ratio",
 )
-
-#: Name of a statistic -> one tensor (n_k,) a layer.
-_Columns = dict[str, list[Tensor]]
+_UNITS, _GRADIENT, _UPDATE = slice(0, 4), 4, 5
 
 
 class Probe:
@@ -86,7 +80,14 @@ class Probe:
         self._wanted = min(PROBE_ROWS, *map(len, batches.tables))
         #: Whether a minibatch has rows enough to be looked at itself.
         self._enough = stack.rows >= self._wanted
-        self._taken: dict[int, dict[str, list[list[float]]]] = {}
+        lanes, width = parameters.lanes, parameters.lanes[0].config.width
+        learned = {name for lane in lanes for name, _ in lane.config.learned}
+        self._names = (*STATISTICS, *sorted(learned))
+        #: What is seen at one epoch, (statistic, layer, L); NaN where a lane has no such thing.
+        self._table = shape.empty(len(self._names), len(stack.layers), len(lanes)).fill_(torch.nan)
+        self._gathered = [Gathered(layer.lanes, width, shape) for layer in stack.layers]
+        #: Epoch -> the table then.
+        self._taken: dict[int, list[list[list[float]]]] = {}
 
     def step(self, step: int) -> None:
         """Make step number `step` of the training, whose gradients the stack has written."""
@@ -95,86 +96,63 @@ class Probe:
         if not epochs:
             self._descent.step(step)
             return
-        columns = {
-            "gradient_norm": [self._looks.norm(layer.weight_grad) for layer in self._stack.layers],
-            **self._units(),
-        }
-        weights = [layer.weight.clone() for layer in self._stack.layers]
+        layers = self._stack.layers
+        for layer, seen in zip(layers, self._table.unbind(1), strict=True):
+            self._looks.norm(layer.weight_grad, seen[_GRADIENT, : layer.lanes])
+        self._see_units()
+        weights = [layer.weight.clone() for layer in layers]
         self._descent.step(step)
-        columns["update_ratio"] = [
-            self._looks.step(layer.weight, before)
-            for layer, before in zip(self._stack.layers, weights, strict=True)
-        ]
-        taken = {name: [layer.tolist() for layer in column] for name, column in columns.items()}
-        self._taken |= dict.fromkeys(epochs, taken)
+        for layer, seen, before in zip(layers, self._table.unbind(1), weights, strict=True):
+            self._looks.step(layer.weight, before, seen[_UPDATE, : layer.lanes])
+        self._taken |= dict.fromkeys(epochs, self._table.tolist())
 
     def snapshots(self, index: int) -> tuple[LayerSnapshot, ...]:
         """Return what was seen of the lane at `index` of the stack."""
         config = self._parameters.lanes[index].config
-        names = (*STATISTICS, *(name for name, _ in config.learned))
+        own = {*STATISTICS, *(name for name, _ in config.learned)}
         return tuple(
             LayerSnapshot(
                 epoch=epoch,
                 statistics={
-                    name: tuple(layer[index] for layer in columns[name][: config.depth])
-                    for name in names
+                    name: tuple(layer[index] for layer in layers[: config.depth])
+                    for name, layers in zip(self._names, table, strict=True)
+                    if name in own
                 },
             )
-            for epoch, columns in sorted(self._taken.items())
+            for epoch, table in sorted(self._taken.items())
         )
 
-    def _units(self) -> _Columns:
+    def _see_units(self) -> None:
         """Look at the units as the minibatch at hand shows them, or more rows where that is few."""
-        layers = self._stack.layers
-        passes = [self._look()] if self._enough else [self._pass(x) for x in self._rows]
-        units: _Columns = {
-            name: [
-                torch.stack([part[k].shares[position] for part in passes]).mean(0)
-                for k in range(len(layers))
-            ]
-            for position, name in enumerate(("activation_mean", "_square", "saturated"))
-        }
-        mean, square = units["activation_mean"], units.pop("_square")
-        units["activation_std"] = [
-            (s - m * m).clamp_min_(0).sqrt_() for m, s in zip(mean, square, strict=True)
-        ]
-        units["dead_units"] = [
-            _dead([part[k].extremes for part in passes]) for k in range(len(layers))
-        ]
-        return units | self._learned()
+        for gathered in self._gathered:
+            gathered.clear()
+        if self._enough:
+            self._look()
+        else:
+            running = self._parameters.running.clone()
+            for x in self._rows:
+                # Without dropout and drawn slopes.
+                self._stack.forward(x, training=True)
+                self._look()
+            self._parameters.running.copy_(running)
+        for k, layer in enumerate(self._stack.layers):
+            seen = self._table[:, k]
+            self._looks.conclude(self._gathered[k], seen[_UNITS, : layer.lanes])
+            for run in layer.runs:
+                for name, values in run.learned.items():
+                    seen[self._names.index(name), run.first : run.end] = values.mean((1, 2))
 
-    def _learned(self) -> _Columns:
-        """Return what activations have learned; NaN where a lane's learns no such parameter."""
-        names = {name for lane in self._parameters.lanes for name, _ in lane.config.learned}
-        columns: _Columns = {name: [] for name in sorted(names)}
-        for layer in self._stack.layers:
-            for name, column in columns.items():
-                column.append(layer.bias.new_full((layer.lanes,), torch.nan))
-                for run in layer.runs:
-                    if name in run.learned:
-                        column[-1][run.first : run.end] = run.learned[name].mean((1, 2))
-        return columns
-
-    def _pass(self, x: Tensor) -> list[Look]:
-        """Look at the rows `x` (L, N, D) without dropout and drawn slopes."""
-        running = self._parameters.running.clone()
-        self._stack.forward(x, training=True)
-        self._parameters.running.copy_(running)
-        return self._look()
-
-    def _look(self) -> list[Look]:
+    def _look(self) -> None:
         """Look at the last forward pass, layer by layer.
 
         The gradient's buffers are free between a backward pass and the next: a gradient of ones
         becomes f'.
         """
-        looks = []
-        for layer in self._stack.layers:
+        for layer, gathered in zip(self._stack.layers, self._gathered, strict=True):
             layer.grad.fill_(1.0)
             for run in layer.runs:
                 run.slopes()
-            looks.append(self._looks.units(layer.grad, layer.active))
-        return looks
+            self._looks.gather(layer.grad, layer.active, gathered)
 
     @cached_property
     def _rows(self) -> list[Tensor]:
@@ -209,10 +187,3 @@ def mean_snapshots(by_fold: Sequence[Sequence[LayerSnapshot]]) -> tuple[LayerSna
         )
         for same in zip(*by_fold, strict=True)
     )
-
-
-def _dead(extremes: Sequence[Tensor]) -> Tensor:
-    """Share of dead units (n,) by each pass's steepest slope, most and minus least output."""
-    slope, most, least = torch.stack([*extremes]).amax(0)
-    dead: Tensor = (slope < DEAD_SLOPE) & (most + least < DEAD_RANGE)
-    return dead.to(slope.dtype).mean(1)

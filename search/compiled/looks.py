@@ -1,7 +1,7 @@
-"""What a layer's units and weights show, each in a single pass over memory (see `search.probe`).
+"""What a layer's units and weights show, each in a single pass over memory (see `search.looks`).
 
-Notation: n lanes, N rows, H units. Sums run over rows first, unit by unit, which a compiler turns
-into vector instructions without changing their order.
+Sums run over rows first, unit by unit, which a compiler turns into vector instructions without
+changing their order.
 """
 
 from __future__ import annotations
@@ -12,28 +12,38 @@ import numpy as np
 from torch import Tensor
 
 from search.compiled.jit import Array, compiled
-from search.looks import SATURATED_SLOPE, Look
+from search.looks import DEAD_RANGE, DEAD_SLOPE, SATURATED_SLOPE, Gathered
+
+
+class CompiledLooks:
+    """On the processor."""
+
+    def gather(self, slopes: Tensor, active: Tensor, seen: Gathered) -> None:
+        """Add a pass."""
+        _gather(slopes.numpy(), active.numpy(), seen.sums.numpy(), seen.extremes.numpy())
+        seen.rows += active.shape[1]
+
+    def conclude(self, seen: Gathered, out: Tensor) -> None:
+        """Write the statistics."""
+        _conclude(seen.sums.numpy(), seen.extremes.numpy(), seen.rows, out.numpy())
+
+    def norm(self, matrices: Tensor, out: Tensor) -> None:
+        """Write Frobenius norms."""
+        _norm(matrices.numpy(), out.numpy())
+
+    def step(self, matrices: Tensor, before: Tensor, out: Tensor) -> None:
+        """Write how far matrices have moved."""
+        _step(matrices.numpy(), before.numpy(), out.numpy())
 
 
 @compiled
-def look(
-    slopes: Array, active: Array, threshold: float, shares: Array, extremes: Array, sums: Array
-) -> None:
-    """Sum up `slopes` f'(z) and `active` f(z), (n, N, H) each.
-
-    `shares` (3, n) gets the mean, the mean square and the share of |f'| below `threshold`;
-    `extremes` (3, n, H) each unit's steepest |f'|, largest and least output, the latter negated.
-    `sums` (3, H) is overwritten.
-    """
+def _gather(slopes: Array, active: Array, sums: Array, extremes: Array) -> None:
     lanes, rows, units = active.shape
     for lane in range(lanes):
-        total, square, flat = sums[0], sums[1], sums[2]
-        steepest, most, least = extremes[0, lane], extremes[1, lane], extremes[2, lane]
-        sums[:] = 0
-        steepest[:] = 0
-        most[:] = -np.inf
-        least[:] = -np.inf
+        total, square, flat = sums[lane, 0], sums[lane, 1], sums[lane, 2]
+        steepest, most, least = extremes[lane, 0], extremes[lane, 1], extremes[lane, 2]
         for row in range(rows):
+            # Several short loops: one with as many arrays would not be vectorised.
             for unit in range(units):
                 a = active[lane, row, unit]
                 total[unit] += a
@@ -45,15 +55,32 @@ def look(
             for unit in range(units):
                 slope = abs(slopes[lane, row, unit])
                 steepest[unit] = max(steepest[unit], slope)
-                flat[unit] += slope < threshold
-        for k in range(3):
-            shares[k, lane] = sums[k].sum() / (rows * units)
+                flat[unit] += slope < SATURATED_SLOPE
 
 
 @compiled
-def lengths(matrices: Array, out: Array, sums: Array) -> None:
-    """Write the Frobenius norm of each of `matrices` (n, in, out) to `out` (n,)."""
+def _conclude(sums: Array, extremes: Array, rows: int, out: Array) -> None:
+    lanes, _, units = sums.shape
+    for lane in range(lanes):
+        mean, square, flat = (
+            sums[lane, 0].sum() / (rows * units),
+            sums[lane, 1].sum() / (rows * units),
+            sums[lane, 2].sum() / (rows * units),
+        )
+        dead = 0
+        for unit in range(units):
+            spread = extremes[lane, 1, unit] + extremes[lane, 2, unit]
+            dead += (extremes[lane, 0, unit] < DEAD_SLOPE) and (spread < DEAD_RANGE)
+        variance = square - mean * mean
+        # Not max(variance, 0): NaN has to stay NaN.
+        out[0, lane], out[1, lane] = mean, sqrt(0.0 if variance < 0.0 else variance)
+        out[2, lane], out[3, lane] = dead / units, flat
+
+
+@compiled
+def _norm(matrices: Array, out: Array) -> None:
     lanes, rows, units = matrices.shape
+    sums = np.empty(units, matrices.dtype)
     for lane in range(lanes):
         sums[:] = 0
         for row in range(rows):
@@ -63,47 +90,15 @@ def lengths(matrices: Array, out: Array, sums: Array) -> None:
 
 
 @compiled
-def moves(matrices: Array, before: Array, out: Array, sums: Array) -> None:
-    """Write |W - before| / |before| of each matrix W to `out` (n,); `sums` is (2, H)."""
+def _step(matrices: Array, before: Array, out: Array) -> None:
     lanes, rows, units = matrices.shape
+    moved, length = np.empty(units, matrices.dtype), np.empty(units, matrices.dtype)
     for lane in range(lanes):
-        sums[:] = 0
-        moved, length = sums[0], sums[1]
+        moved[:] = 0
+        length[:] = 0
         for row in range(rows):
             for unit in range(units):
                 old = before[lane, row, unit]
                 moved[unit] += (matrices[lane, row, unit] - old) ** 2
                 length[unit] += old * old
         out[lane] = sqrt(moved.sum() / length.sum())
-
-
-class CompiledLooks:
-    """On the processor (see `search.looks`)."""
-
-    def units(self, slopes: Tensor, active: Tensor) -> Look:
-        """Sum up f'(z) and f(z)."""
-        n, _, units = active.shape
-        shares, extremes = active.new_empty(3, n), active.new_empty(3, n, units)
-        sums = np.empty((3, units), dtype=shares.numpy().dtype)
-        look(
-            slopes.numpy(),
-            active.numpy(),
-            SATURATED_SLOPE,
-            shares.numpy(),
-            extremes.numpy(),
-            sums,
-        )
-        return Look(shares, extremes)
-
-    def norm(self, matrices: Tensor) -> Tensor:
-        """Return Frobenius norms."""
-        out = matrices.new_empty(len(matrices))
-        lengths(matrices.numpy(), out.numpy(), np.empty(matrices.shape[2], out.numpy().dtype))
-        return out
-
-    def step(self, matrices: Tensor, before: Tensor) -> Tensor:
-        """Return how far matrices have moved."""
-        out = matrices.new_empty(len(matrices))
-        sums = np.empty((2, matrices.shape[2]), out.numpy().dtype)
-        moves(matrices.numpy(), before.numpy(), out.numpy(), sums)
-        return out

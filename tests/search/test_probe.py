@@ -13,12 +13,10 @@ from torch import Tensor, nn
 from search.activations import ACTIVATIONS
 from search.diagnosis import LayerSnapshot
 from search.lane import Lane
-from search.looks import SATURATED_SLOPE
+from search.looks import DEAD_RANGE, DEAD_SLOPE, SATURATED_SLOPE
 from search.minibatches import batch_plan
 from search.prepared import Prepared
 from search.probe import (
-    DEAD_RANGE,
-    DEAD_SLOPE,
     PROBE_ROWS,
     STATISTICS,
     mean_snapshots,
