@@ -1,7 +1,7 @@
 """Runs a study: asks, packs, trains rung by rung, prunes, tells, and reports what happened.
 
-Two cohorts are in flight, and they take turns in a fixed order: while one is judged and asked anew,
-the other trains. The order of asks, tells and pruning decisions therefore never depends on which
+Some cohorts are in flight and take turns in a fixed order: while one is judged and asked anew,
+the others train. The order of asks, tells and pruning decisions therefore never depends on which
 worker was quicker, and a seed gives the same trials with the same values on any number of workers.
 """
 
@@ -46,7 +46,9 @@ from search.study import (
     TrialsChanged,
 )
 
-_IN_FLIGHT = 2
+#: Few large cohorts leave workers idle at late rungs, where few trials are left of each; many small
+#: ones make stacks of few lanes.
+_IN_FLIGHT = 4
 
 
 def run_study(
@@ -206,7 +208,7 @@ class _Search:
 
 def cohort_size(trials: int) -> int:
     """Trials asked together: enough to fill stacks, few enough for the sampler to learn between."""
-    return max(4, min(32, trials // 6))
+    return max(2, min(16, trials // 12))
 
 
 def _restarted(record: TrialRecord) -> TrialRecord:

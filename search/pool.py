@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from search.compiled.jit import can_compile
 from search.prepared import Prepared
 from search.segment import LaneReport, Segment, train_segment
 
@@ -39,12 +40,19 @@ class InlineExecutor(Executor):
 
 
 def local_pool(processes: int | None = None) -> Executor:
-    """Spawn `processes` workers, by default one per usable core."""
-    return ProcessPoolExecutor(
-        max_workers=processes or len(os.sched_getaffinity(0)),
-        mp_context=get_context("spawn"),
-        initializer=_prepare_worker,
+    """Spawn `processes` workers, by default one per usable core; they get ready at once."""
+    count = processes or len(os.sched_getaffinity(0))
+    pool = ProcessPoolExecutor(
+        max_workers=count, mp_context=get_context("spawn"), initializer=_prepare_worker
     )
+    for _ in range(count):
+        # A worker is spawned where none is idle: the first study shall find all of them ready.
+        pool.submit(_nothing)
+    return pool
+
+
+def _nothing() -> None:
+    """Be there."""
 
 
 def _prepare_worker() -> None:
@@ -54,6 +62,11 @@ def _prepare_worker() -> None:
     torch.set_num_threads(1)
     # Numbers below 1e-38 slow the arithmetic down a hundredfold and mean nothing here.
     torch.set_flush_denormal(True)
+    if can_compile("cpu"):
+        # Imported here because Numba may be missing.
+        from search.compiled.warm import warm  # noqa: PLC0415
+
+        warm()
 
 
 def _end_with_parent() -> None:

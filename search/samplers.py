@@ -119,7 +119,7 @@ _ROWS: tuple[Sampler, ...] = (
         paper="Bergstra, Bardenet, Bengio & Kégl (2011), Algorithms for Hyper-Parameter "
         "Optimization; Falkner, Klein & Hutter (2018) for the multivariate form",
         build=_tpe,
-        memory=200,
+        memory=160,
     ),
     Sampler(
         name=SamplerName.RANDOM,

@@ -149,7 +149,7 @@ def test_a_trial_interrupted_by_a_crash_ends_as_it_would_have(iris: Dataset) -> 
 
 
 def test_cancelling_keeps_what_was_found(iris: Dataset) -> None:
-    wishes = stop_after(6, Stop.CANCEL)
+    wishes = stop_after(14, Stop.CANCEL)
     events = list(run_study(SPEC, iris, control=lambda: next(wishes)))
     trials = trials_of(events)
     assert events[-1] == StudyEnded(state=StudyState.CANCELLED)
