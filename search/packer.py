@@ -11,8 +11,16 @@ from itertools import chain, groupby, pairwise
 
 from search.lane import KernelKey, Lane, StackKey
 
-#: Lanes of one stack. Wider ones save little, spill the cache, and leave workers without one.
-STACK_WIDTH = 16
+#: (units a layer up to which, lanes of one stack). Measured (see tests/benchmarks/README.md): the
+#: wider a layer, the fewer lanes fill a core, and larger stacks spill its cache and leave workers
+#: without one. From 256 units on a stack costs what its lanes would cost alone.
+_LANES = ((32, 32), (128, 16), (256, 4))
+_LANES_BEYOND = 1
+
+
+def stack_width(units: int) -> int:
+    """Return how many lanes of so many units a layer are best trained together."""
+    return next((lanes for most, lanes in _LANES if units <= most), _LANES_BEYOND)
 
 
 def pack(lanes: Sequence[Lane]) -> list[tuple[Lane, ...]]:
@@ -22,9 +30,9 @@ def pack(lanes: Sequence[Lane]) -> list[tuple[Lane, ...]]:
     trial stay together, because the optimizer updates neighbours of one setting at once.
     """
     stacks = []
-    for _, group in groupby(sorted(lanes, key=_order), key=lambda lane: lane.config.stack_key):
+    for key, group in groupby(sorted(lanes, key=_order), key=lambda lane: lane.config.stack_key):
         trials = [tuple(folds) for _, folds in groupby(group, key=lambda lane: lane.trial)]
-        parts = -(-sum(map(len, trials)) // STACK_WIDTH)
+        parts = min(len(trials), -(-sum(map(len, trials)) // stack_width(key.width)))
         cuts = [len(trials) * part // parts for part in range(parts + 1)]
         stacks += [tuple(chain.from_iterable(trials[a:b])) for a, b in pairwise(cuts) if a < b]
     return sorted(stacks, key=_cost, reverse=True)

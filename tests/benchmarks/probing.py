@@ -18,13 +18,14 @@ from rich.table import Table
 
 from search.datasets import load_builtin
 from search.lane import Lane
-from search.packer import STACK_WIDTH
+from search.packer import stack_width
 from search.plan import StudyPlan, plan_study
 from search.probe import probe_epochs
 from search.pruners import REDUCTION_FACTOR
 from search.segment import Segment, train_segment
 from search.study import StudySpec
 from tests.benchmarks.engine import MIXED, make_lanes
+from tests.benchmarks.work import WIDTH
 
 DATASETS = ("digits", "breast_cancer", "diabetes", "wine")
 REPEATS = 5
@@ -33,7 +34,7 @@ REPEATS = 5
 def probing(dataset: str, repeats: int = REPEATS) -> float:
     """Return the processor time that snapshots add to training, as a share of it."""
     plan = plan_study(StudySpec(dataset=dataset), load_builtin(dataset))
-    lanes = make_lanes(MIXED, STACK_WIDTH)
+    lanes = make_lanes(MIXED, stack_width(WIDTH))
     plain = added = 0.0
     weight = 1.0
     for first, last in pairwise((0, *plan.rungs)):
