@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from search.compiled.jit import can_compile
+from search.compiled import can_compile
 from search.prepared import Prepared
 from search.segment import LaneReport, Segment, train_segment
 

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from search.compiled.jit import can_compile
+from search.compiled import can_compile
 from search.descent import make_descent
 from search.diagnosis import LayerSnapshot
 from search.lane import KernelKey, Lane, LaneState

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
+from numba import njit
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[Any]
@@ -19,36 +20,20 @@ F = TypeVar("F", bound=Callable[..., Any])
 _OPTIONS: dict[str, Any] = {"fastmath": {"contract"}, "error_model": "numpy"}
 
 
-@cache
-def can_compile(device: str) -> bool:
-    """Whether loops can be compiled for `device`.
-
-    Only for the processor, and Numba is left out where it does not support the Python at hand yet
-    (see pyproject.toml).
-    """
-    return device == "cpu" and find_spec("numba") is not None
-
-
 def compiled(function: F) -> F:
     """Compile at the first call, for the types of its arguments; later processes load it."""
-    from numba import njit  # noqa: PLC0415
-
     typed: F = njit(**_OPTIONS, cache=True)(function)
     return typed
 
 
 def inlined(function: F) -> F:
     """Make a loop's body available to compiled functions, which take it in whole."""
-    from numba import njit  # noqa: PLC0415
-
     typed: F = njit(**_OPTIONS, inline="always")(function)
     return typed
 
 
 def scalar(function: F) -> F:
     """Let compiled functions call `function`, which stays an ordinary one."""
-    from numba.extending import register_jitable  # noqa: PLC0415
-
     typed: F = register_jitable(**_OPTIONS, forceinline=True)(function)
     return typed
 

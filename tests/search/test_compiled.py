@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -9,9 +12,10 @@ from scipy import special
 
 from search.activation import ActivationName
 from search.activations import ACTIVATIONS
+from search.compiled import can_compile
 from search.compiled.elementary import exp, log1p_unit, normal_cdf, sigmoid, tanh
 from search.compiled.functions import SCALARS
-from search.compiled.jit import Array, can_compile, compiled
+from search.compiled.jit import Array, compiled
 from search.compiled.loops import loops
 
 HIDDEN = [name for name, row in ACTIVATIONS.items() if row.hidden]
@@ -103,3 +107,23 @@ def test_every_hidden_activation_has_scalars() -> None:
 def test_only_the_processors_code_is_compiled() -> None:
     assert can_compile("cpu")
     assert not can_compile("cuda")
+
+
+def test_a_study_runs_where_numba_is_missing() -> None:
+    script = """
+import sys
+sys.modules["numba"] = None
+from search.datasets import load_builtin
+from search.driver import run_study
+from search.study import Budget, Evaluation, StudyEnded, StudySpec
+spec = StudySpec(
+    dataset="iris",
+    budget=Budget(trials=12, epochs=3),
+    evaluation=Evaluation(folds=2, confirm_top=1, confirm_repeats=2),
+)
+print(list(run_study(spec, load_builtin("iris")))[-1].state)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "completed", done.stderr
