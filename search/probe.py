@@ -86,7 +86,7 @@ class Probe:
         #: What is seen at one epoch, (statistic, layer, L); NaN where a lane has no such thing.
         self._table = shape.empty(len(self._names), len(stack.layers), len(lanes)).fill_(torch.nan)
         self._gathered = [Gathered(layer.lanes, width, shape) for layer in stack.layers]
-        #: Epoch -> the table then.
+        #: Epoch -> the table then, by lane, statistic and layer.
         self._taken: dict[int, list[list[list[float]]]] = {}
 
     def step(self, step: int) -> None:
@@ -104,7 +104,7 @@ class Probe:
         self._descent.step(step)
         for layer, seen, before in zip(layers, self._table.unbind(1), weights, strict=True):
             self._looks.step(layer.weight, before, seen[_UPDATE, : layer.lanes])
-        self._taken |= dict.fromkeys(epochs, self._table.tolist())
+        self._taken |= dict.fromkeys(epochs, self._table.permute(2, 0, 1).tolist())
 
     def snapshots(self, index: int) -> tuple[LayerSnapshot, ...]:
         """Return what was seen of the lane at `index` of the stack."""
@@ -114,8 +114,8 @@ class Probe:
             LayerSnapshot(
                 epoch=epoch,
                 statistics={
-                    name: tuple(layer[index] for layer in layers[: config.depth])
-                    for name, layers in zip(self._names, table, strict=True)
+                    name: tuple(layers[: config.depth])
+                    for name, layers in zip(self._names, table[index], strict=True)
                     if name in own
                 },
             )

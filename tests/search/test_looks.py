@@ -1,4 +1,4 @@
-"""Looking at units by compiled loops and by torch's kernels tells the same, at the thresholds too."""
+"""Looking at units by compiled loops and by kernels tells the same, at the thresholds too."""
 
 from __future__ import annotations
 
