@@ -22,7 +22,11 @@ _OPTIONS: dict[str, Any] = {"fastmath": {"contract"}, "error_model": "numpy"}
 
 def compiled(function: F) -> F:
     """Compile at the first call, for the types of its arguments; later processes load it."""
-    typed: F = njit(**_OPTIONS, cache=True)(function)
+    typed: F
+    try:
+        typed = njit(**_OPTIONS, cache=True)(function)
+    except RuntimeError:  # neither the source's folder nor the user's cache can be written to
+        typed = njit(**_OPTIONS)(function)
     return typed
 
 

@@ -140,7 +140,11 @@ class TestScoreOut(ResponseModel):
 
 
 class TestOut(ResponseModel):
-    """What rows say that nothing before has touched."""
+    """What rows say that nothing before has touched.
+
+    When a study is extended, its winner is scored on the same rows again: nothing was chosen by
+    them, but whoever extends a study because of what they said has.
+    """
 
     winner: TestScoreOut | None
     baseline: TestScoreOut | None

@@ -110,15 +110,29 @@ def test_only_the_processors_code_is_compiled() -> None:
     assert not can_compile("cuda")
 
 
-def test_a_study_runs_where_numba_is_missing() -> None:
-    script = """
+NUMBA_IS_MISSING = """
 import sys
 sys.modules["numba"] = None
+"""
+# Only a zip file would do as a place for what was compiled.
+NOTHING_CAN_BE_KEPT = """
+import os
+os.environ["NUMBA_CACHE_LOCATOR_CLASSES"] = "ZipCacheLocator"
+"""
+
+
+@pytest.mark.parametrize(
+    "machine", [NUMBA_IS_MISSING, NOTHING_CAN_BE_KEPT], ids=["without numba", "without a cache"]
+)
+def test_a_study_runs_on_a_machine(machine: str) -> None:
+    script = f"""
+{machine}
 from search.datasets import load_builtin
 from search.driver import run_study
-from search.study import Budget, Evaluation, StudyEnded, StudySpec
+from search.study import Budget, Choices, Evaluation, StudySpec
 spec = StudySpec(
     dataset="iris",
+    space={{"activation": Choices(values=("relu", "prelu"))}},
     budget=Budget(trials=12, epochs=3),
     evaluation=Evaluation(folds=2, confirm_top=1, confirm_repeats=2),
 )
