@@ -52,9 +52,16 @@ def show_progress(bar: Progress, task: TaskID, phase: str | None, now: Mapping[s
     )
 
 
+#: From here on a number is shown in powers of ten.
+_LARGE = 1e7
+
+
 def show_number(value: float | None, digits: int = 4) -> str:
-    """Return `value` to some significant digits, or a dash."""
-    return "-" if value is None else f"{value:.{digits}g}"
+    """Return `value` to some significant digits, whole where it is large, or a dash."""
+    if value is None:
+        return "-"
+    whole = 10**digits - 0.5 <= abs(value) < _LARGE
+    return f"{value:.0f}" if whole else f"{value:.{digits}g}"
 
 
 def studies_table(rows: Sequence[StudyRow]) -> Table:
