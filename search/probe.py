@@ -36,8 +36,7 @@ from search.minibatches import Minibatches
 from search.parameters import Parameters, Shape
 from search.stack import Stack
 
-#: Rows that are looked at, at least, as far as a fold has so many: a minibatch, else so many
-#: training rows, rounded to whole minibatches.
+#: Rows that are looked at, rounded to whole minibatches, as far as a fold has so many.
 PROBE_ROWS = 64
 
 #: What every layer has.
@@ -77,9 +76,9 @@ class Probe:
         self._last_steps = {epoch * steps - 1: epoch for epoch in probe_at if epoch > 0}
         self._fresh = 0 in probe_at
         self._looks = looks(shape)
-        self._wanted = min(PROBE_ROWS, *map(len, batches.tables))
-        #: Whether a minibatch has rows enough to be looked at itself.
-        self._enough = stack.rows >= self._wanted
+        wanted = min(PROBE_ROWS, *map(len, batches.tables))
+        #: Passes it takes to look at so many rows; the training's own will do where it is one.
+        self._passes = max(1, round(wanted / stack.rows))
         lanes, width = parameters.lanes, parameters.lanes[0].config.width
         learned = {name for lane in lanes for name, _ in lane.config.learned}
         self._names = (*STATISTICS, *sorted(learned))
@@ -126,7 +125,7 @@ class Probe:
         """Look at the units as the minibatch at hand shows them, or more rows where that is few."""
         for gathered in self._gathered:
             gathered.clear()
-        if self._enough:
+        if self._passes == 1:
             self._look()
         else:
             running = self._parameters.running.clone()
@@ -159,10 +158,10 @@ class Probe:
         """Return the probe rows as (L, N, D) a pass, evenly spread over each fold's rows."""
         size = self._stack.rows
         tables = self._batches.tables
-        passes = max(1, round(self._wanted / size))
+        count = self._passes * size
         chosen = torch.stack(
             [
-                table[torch.from_numpy(np.linspace(0, len(table) - 1, passes * size).astype(int))]
+                table[torch.from_numpy(np.linspace(0, len(table) - 1, count).astype(int))]
                 for table in tables
             ]
         )

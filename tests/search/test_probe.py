@@ -59,10 +59,10 @@ def probe_rows(which: Lane, data: Prepared) -> list[Tensor]:
     sizes = [len(fold.x_train) for fold in data.folds]
     rows = batch_plan(sizes, which.config.batch_size).rows
     table = torch.from_numpy(data.folds[which.fold].x_train).double()
-    if rows >= min(PROBE_ROWS, *sizes):
-        return [table[first_order(which, data)[:rows]]]
     passes = max(1, round(min(PROBE_ROWS, *sizes) / rows))
-    assert passes > 1
+    assert (passes == 1) == (which.config.batch_size > 16)
+    if passes == 1:
+        return [table[first_order(which, data)[:rows]]]
     chosen = table[torch.from_numpy(np.linspace(0, len(table) - 1, passes * rows).astype(int))]
     return list(torch.split(chosen, rows))
 
