@@ -69,14 +69,15 @@ def main() -> int:
 def _run(client: httpx2.Client, console: Console) -> bool:
     started = time.monotonic()
     answer = client.post("/v1/studies", json=STUDY)
-    answer.raise_for_status()
-    study = answer.json()
-    console.print(f"posted {STUDY}, study {study['id']}")
-    try:
+    try:  # from the answer on: a study that is queued is one to be cancelled
+        answer.raise_for_status()
+        study = answer.json()
+        console.print(f"posted {STUDY}, study {study['id']}")
         results = _watch(client, study["id"])
     except BaseException:
-        with suppress(httpx2.HTTPError):
-            client.post(f"/v1/studies/{study['id']}/cancel")
+        if answer.is_success:
+            with suppress(httpx2.HTTPError):  # not the interrupted client: it may be mid-answer
+                httpx2.post(f"{client.base_url}{answer.headers['Location']}/cancel", timeout=60)
         raise
     seconds = time.monotonic() - started
     console.print(results_table(results))
