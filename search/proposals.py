@@ -93,7 +93,7 @@ class Proposals:
             state=TrialState.RUNNING,
             source=source,
             params=params,
-            distributions=dict(trial.distributions),
+            distributions=self._plan.space.distributions(params),
             started_at=datetime.now(UTC),
             request_id=request_id,
         )

@@ -1,5 +1,7 @@
 """The samplers a study can be searched with: Optuna's own, unmodified, one row each.
 
+TPE is asked a batch at a time (see `search.batched_tpe`), the others trial by trial.
+
 Resuming. A sampler that is created again with the same seed proposes the same again, so `seed_for`
 derives its seed from the study's seed and the number of trials already known. Two runs of a study
 that are never interrupted therefore propose the same. After a pause or crash the continuation is
@@ -22,9 +24,9 @@ from optuna.samplers import (
     NSGAIISampler,
     QMCSampler,
     RandomSampler,
-    TPESampler,
 )
 
+from search.batched_tpe import BatchedTPE
 from search.errors import InvalidInput, UnknownChoice
 from search.seeds import derive_seed
 from search.space import SearchSpace
@@ -75,11 +77,9 @@ def _quietly() -> Iterator[None]:
 def _tpe(seed: int) -> BaseSampler:
     # `group` would model what only some configurations have in groups of its own, at each proposal
     # all of them: twice the time, and the same scores. Without it the shared axes are modelled
-    # together, a slope by itself where its activation was chosen; Optuna logs that unless told not.
+    # together, a slope by itself where its activation was chosen.
     with _quietly():
-        return TPESampler(
-            seed=seed, multivariate=True, constant_liar=True, warn_independent_sampling=False
-        )
+        return BatchedTPE(seed)
 
 
 def _random(seed: int) -> BaseSampler:

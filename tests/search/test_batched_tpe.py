@@ -1,0 +1,91 @@
+"""Proposals of a batch: each is what Optuna's TPE would choose among its candidates."""
+
+from collections.abc import Callable
+from statistics import fmean, median
+
+import optuna
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.samplers import BaseSampler, TPESampler
+
+from search.batched_tpe import BATCH, CANDIDATES
+from search.samplers import SAMPLERS, SamplerName
+
+SPACE = {
+    "kind": CategoricalDistribution(["a", "b", "c"]),
+    "depth": IntDistribution(1, 6),
+    "rate": FloatDistribution(1e-4, 1e-1, log=True),
+}
+
+
+def loss(params: dict[str, object]) -> float:
+    kind = {"a": 0.0, "b": 0.3, "c": 1.0}[str(params["kind"])]
+    depth, rate = float(str(params["depth"])), float(str(params["rate"]))
+    return kind + 0.1 * abs(depth - 2) + abs(rate - 3e-3) ** 0.5
+
+
+def study_of(sampler: BaseSampler, trials: int = 30) -> optuna.Study:
+    """A study that knows the same random trials whatever its sampler."""
+    study = optuna.create_study(sampler=sampler)
+    random = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=7))
+    for _ in range(trials):
+        drawn = random.ask(SPACE)
+        random.tell(drawn, loss(drawn.params))
+    study.add_trials(random.trials)
+    return study
+
+
+def ask(study: optuna.Study, count: int) -> list[optuna.Trial]:
+    return [study.ask(SPACE) for _ in range(count)]
+
+
+def batched(seed: int) -> BaseSampler:
+    return SAMPLERS[SamplerName.TPE].build(seed)
+
+
+def plain(seed: int) -> TPESampler:
+    return TPESampler(seed=seed, multivariate=True, constant_liar=True)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_optuna_would_choose_of_all_candidates_is_among_the_proposals(seed: int) -> None:
+    batch = [trial.params for trial in ask(study_of(batched(seed)), BATCH)]
+    chooser = TPESampler(
+        seed=seed, multivariate=True, constant_liar=True, n_ei_candidates=BATCH * CANDIDATES
+    )
+    (best,) = ask(study_of(chooser), 1)
+    assert best.params in batch
+    assert len({str(params) for params in batch}) > BATCH // 2
+
+
+def test_a_told_trial_is_in_the_model_of_the_next_proposal() -> None:
+    study = study_of(batched(0))
+    ask(study, 1)
+    left = [trial.params for trial in ask(study, 3)]
+    study = study_of(batched(0))
+    (first,) = ask(study, 1)
+    study.tell(first, 0.0)
+    assert [trial.params for trial in ask(study, 3)] != left
+
+
+def test_more_than_a_batch_can_be_asked() -> None:
+    proposals = [str(trial.params) for trial in ask(study_of(batched(0)), 2 * BATCH + 1)]
+    assert len(set(proposals)) > BATCH
+
+
+def test_begins_at_random_as_optuna_does() -> None:
+    study = optuna.create_study(sampler=batched(0))
+    assert len({str(trial.params) for trial in ask(study, 10)}) == 10
+
+
+@pytest.mark.parametrize("make", [batched, plain])
+def test_searches_as_well_as_when_asked_one_by_one(make: Callable[[int], BaseSampler]) -> None:
+    def late(seed: int) -> float:
+        study = study_of(make(seed), 10)
+        for _ in range(6):
+            for trial in ask(study, 10):
+                study.tell(trial, loss(trial.params))
+        return fmean(trial.value or 0.0 for trial in study.trials[-20:])
+
+    # Random search: 0.66.
+    assert median(map(late, range(9))) < 0.45
