@@ -149,10 +149,12 @@ class _Search:
                 raise Interrupted(wish.stop)
             self._proposals.request(wish.requests)
             while len(self._cohorts) < _IN_FLIGHT and (fresh := self._fresh(size)):
-                yield from self._started(fresh)
+                yield self._started(fresh)
+            # What ended and what began are recorded together, before waiting for the next rung.
+            yield ProgressMade(progress=self.progress)
             if not self._cohorts:
                 return
-            yield from self._advance(self._cohorts.popleft())
+            yield self._advance(self._cohorts.popleft())
 
     def _fresh(self, size: int) -> list[TrialRecord]:
         """Return trials to start: the interrupted ones first, then new proposals."""
@@ -161,7 +163,7 @@ class _Search:
             return [_restarted(record) for record in batch]
         return [] if self._tally.out_of_time else self._proposals.ask(size)
 
-    def _started(self, fresh: Sequence[TrialRecord]) -> Iterator[Event]:
+    def _started(self, fresh: Sequence[TrialRecord]) -> TrialsChanged:
         data = self._plan.data
         records = [
             replace(
@@ -179,9 +181,9 @@ class _Search:
         cohort = Cohort(self._plan, records)
         cohort.submit(self._executor, self._data)
         self._cohorts.append(cohort)
-        yield from self._changed(records)
+        return self._changed(records)
 
-    def _advance(self, cohort: Cohort) -> Iterator[Event]:
+    def _advance(self, cohort: Cohort) -> TrialsChanged:
         """Wait for a cohort's rung, judge it, send the survivors on, teach the sampler."""
         changed = cohort.collect(self._pruning)
         if cohort.running:
@@ -190,20 +192,20 @@ class _Search:
         for record in changed:
             if record.state.is_finished():
                 self._proposals.tell(record)
-        yield from self._changed(changed)
+        return self._changed(changed)
 
-    def _changed(self, records: Sequence[TrialRecord]) -> Iterator[Event]:
+    def _changed(self, records: Sequence[TrialRecord]) -> TrialsChanged:
         self._tally.count(records)
         self._records |= {record.number: record for record in records}
-        yield TrialsChanged(trials=tuple(records))
-        yield ProgressMade(progress=self.progress)
+        return TrialsChanged(trials=tuple(records))
 
     def _stopped(self, stop: Stop) -> Iterator[Event]:
         mark, _ = _STOPPED[stop]
         stopped = [record for cohort in self._cohorts for record in cohort.abandon(mark)]
         stopped += [mark(record) for record in self._interrupted]
         if stopped:
-            yield from self._changed(sorted(stopped, key=lambda record: record.number))
+            yield self._changed(sorted(stopped, key=lambda record: record.number))
+            yield ProgressMade(progress=self.progress)
 
 
 def cohort_size(trials: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from time import monotonic
@@ -26,8 +27,11 @@ class Tally:
         if self._limit is not None and plan.spec.evaluation.confirm_top > 0:
             self._reserve = CONFIRMATION_SHARE * self._limit
         self._best = max if plan.objectives[0].direction is Direction.MAXIMIZE else min
+        #: State of each trial, and how many are in each: counted as they change, because a study of
+        #: thousands asks hundreds of times.
         self._states: dict[int, TrialState] = {}
-        self._values: list[float] = []
+        self._counts: Counter[TrialState] = Counter()
+        self._best_value: float | None = None
         self._began = monotonic()
         self._spent = _seconds_spent(history)
         self.count(history)
@@ -35,7 +39,7 @@ class Tally:
 
     @property
     def _finished(self) -> int:
-        return sum(state.is_finished() for state in self._states.values())
+        return sum(count for state, count in self._counts.items() if state.is_finished())
 
     @property
     def out_of_time(self) -> bool:
@@ -57,13 +61,17 @@ class Tally:
     def count(self, records: Sequence[TrialRecord]) -> None:
         """Take in new or changed trials."""
         for record in records:
+            before = self._states.get(record.number)
+            if before is not None:
+                self._counts[before] -= 1
+            self._counts[record.state] += 1
             self._states[record.number] = record.state
             if record.state is TrialState.COMPLETE and record.values:
-                self._values.append(record.values[0])
+                known = record.values[0] if self._best_value is None else self._best_value
+                self._best_value = self._best(known, record.values[0])
 
     def progress(self, total: int) -> Progress:
         """Return the counts and, once trials have finished in this run, rate and time left."""
-        states = list(self._states.values())
         finished = self._finished
         rate = (finished - self._finished_before) / max(self._elapsed, 1e-9)
         left = (total - finished) / rate if rate > 0 else None
@@ -72,12 +80,12 @@ class Tally:
         return Progress(
             trials_total=total,
             trials_finished=finished,
-            trials_pruned=states.count(TrialState.PRUNED),
-            trials_failed=states.count(TrialState.FAIL),
-            trials_running=states.count(TrialState.RUNNING),
+            trials_pruned=self._counts[TrialState.PRUNED],
+            trials_failed=self._counts[TrialState.FAIL],
+            trials_running=self._counts[TrialState.RUNNING],
             trials_per_second=rate if rate > 0 else None,
             seconds_left=left,
-            best_value=self._best(self._values) if self._values else None,
+            best_value=self._best_value,
         )
 
 

@@ -52,6 +52,8 @@ from storage.study_rows import StudyRow
 _RENEWALS_PER_LEASE = 3
 #: The results document is made anew at most this often; it looks at every trial of the study.
 _DOCUMENT_S = 0.5
+#: Nor does it take more than this share of the worker's time, however many trials there are.
+_DOCUMENT_SHARE = 0.02
 #: Events that are written at once, with all that came before them.
 _WORTH_RECORDING = (ProgressMade, PhaseStarted)
 _SUFFIX = {"text/csv": ".csv", "application/vnd.apache.parquet": ".parquet"}
@@ -186,7 +188,7 @@ class Worker:
         confirmations = recorder.confirmations()
         summary.take(ConfirmationsMade(runs=confirmations))
         pending: list[Event] = []
-        document_at = 0.0
+        document_due = 0.0
         events = self._run(
             study.spec,
             dataset,
@@ -204,11 +206,13 @@ class Worker:
                     return event.state
                 if isinstance(event, _WORTH_RECORDING):
                     phase_ended = isinstance(event, PhaseStarted) and event.phase != Phase.SEARCH
-                    fresh = phase_ended or monotonic() - document_at >= _DOCUMENT_S
-                    document = summary.document(phase_ended=phase_ended) if fresh else None
+                    document, began = None, monotonic()
+                    if phase_ended or began >= document_due:
+                        document = summary.document(phase_ended=phase_ended)
+                        took = monotonic() - began
+                        document_due = began + max(_DOCUMENT_S, took / _DOCUMENT_SHARE)
                     recorder.record(pending, results=document)
                     pending.clear()
-                    document_at = monotonic() if fresh else document_at
                 self._check(study.id, lost)
         except _Leaving:
             recorder.record(pending, results=summary.document(phase_ended=False))
