@@ -46,6 +46,14 @@ def variance_map(activation: str, variance: float, factor: float = 1.0) -> float
     return float((factor * row.gain(numbers)) ** 2 * moment)
 
 
+def wide_variances(activation: str, factor: float = 1.0) -> list[float]:
+    """E[z^2] at each of DEPTH layers in the limit of infinite width, from 1 at the first."""
+    variances = [1.0]
+    for _ in range(DEPTH):
+        variances.append(variance_map(activation, variances[-1], factor))
+    return variances[1:]
+
+
 @cache
 def second_moments(activation: str, factor: float = 1.0) -> tuple[float, ...]:
     """Geometric mean over four networks of E[z^2] at each of DEPTH layers of 256 units."""
@@ -85,6 +93,15 @@ def test_the_fixed_point_attracts_repels_or_does_neither(activation: str) -> Non
         assert slope == pytest.approx(1.0, abs=5e-3)
     else:
         assert slope < 0.95
+
+
+@pytest.mark.parametrize("activation", HIDDEN)
+def test_thirty_wide_layers_keep_variance_one_with_the_right_gain_only(activation: str) -> None:
+    # RReLU's gain is that of training, when slopes are drawn; here it has its mean slope.
+    error = 0.15 if activation == "rrelu" else 1e-5
+    assert wide_variances(activation) == pytest.approx([1.0] * DEPTH, abs=error)
+    for wrong in (0.8, 1.25):
+        assert not 0.8 < wide_variances(activation, wrong)[-1] < 1.25
 
 
 @pytest.mark.parametrize("activation", ATTRACTING)
