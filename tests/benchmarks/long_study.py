@@ -22,6 +22,8 @@ from tests.benchmarks.scales import Scale
 from tests.benchmarks.work import PROCESSES, study_body
 
 _SAMPLE_S = 0.5
+#: As often as a client that waits for the results looks at them.
+_LOOK_S = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +48,26 @@ class LongStudy:
         """Share of the time spent outside segments."""
         return 1.0 - min(self.fit_wall, self.fit_cpu) / (self.seconds * self.processes)
 
+    @property
+    def how(self) -> str:
+        """The figures behind `outside`."""
+        return (
+            f"{self.trials} trials in {self.seconds:.1f} s, default pruner; in segments "
+            f"{self.fit_wall:.1f} s of wall, {self.fit_cpu:.1f} s of processor; other processes "
+            f"{self.other_cpu:.1f} s of processor"
+        )
 
-def long_study(scale: Scale, service: Service, *, processes: int = PROCESSES) -> LongStudy:
+
+def long_study(
+    scale: Scale, service: Service, *, folds: int = 1, processes: int = PROCESSES
+) -> LongStudy:
     """Run the study on `service`, which has that many training processes, and watch it."""
-    body = study_body(trials=scale.long_trials, epochs=scale.epochs, pruner="successive_halving")
+    body = study_body(
+        trials=scale.long_trials, epochs=scale.epochs, pruner="successive_halving", folds=folds
+    )
     before = _cpu_seconds(service)
     with _watched(service) as watch:
-        run = service.run(body)
+        run = service.run(body, every=_LOOK_S)
     after = _cpu_seconds(service)
     spent = {pid: after[pid] - before.get(pid, 0.0) for pid in after}
     # The training processes are the ones that worked most.

@@ -70,9 +70,13 @@ def study_body(
     epochs: int = EPOCHS,
     seed: int = 0,
     pruner: str = "none",
+    folds: int = 1,
     space: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return the reference work as POST /v1/studies takes it; `space` replaces axes."""
+    """Return the reference work as POST /v1/studies takes it; `space` replaces axes.
+
+    One fold is a holdout split; `folds` is the one thing that peers cannot be given.
+    """
     low, high = SLOPE_RANGE
     axes = {
         "activation": list(ACTIVATIONS),
@@ -97,7 +101,7 @@ def study_body(
         "sampler": {"name": "tpe", "seed": seed, "min_trials_per_activation": SHARE},
         "pruner": {"name": pruner},
         "budget": {"trials": trials, "epochs": epochs},
-        "evaluation": {"folds": 1, "test_fraction": 0.0, "confirm_top": 0},
+        "evaluation": {"folds": folds, "test_fraction": 0.0, "confirm_top": 0},
         "objectives": ["log_loss"],
     }
 
