@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, and_, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from search.errors import Conflict, NotFound
@@ -185,21 +185,24 @@ class Studies:
 
         A request is open until a trial with its id has been recorded.
         """
+        open_requests = and_(REQUESTS.c.study_id == STUDIES.c.id, REQUESTS.c.trial_number.is_(None))
+        query = (
+            select(STUDIES.c.stop, REQUESTS.c.id, REQUESTS.c.params)
+            .outerjoin(REQUESTS, open_requests)
+            .where(STUDIES.c.id == study_id)
+            .order_by(REQUESTS.c.sequence)
+        )
         with self._database.reading() as connection:
-            study = connection.execute(
-                select(STUDIES.c.stop).where(STUDIES.c.id == study_id)
-            ).one_or_none()
-            if study is None:
-                raise NotFound("study", study_id)
-            requests = connection.execute(
-                select(REQUESTS.c.id, REQUESTS.c.params)
-                .where(REQUESTS.c.study_id == study_id, REQUESTS.c.trial_number.is_(None))
-                .order_by(REQUESTS.c.sequence)
-            ).all()
+            rows = connection.execute(query).all()
+        if not rows:
+            raise NotFound("study", study_id)
+        stop = rows[0].stop
         return Control(
-            stop=None if study.stop is None else Stop(study.stop),
+            stop=None if stop is None else Stop(stop),
             requests=tuple(
-                TrialRequest(id=row.id, params=json.loads(row.params)) for row in requests
+                TrialRequest(id=row.id, params=json.loads(row.params))
+                for row in rows
+                if row.id is not None
             ),
         )
 
