@@ -16,7 +16,7 @@ from search.cost import network_costs
 from search.diagnosis import Finding
 from search.findings import FindingName, diagnose, warn
 from search.lane import LaneState
-from search.packer import pack
+from search.packer import pack, stack_work
 from search.plan import StudyPlan
 from search.pool import train_saved
 from search.probe import mean_snapshots, probe_epochs
@@ -45,13 +45,17 @@ class Cohort:
         """Trials that are not finished, by number."""
         return tuple(r for _, r in sorted(self._records.items()) if not r.state.is_finished())
 
-    def submit(self, executor: Executor, data: Path) -> None:
-        """Send the running lanes off to the next rung."""
+    def submit(self, executor: Executor, data: Path) -> int:
+        """Send the running lanes off to the next rung; return how much work that is.
+
+        Work is in multiplications a row, near enough: it tells which cohort is ready sooner.
+        """
         plan = self._plan
         first = plan.rungs[self._rung - 1] if self._rung else 0
         last = plan.rungs[self._rung]
         lanes = [lane for record in self.running for lane in self._lanes[record.number]]
-        for stack in pack(lanes):
+        stacks = pack(lanes)
+        for stack in stacks:
             segment = Segment(
                 lanes=stack,
                 states=tuple(self._states.pop((lane.trial, lane.fold), None) for lane in stack),
@@ -64,6 +68,7 @@ class Cohort:
                 probe_at=tuple(e for e in self._probe_at if first < e <= last or e == first == 0),
             )
             self._futures.append(executor.submit(train_saved, segment, data))
+        return (last - first) * sum(map(stack_work, stacks))
 
     def abandon(self, stop: Callable[[TrialRecord], TrialRecord]) -> tuple[TrialRecord, ...]:
         """Give up what is under way; return the interrupted trials as `stop` leaves them."""

@@ -1,17 +1,18 @@
 """Runs a study: asks, packs, trains rung by rung, prunes, tells, and reports what happened.
 
-Some cohorts are in flight and take turns in a fixed order: while one is judged and asked anew,
-the others train. The order of asks, tells and pruning decisions therefore never depends on which
-worker was quicker, and a seed gives the same trials with the same values on any number of workers.
+Some cohorts are in flight: while one is judged and asked anew, the others train. They take turns
+in the order in which they ought to be ready, by the work they were sent off with. The order of
+asks, tells and pruning decisions therefore never depends on which worker was quicker, and a seed
+gives the same trials with the same values on any number of workers.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -122,7 +123,10 @@ class _Search:
         self._interrupted = [record for record in history if not record.state.is_finished()]
         self._data = save_data(plan.data, folder)
         self._records = {record.number: record for record in history}
-        self._cohorts: deque[Cohort] = deque()
+        #: Cohorts under way, with the work that will have been done when each ought to be ready.
+        self._cohorts: list[tuple[int, Cohort]] = []
+        #: The same of the cohort that was ready last.
+        self._done = 0
 
     @property
     def trials(self) -> tuple[TrialRecord, ...]:
@@ -154,7 +158,11 @@ class _Search:
             yield ProgressMade(progress=self.progress)
             if not self._cohorts:
                 return
-            yield self._advance(self._cohorts.popleft())
+            # The first of the list among equals, as `min` gives it.
+            soonest = min(self._cohorts, key=itemgetter(0))
+            self._cohorts.remove(soonest)
+            self._done, cohort = soonest
+            yield self._advance(cohort)
 
     def _fresh(self, size: int) -> list[TrialRecord]:
         """Return trials to start: the interrupted ones first, then new proposals."""
@@ -178,21 +186,22 @@ class _Search:
         ]
         for record in records:
             self._pruning.start(record.number, record.activation)
-        cohort = Cohort(self._plan, records)
-        cohort.submit(self._executor, self._data)
-        self._cohorts.append(cohort)
+        self._submit(Cohort(self._plan, records))
         return self._changed(records)
 
     def _advance(self, cohort: Cohort) -> TrialsChanged:
         """Wait for a cohort's rung, judge it, send the survivors on, teach the sampler."""
         changed = cohort.collect(self._pruning)
         if cohort.running:
-            cohort.submit(self._executor, self._data)
-            self._cohorts.append(cohort)
+            self._submit(cohort)
         for record in changed:
             if record.state.is_finished():
                 self._proposals.tell(record)
         return self._changed(changed)
+
+    def _submit(self, cohort: Cohort) -> None:
+        work = cohort.submit(self._executor, self._data)
+        self._cohorts.append((self._done + work, cohort))
 
     def _changed(self, records: Sequence[TrialRecord]) -> TrialsChanged:
         self._tally.count(records)
@@ -201,7 +210,7 @@ class _Search:
 
     def _stopped(self, stop: Stop) -> Iterator[Event]:
         mark, _ = _STOPPED[stop]
-        stopped = [record for cohort in self._cohorts for record in cohort.abandon(mark)]
+        stopped = [record for _, cohort in self._cohorts for record in cohort.abandon(mark)]
         stopped += [mark(record) for record in self._interrupted]
         if stopped:
             yield self._changed(sorted(stopped, key=lambda record: record.number))

@@ -35,7 +35,7 @@ def pack(lanes: Sequence[Lane]) -> list[tuple[Lane, ...]]:
         parts = min(len(trials), -(-sum(map(len, trials)) // stack_width(key.width)))
         cuts = [len(trials) * part // parts for part in range(parts + 1)]
         stacks += [tuple(chain.from_iterable(trials[a:b])) for a, b in pairwise(cuts) if a < b]
-    return sorted(stacks, key=_cost, reverse=True)
+    return sorted(stacks, key=stack_work, reverse=True)
 
 
 def _order(lane: Lane) -> tuple[StackKey, KernelKey, int, int, int]:
@@ -43,5 +43,6 @@ def _order(lane: Lane) -> tuple[StackKey, KernelKey, int, int, int]:
     return (config.stack_key, config.kernel_key, -config.depth, lane.trial, lane.fold)
 
 
-def _cost(stack: tuple[Lane, ...]) -> int:
+def stack_work(stack: tuple[Lane, ...]) -> int:
+    """Return about how many multiplications a row passes through."""
     return sum(lane.config.depth * lane.config.width**2 for lane in stack)
