@@ -145,13 +145,14 @@ class _Search:
 
     def run(self) -> Iterator[Event]:
         """Yield events until the budget is used up; raises Interrupted where a stop is wanted."""
-        size = cohort_size(self._plan.spec.budget.trials)
+        trials = self._plan.spec.budget.trials
         while True:
             wish = self._control()
             if wish.stop is not None:
                 yield from self._stopped(wish.stop)
                 raise Interrupted(wish.stop)
             self._proposals.request(wish.requests)
+            size = cohort_size(trials, self._tally.finished)
             while len(self._cohorts) < _IN_FLIGHT and (fresh := self._fresh(size)):
                 yield self._started(fresh)
             # What ended and what began are recorded together, before waiting for the next rung.
@@ -217,9 +218,14 @@ class _Search:
             yield ProgressMade(progress=self.progress)
 
 
-def cohort_size(trials: int) -> int:
-    """Trials asked together: enough to fill stacks, few enough for the sampler to learn between."""
-    return max(2, min(16, trials // 12))
+def cohort_size(trials: int, finished: int) -> int:
+    """Trials asked together, of `trials` in all, once so many have finished.
+
+    None of them learns from another. So there are few at first, when every result changes what is
+    worth trying, and later as many as fill stacks and share the making of the sampler's model.
+    """
+    most = max(2, min(16, trials // 12))
+    return min(most, max(4, finished // 8))
 
 
 def _restarted(record: TrialRecord) -> TrialRecord:

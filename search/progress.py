@@ -35,10 +35,11 @@ class Tally:
         self._began = monotonic()
         self._spent = _seconds_spent(history)
         self.count(history)
-        self._finished_before = self._finished
+        self._finished_before = self.finished
 
     @property
-    def _finished(self) -> int:
+    def finished(self) -> int:
+        """Trials that have ended in whatever way, those of the history included."""
         return sum(count for state, count in self._counts.items() if state.is_finished())
 
     @property
@@ -72,7 +73,7 @@ class Tally:
 
     def progress(self, total: int) -> Progress:
         """Return the counts and, once trials have finished in this run, rate and time left."""
-        finished = self._finished
+        finished = self.finished
         rate = (finished - self._finished_before) / max(self._elapsed, 1e-9)
         left = (total - finished) / rate if rate > 0 else None
         if left is not None and self.seconds_left is not None:

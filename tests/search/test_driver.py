@@ -14,7 +14,7 @@ import pytest
 from optuna.trial import TrialState
 
 from search.datasets import Dataset, load_builtin
-from search.driver import run_study
+from search.driver import cohort_size, run_study
 from search.pool import local_pool
 from search.study import (
     Budget,
@@ -105,6 +105,14 @@ def test_a_seed_gives_the_same_trials_on_any_number_of_processes(iris: Dataset) 
     with local_pool(1) as one, local_pool(2) as two:
         assert outcome(trials_of(run_study(SPEC, iris, executor=one))) == inline
         assert outcome(trials_of(run_study(SPEC, iris, executor=two))) == inline
+
+
+@pytest.mark.parametrize(
+    ("trials", "finished", "size"),
+    [(1000, 0, 4), (1000, 32, 4), (1000, 80, 10), (1000, 900, 16), (60, 50, 5), (5, 0, 2)],
+)
+def test_cohorts_grow_with_what_is_known(trials: int, finished: int, size: int) -> None:
+    assert cohort_size(trials, finished) == size
 
 
 def test_another_seed_gives_other_trials(iris: Dataset) -> None:
