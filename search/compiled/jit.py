@@ -30,15 +30,22 @@ def compiled(function: F) -> F:
     return typed
 
 
-def inlined(function: F) -> F:
-    """Make a loop's body available to compiled functions, which take it in whole."""
-    typed: F = njit(**_OPTIONS, inline="always")(function)
-    return typed
-
-
 def scalar(function: F) -> F:
     """Let compiled functions call `function`, which stays an ordinary one."""
     typed: F = register_jitable(**_OPTIONS, forceinline=True)(function)
+    return typed
+
+
+def routine(function: F) -> F:
+    """Let compiled functions call `function`, which is compiled on its own for each type."""
+    typed: F = register_jitable(**_OPTIONS)(function)
+    return typed
+
+
+def reduction(function: F) -> F:
+    """Let compiled functions call `function`, whose sums may be taken in any order."""
+    options = _OPTIONS | {"fastmath": {"contract", "reassoc"}}
+    typed: F = register_jitable(**options, forceinline=True)(function)
     return typed
 
 

@@ -1,0 +1,229 @@
+"""Training on the processor: one lane after another, many steps a call.
+
+Notation: L lanes, S streams, N rows of a minibatch, D features, H width, C outputs, K hidden layers
+of the deepest lane.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import inf
+from statistics import fmean
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from search.activation import ActivationName
+from search.compiled.activate import PLACES as ACTIVATION_PLACES
+from search.compiled.losses import PLACES as LOSS_PLACES
+from search.compiled.memory import Memory, Net, Rules, Workspace
+from search.compiled.train import prediction, training_steps
+from search.diagnosis import LayerSnapshot
+from search.engine import Training
+from search.kernels import is_noisy
+from search.lane import Lane, LaneState
+from search.looks import STATISTICS
+from search.minibatches import Block
+from search.normalization import NORMALIZATIONS
+from search.optimizers import OPTIMIZERS
+from search.parameters import Shape
+from search.probe import look_steps, make_snapshot, probe_rows
+from search.schedules import SCHEDULES
+from search.study import Task
+
+
+class CompiledEngine:
+    """Passes every lane through each block of steps, while what it needs stays in the cache."""
+
+    def __init__(self, training: Training) -> None:
+        data, batches, lanes = training.data, training.batches, training.lanes
+        self._lanes, self._batches = lanes, batches
+        self._steps_total = training.epochs * batches.plan.steps
+        shape = training.shape
+        self._states = [
+            _copied(state or shape.first_state(lane))
+            for lane, state in zip(lanes, training.states, strict=True)
+        ]
+        self._nets = [make_net(lane, shape, data.task) for lane in lanes]
+        self._rules = [make_rules(lane) for lane in lanes]
+        self._memories = [
+            Memory(
+                state.params,
+                state.first_moment,
+                state.second_moment,
+                state.running.reshape(-1, 2, lane.config.width),
+            )
+            for lane, state in zip(lanes, self._states, strict=True)
+        ]
+        self._work = make_workspace(self._nets, self._rules, batches.plan.rows, shape)
+        self._looks = look_steps(training.probe_at, batches.plan.steps)
+        self._look_at = np.array(sorted(set(self._looks.values())), dtype=np.int64)
+        passes = [part.numpy() for part in probe_rows(batches, training.probe_at)]
+        dtype = self._work.pre.dtype
+        nothing = np.empty((0, batches.plan.rows, shape.features), dtype)
+        #: Rows to look at by stream, (passes, N, D), empty where the minibatch's own will do.
+        self._look_rows = [
+            np.stack([part[s] for part in passes]) if passes else nothing
+            for s in range(len(batches.tables))
+        ]
+        size = (len(lanes), len(self._look_at), len(STATISTICS) + 1, self._work.pre.shape[0])
+        #: What is seen, by lane, look, statistic (the last being a learned number) and layer.
+        self._seen = np.full(size, np.nan, dtype)
+        self._validation = [data.folds[lane.fold].x_validation.astype(dtype) for lane in lanes]
+
+    def train(self, first: int, last: int) -> list[float]:
+        """Train epochs (first, last]; return the sum of each lane's losses over their steps."""
+        losses = [0.0] * len(self._lanes)
+        for block in self._batches.blocks(first, last):
+            rates = self._rates(block)
+            x, y = block.x.numpy(), block.y.numpy()
+            silence = np.empty((0, 0, 0, 0), x.dtype)
+            noise = {kind: field.numpy() for kind, field in block.noise.items()}
+            for index, stream in enumerate(self._batches.lane_streams):
+                drops, slopes = (
+                    noise[kind][stream] if kind in noise else silence
+                    for kind in ("dropout", "slope")
+                )
+                losses[index] += training_steps()(
+                    self._nets[index],
+                    self._rules[index],
+                    self._memories[index],
+                    self._work,
+                    x[stream],
+                    y[stream],
+                    drops,
+                    slopes,
+                    rates[index],
+                    block.first,
+                    self._look_at,
+                    self._look_rows[stream],
+                    self._seen[index],
+                )
+        steps = last * self._batches.plan.steps
+        self._states = [replace(state, steps=steps) for state in self._states]
+        return losses
+
+    def _rates(self, block: Block) -> list[NDArray[np.float64]]:
+        """Return each lane's learning rates at the steps of a block."""
+        steps = range(block.first, block.first + block.x.shape[1])
+        factors = {
+            name: np.array([SCHEDULES[name](step, self._steps_total) for step in steps])
+            for name in {lane.config.schedule for lane in self._lanes}
+        }
+        return [
+            lane.config.learning_rate * factors[lane.config.schedule] for lane in self._lanes
+        ]
+
+    def logits(self) -> Tensor:
+        """Return (L, C, M) of each lane's validation rows."""
+        outputs, most = self._nets[0].outputs, max(map(len, self._validation))
+        out = np.zeros((len(self._lanes), outputs, most), self._work.pre.dtype)
+        for index, rows in enumerate(self._validation):
+            prediction()(
+                self._nets[index],
+                self._rules[index],
+                self._memories[index],
+                self._work,
+                rows,
+                out[index],
+            )
+        return torch.from_numpy(out)
+
+    def snapshots(self, index: int) -> tuple[LayerSnapshot, ...]:
+        """Return what was seen of a lane at the epochs to look at."""
+        config = self._lanes[index].config
+        names = (*STATISTICS, *(name for name, _ in config.learned))
+        taken = dict(zip(self._look_at.tolist(), self._seen[index].tolist(), strict=True))
+        return tuple(
+            make_snapshot(epoch, config, dict(zip(names, taken[step], strict=False)))
+            for epoch, step in sorted(self._looks.items())
+        )
+
+    def state(self, index: int) -> LaneState:
+        """Return a lane as it stands, copied."""
+        return _copied(self._states[index])
+
+
+def _copied(state: LaneState) -> LaneState:
+    return replace(
+        state,
+        params=state.params.copy(),
+        first_moment=state.first_moment.copy(),
+        second_moment=state.second_moment.copy(),
+        running=state.running.copy(),
+    )
+
+
+def make_net(lane: Lane, shape: Shape, task: Task) -> Net:
+    """Return what compiled code is told of a lane's network."""
+    config = lane.config
+    return Net(
+        activation=ACTIVATION_PLACES[ActivationName(config.activation)],
+        depth=config.depth,
+        width=config.width,
+        features=shape.features,
+        outputs=shape.outputs,
+        normalization=list(NORMALIZATIONS).index(config.normalization),
+        learned=sum(config.width if sharing == "channel" else 1 for _, sharing in config.learned),
+        loss=LOSS_PLACES[task],
+    )
+
+
+def make_rules(lane: Lane) -> Rules:
+    """Return how compiled code trains a lane."""
+    config = lane.config
+    numbers = config.activation_numbers
+    return Rules(
+        # Every activation has at most one number, but for rrelu: the middle of two.
+        number=fmean(numbers.values()) if numbers else 0.0,
+        noisy=is_noisy(config.activation),
+        lower=numbers.get("lower", 0.0),
+        upper=numbers.get("upper", 0.0),
+        dropout=config.dropout,
+        clip=inf if config.gradient_clip is None else config.gradient_clip,
+        adaptive=OPTIMIZERS[config.optimizer].adaptive,
+        momentum=config.momentum,
+        decay=config.weight_decay,
+    )
+
+
+def make_workspace(
+    nets: list[Net], rules: list[Rules], rows: int, shape: Shape
+) -> Workspace:
+    """Return buffers for lanes of equal width, as deep as the deepest."""
+    depth, width, outputs = max(net.depth for net in nets), nets[0].width, shape.outputs
+    normalized = depth if nets[0].normalization else 0
+    learned = depth if any(net.learned for net in nets) else 0
+    dropped = depth if any(rule.dropout > 0 for rule in rules) else 0
+    weights = width * (outputs + shape.features + (depth - 1) * width)
+    size = weights + outputs + depth * 4 * width
+
+    def buffer(*size: int) -> NDArray[np.floating]:
+        return shape.zeros(*size).numpy()
+
+    return Workspace(
+        pre=buffer(depth, rows, width),
+        active=buffer(depth, rows, width),
+        normal=buffer(normalized, rows, width),
+        inverse=buffer(normalized, max(rows, width)),
+        tangent=buffer(learned, rows, width),
+        mask=buffer(dropped, rows, width),
+        dropped=buffer(dropped, rows, width),
+        number=buffer(1, width),
+        drawn=buffer(rows, width),
+        grad=buffer(2, rows, width),
+        turned=buffer(width * max(width, outputs)),
+        logits=buffer(rows, outputs),
+        by_class=buffer(outputs, rows),
+        rows=buffer(rows, shape.features),
+        sums=buffer(2, width),
+        scratch=buffer(2, rows),
+        seen_sums=buffer(depth, 3, width),
+        seen_extremes=buffer(depth, 3, width),
+        gradient=buffer(size),
+        before=buffer(size),
+        nothing=buffer(0, 0),
+        silence=buffer(0, 0, 0),
+    )
