@@ -1,35 +1,66 @@
 """Activating one layer of one lane: value and derivative in a single pass over memory.
 
 Notation: N rows, H units. The derivative is taken on the way forward, where it shares the
-exponential with the value; the way back is then the same for all activations.
+exponential with the value; the way back is then the same for all activations. Each activation's
+loop is compiled by itself and called by its address: woven into the passes that call them, all
+would be optimised again with each of these, which took ten times as long.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import carray, from_dtype, types
+from numba.extending import intrinsic
+from numpy.typing import DTypeLike
 
 from search.activation import ActivationName
-from search.compiled.functions import SCALARS, Scalars, Slope
-from search.compiled.jit import Array, routine
-
-#: `activate(place, pre, offset, number, active, tangent)`: the activation at `place` in `SCALARS`.
-#: With z = pre + offset, f(z) goes into `active`, f'(z) into `pre`, and the derivative by a
-#: learned number into `tangent` unless that is empty, all (N, H). `number` (1, H) or (N, H) holds
-#: the activation's own.
-Activate: TypeAlias = Callable[[int, Array, Array, Array, Array, Array], None]
-
-PLACES: dict[ActivationName, int] = {name: place for place, name in enumerate(SCALARS)}
+from search.compiled.elementary import like
+from search.compiled.functions import SCALARS
+from search.compiled.jit import entry, scalar, source_stamp
 
 
-def _loop_of(scalars: Scalars) -> Callable[..., None]:
-    value, slope = scalars.value, scalars.slope
+@scalar
+def _not_learned(z: float, a: float, p: float) -> float:
+    return like(z, 0.0)
 
-    @routine
-    def loop(pre: Array, offset: Array, number: Array, active: Array) -> None:
-        rows, units = pre.shape
+
+@cache
+def activation(name: ActivationName, dtype: DTypeLike) -> Any:
+    """Return a compiled loop, for `activate` to call at its `address`."""
+    scalars, stamp = SCALARS[name], source_stamp()
+    value, slope, gradient = scalars.value, scalars.slope, scalars.gradient or _not_learned
+    count, numbers = types.intp, types.CPointer(from_dtype(np.dtype(dtype)))
+    signature = types.void(*[count] * 4, *[numbers] * 5)
+
+    @entry(signature)
+    def loop(
+        rows: int,
+        units: int,
+        by_row: int,
+        learns: int,
+        pre_at: Any,
+        offset_at: Any,
+        number_at: Any,
+        active_at: Any,
+        tangent_at: Any,
+    ) -> None:
+        stamp  # noqa: B018 - closed over, see source_stamp
+        pre, active = carray(pre_at, (rows, units)), carray(active_at, (rows, units))
+        offset, number = carray(offset_at, units), carray(number_at, (rows, units))
+        if learns:
+            tangent = carray(tangent_at, (rows, units))
+            for row in range(rows):
+                own = number[row if by_row else 0]
+                for unit in range(units):
+                    z = pre[row, unit] + offset[unit]
+                    tangent[row, unit] = gradient(z, value(z, own[unit]), own[unit])
         for row in range(rows):
-            own = number[row if number.shape[0] > 1 else 0]
+            own = number[row if by_row else 0]
             for unit in range(units):
                 z = pre[row, unit] + offset[unit]
                 a = value(z, own[unit])
@@ -39,60 +70,37 @@ def _loop_of(scalars: Scalars) -> Callable[..., None]:
     return loop
 
 
-def _learning_loop_of(scalars: Scalars, gradient: Slope) -> Callable[..., None]:
-    value = scalars.value
+@intrinsic  # type: ignore[untyped-decorator]
+def activate(
+    typing: Any,
+    address: Any,
+    pre: Any,
+    offset: Any,
+    number: Any,
+    by_row: Any,
+    active: Any,
+    tangent: Any,
+    learns: Any,
+) -> tuple[Any, Callable[..., Any]]:
+    """Call the activation at `address`.
 
-    @routine
-    def loop(pre: Array, offset: Array, number: Array, tangent: Array) -> None:
-        rows, units = pre.shape
-        for row in range(rows):
-            own = number[row if number.shape[0] > 1 else 0]
-            for unit in range(units):
-                z = pre[row, unit] + offset[unit]
-                tangent[row, unit] = gradient(z, value(z, own[unit]), own[unit])
+    With z = pre + offset, f(z) goes into `active`, f'(z) into `pre`, and where it `learns` the
+    derivative by the learned number into `tangent`, all (N, H). `number` holds the activation's
+    own, (H,) or `by_row` (N * H,).
+    """
+    arrays = (pre, offset, number, active, tangent)
 
-    return loop
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        address, *values, by_row, learns = (arguments[i] for i in (0, 1, 2, 3, 5, 6, 4, 7))
+        views = [
+            context.make_array(kind)(context, builder, value)
+            for kind, value in zip(arrays, values, strict=True)
+        ]
+        rows, units = (builder.extract_value(views[0].shape, axis) for axis in (0, 1))
+        values = [rows, units, by_row, learns, *(view.data for view in views)]
+        function = ir.FunctionType(ir.VoidType(), [value.type for value in values])
+        builder.call(builder.inttoptr(address, function.as_pointer()), values)
+        return context.get_dummy_value()
 
-
-def _chain(rows: Sequence[Scalars]) -> Any:
-    """Compiled code cannot call what stands in a table: each row knows itself and the rest."""
-    if not rows:
-        return _no_such_activation
-    loop, rest = _loop_of(rows[0]), _chain(rows[1:])
-    gradient = rows[0].gradient
-    if gradient is None:
-
-        @routine
-        def activate(
-            place: int, pre: Array, offset: Array, number: Array, active: Array, tangent: Array
-        ) -> None:
-            if place == 0:
-                loop(pre, offset, number, active)
-            else:
-                rest(place - 1, pre, offset, number, active, tangent)
-
-        return activate
-    learn = _learning_loop_of(rows[0], gradient)
-
-    @routine
-    def activate_and_learn(
-        place: int, pre: Array, offset: Array, number: Array, active: Array, tangent: Array
-    ) -> None:
-        if place == 0:
-            if tangent.size > 0:
-                learn(pre, offset, number, tangent)
-            loop(pre, offset, number, active)
-        else:
-            rest(place - 1, pre, offset, number, active, tangent)
-
-    return activate_and_learn
-
-
-@routine
-def _no_such_activation(
-    place: int, pre: Array, offset: Array, number: Array, active: Array, tangent: Array
-) -> None:
-    raise ValueError("no such activation")
-
-
-activate: Activate = _chain(list(SCALARS.values()))
+    count = types.intp
+    return types.void(count, pre, offset, number, count, active, tangent, count), generate

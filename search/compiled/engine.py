@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from search.activation import ActivationName
-from search.compiled.activate import PLACES as ACTIVATION_PLACES
+from search.compiled.activate import activation
 from search.compiled.losses import PLACES as LOSS_PLACES
 from search.compiled.memory import Memory, Net, Rules, Workspace
 from search.compiled.train import prediction, training_steps
@@ -57,18 +57,18 @@ class CompiledEngine:
             )
             for lane, state in zip(lanes, self._states, strict=True)
         ]
-        self._work = make_workspace(self._nets, self._rules, batches.plan.rows, shape)
+        self._work = make_workspace(self._nets, batches.plan.rows, shape)
         self._looks = look_steps(training.probe_at, batches.plan.steps)
         self._look_at = np.array(sorted(set(self._looks.values())), dtype=np.int64)
         passes = [part.numpy() for part in probe_rows(batches, training.probe_at)]
-        dtype = self._work.pre.dtype
+        dtype = self._work.logits.dtype
         nothing = np.empty((0, batches.plan.rows, shape.features), dtype)
         #: Rows to look at by stream, (passes, N, D), empty where the minibatch's own will do.
         self._look_rows = [
             np.stack([part[s] for part in passes]) if passes else nothing
             for s in range(len(batches.tables))
         ]
-        size = (len(lanes), len(self._look_at), len(STATISTICS) + 1, self._work.pre.shape[0])
+        size = (len(lanes), len(self._look_at), len(STATISTICS) + 1, max(net.depth for net in self._nets))
         #: What is seen, by lane, look, statistic (the last being a learned number) and layer.
         self._seen = np.full(size, np.nan, dtype)
         self._validation = [data.folds[lane.fold].x_validation.astype(dtype) for lane in lanes]
@@ -119,7 +119,7 @@ class CompiledEngine:
     def logits(self) -> Tensor:
         """Return (L, C, M) of each lane's validation rows."""
         outputs, most = self._nets[0].outputs, max(map(len, self._validation))
-        out = np.zeros((len(self._lanes), outputs, most), self._work.pre.dtype)
+        out = np.zeros((len(self._lanes), outputs, most), self._work.logits.dtype)
         for index, rows in enumerate(self._validation):
             prediction()(
                 self._nets[index],
@@ -159,8 +159,9 @@ def _copied(state: LaneState) -> LaneState:
 def make_net(lane: Lane, shape: Shape, task: Task) -> Net:
     """Return what compiled code is told of a lane's network."""
     config = lane.config
+    dtype = shape.zeros().numpy().dtype
     return Net(
-        activation=ACTIVATION_PLACES[ActivationName(config.activation)],
+        activation=activation(ActivationName(config.activation), dtype).address,
         depth=config.depth,
         width=config.width,
         features=shape.features,
@@ -189,14 +190,9 @@ def make_rules(lane: Lane) -> Rules:
     )
 
 
-def make_workspace(
-    nets: list[Net], rules: list[Rules], rows: int, shape: Shape
-) -> Workspace:
+def make_workspace(nets: list[Net], rows: int, shape: Shape) -> Workspace:
     """Return buffers for lanes of equal width, as deep as the deepest."""
     depth, width, outputs = max(net.depth for net in nets), nets[0].width, shape.outputs
-    normalized = depth if nets[0].normalization else 0
-    learned = depth if any(net.learned for net in nets) else 0
-    dropped = depth if any(rule.dropout > 0 for rule in rules) else 0
     weights = width * (outputs + shape.features + (depth - 1) * width)
     size = weights + outputs + depth * 4 * width
 
@@ -204,26 +200,13 @@ def make_workspace(
         return shape.zeros(*size).numpy()
 
     return Workspace(
-        pre=buffer(depth, rows, width),
-        active=buffer(depth, rows, width),
-        normal=buffer(normalized, rows, width),
-        inverse=buffer(normalized, max(rows, width)),
-        tangent=buffer(learned, rows, width),
-        mask=buffer(dropped, rows, width),
-        dropped=buffer(dropped, rows, width),
-        number=buffer(1, width),
-        drawn=buffer(rows, width),
-        grad=buffer(2, rows, width),
-        turned=buffer(width * max(width, outputs)),
+        layers=buffer(6, depth, rows, width),
+        tables=buffer(3, rows, width),
+        units=buffer(3, width),
+        inverse=buffer(depth, max(rows, width)),
         logits=buffer(rows, outputs),
-        by_class=buffer(outputs, rows),
+        by_class=buffer(outputs + 2, rows),
         rows=buffer(rows, shape.features),
-        sums=buffer(2, width),
-        scratch=buffer(2, rows),
-        seen_sums=buffer(depth, 3, width),
-        seen_extremes=buffer(depth, 3, width),
-        gradient=buffer(size),
-        before=buffer(size),
-        nothing=buffer(0, 0),
-        silence=buffer(0, 0, 0),
+        parameters=buffer(3, size),
+        seen=buffer(depth, 6, width),
     )

@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-from numba import njit
+from numba import cfunc, njit
 from numba.extending import register_jitable
 from numpy.typing import NDArray
 
@@ -28,6 +28,18 @@ def compiled(function: F) -> F:
     except RuntimeError:  # neither the source's folder nor the user's cache can be written to
         typed = njit(**_OPTIONS)(function)
     return typed
+
+
+def entry(signature: Any) -> Callable[[F], Any]:
+    """Compile now, for C types, to be called at an address; later processes load it."""
+
+    def compile_(function: F) -> Any:
+        try:
+            return cfunc(signature, **_OPTIONS, cache=True)(function)
+        except RuntimeError:
+            return cfunc(signature, **_OPTIONS)(function)
+
+    return compile_
 
 
 def scalar(function: F) -> F:

@@ -1,7 +1,7 @@
 """What one lane's units and weights show (see `search.looks`).
 
-Notation: N rows, H units, K hidden layers. Sums run over rows first, unit by unit, which a compiler
-turns into vector instructions.
+Notation: N rows, H units. `seen` (6, H) gathers, unit by unit, sums of f, of f squared and of
+whether |f'| is saturated, then the steepest |f'|, the largest f, and the least, negated.
 """
 
 from __future__ import annotations
@@ -15,25 +15,26 @@ from search.looks import DEAD_RANGE, DEAD_SLOPE, SATURATED_SLOPE
 
 
 @routine
-def clear(sums: Array, extremes: Array) -> None:
-    """Begin anew, (3, H) each."""
-    sums[:] = 0.0
-    extremes[:] = -inf
+def clear(seen: Array) -> None:
+    """Begin anew."""
+    for place in range(3):
+        seen[place, :] = 0.0
+        seen[3 + place, :] = -inf
 
 
 @routine
-def gather(slopes: Array, active: Array, sums: Array, extremes: Array) -> None:
+def gather(slopes: Array, active: Array, seen: Array) -> None:
     """Add a pass: f'(z) and f(z), (N, H) each."""
     rows, units = active.shape
-    total_, square, flat = sums[0], sums[1], sums[2]
-    steepest, most, least = extremes[0], extremes[1], extremes[2]
+    mean, square, flat = seen[0], seen[1], seen[2]
+    steepest, most, least = seen[3], seen[4], seen[5]
     one, zero = like(active[0, 0], 1.0), like(active[0, 0], 0.0)
     limit = like(zero, SATURATED_SLOPE)
     for row in range(rows):
         # Several short loops: one with as many arrays would not be vectorised.
         for unit in range(units):
             a = active[row, unit]
-            total_[unit] += a
+            mean[unit] += a
             square[unit] += a * a
         for unit in range(units):
             a = active[row, unit]
@@ -46,18 +47,18 @@ def gather(slopes: Array, active: Array, sums: Array, extremes: Array) -> None:
 
 
 @routine
-def conclude(sums: Array, extremes: Array, rows: int, out: Array) -> None:
+def conclude(seen: Array, rows: int, out: Array) -> None:
     """Write mean and deviation of f, shares of dead units and saturated slopes, (4,)."""
-    units = sums.shape[1]
+    units = seen.shape[1]
     mean, square, flat = (
-        total(sums[0]) / (rows * units),
-        total(sums[1]) / (rows * units),
-        total(sums[2]) / (rows * units),
+        total(seen[0]) / (rows * units),
+        total(seen[1]) / (rows * units),
+        total(seen[2]) / (rows * units),
     )
     dead = 0
     for unit in range(units):
-        spread = extremes[1, unit] + extremes[2, unit]
-        dead += (extremes[0, unit] < DEAD_SLOPE) and (spread < DEAD_RANGE)
+        spread = seen[4, unit] + seen[5, unit]
+        dead += (seen[3, unit] < DEAD_SLOPE) and (spread < DEAD_RANGE)
     variance = square - mean * mean
     # Not max(variance, 0): NaN has to stay NaN.
     out[0], out[1] = mean, sqrt(0.0 if variance < 0.0 else variance)

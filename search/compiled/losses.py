@@ -1,8 +1,8 @@
 """Losses of one lane's minibatch with their gradient (see `search.losses`).
 
 Notation: N rows, C outputs; logits (C, N), so that a vector register holds many rows. Each function
-overwrites them with the gradient of the mean loss and returns that loss. `target` (N,) holds class
-indices or numbers, in the logits' own precision. `scratch` (2, >= N) is overwritten.
+overwrites them with the gradient of the mean loss and returns that loss. They are followed by two
+rows that are overwritten. `target` (N,) holds class indices or numbers, in the logits' precision.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ PLACES: dict[Task, int] = {Task.MULTICLASS: 0, Task.BINARY: 1, Task.REGRESSION: 
 
 
 @routine
-def loss_gradient(place: int, logits: Array, target: Array, scratch: Array) -> float:
+def loss_gradient(place: int, logits: Array, target: Array) -> float:
     """Apply the loss at `place`."""
     if place == 0:
-        return _cross_entropy(logits, target, scratch)
+        return _cross_entropy(logits, target)
     return _binary(logits[0], target) if place == 1 else _squared(logits[0], target)
 
 
 @routine
-def _cross_entropy(logits: Array, target: Array, scratch: Array) -> float:
-    classes, rows = logits.shape
-    largest, sums = scratch[0], scratch[1]
+def _cross_entropy(logits: Array, target: Array) -> float:
+    classes, rows = logits.shape[0] - 2, logits.shape[1]
+    largest, sums = logits[classes], logits[classes + 1]
     for row in range(rows):
         largest[row] = logits[0, row]
     for c in range(1, classes):

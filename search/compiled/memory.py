@@ -16,7 +16,7 @@ from search.compiled.jit import Array, scalar
 class Net(NamedTuple):
     """What a lane is."""
 
-    #: Place of its activation in `SCALARS`.
+    #: Where the compiled loop of its activation is.
     activation: int
     depth: int
     width: int
@@ -58,42 +58,37 @@ class Memory(NamedTuple):
 
 
 class Workspace(NamedTuple):
-    """Buffers that lanes share, one after another; what no lane needs has no rows."""
+    """Buffers that lanes share, one after another.
 
-    #: Linear output, and once activated the derivative there, (K, N, H).
-    pre: Array
-    #: Output of the activation.
-    active: Array
-    #: Normalised linear output.
-    normal: Array
+    Few arrays of many parts: each field of a tuple is seven numbers to pass to every routine.
+    """
+
+    #: (6, K, N, H), see PRE and so on.
+    layers: Array
+    #: (3, N, H): gradients of layers' outputs, which take turns, and DRAWN.
+    tables: Array
+    #: (3, H): two for sums, and NUMBER.
+    units: Array
     #: 1 / deviation of the normalization, (K, max(N, H)).
     inverse: Array
-    #: Derivative by a learned number.
-    tangent: Array
-    #: What dropout multiplies with, and what comes of it.
-    mask: Array
-    dropped: Array
-    #: The activation's number by unit, (1, H), and drawn by row too, (N, H).
-    number: Array
-    drawn: Array
-    #: Gradient of a layer's output; two take turns, (2, N, H).
-    grad: Array
-    #: A weight transposed, (H * max(H, C),).
-    turned: Array
     logits: Array  # (N, C)
-    by_class: Array  # (C, N)
+    #: The same by class, (C + 2, N), and two rows to compute in.
+    by_class: Array
     rows: Array  # (N, D)
-    sums: Array  # (2, H)
-    scratch: Array  # (2, N)
-    #: Sums, steepest slope and largest outputs of a look (see `search.looks`), (K, 3, H) each.
-    seen_sums: Array
-    seen_extremes: Array
-    gradient: Array  # (P,)
-    #: Parameters before a step that is looked at.
-    before: Array
-    #: No derivative (0, 0), and no noise (0, 0, 0).
-    nothing: Array
-    silence: Array
+    #: (3, P), see GRADIENT and so on.
+    parameters: Array
+    #: What a look gathers, (K, 6, H).
+    seen: Array
+
+
+#: In `layers`: linear output, and once activated the derivative there; output of the activation;
+#: normalised linear output; derivative by a learned number; what dropout multiplies with, and what
+#: comes of it.
+PRE, ACTIVE, NORMAL, TANGENT, MASK, DROPPED = range(6)
+#: In `tables` and in `units`: the activation's number by row and unit, and by unit.
+DRAWN, NUMBER = 2, 2
+#: In `parameters`: gradients; parameters before a step that is looked at; a weight transposed.
+GRADIENT, BEFORE, TURNED = range(3)
 
 
 @scalar

@@ -13,6 +13,16 @@ from search.compiled.elementary import like
 from search.compiled.jit import Array, routine, scalar
 from search.compiled.losses import loss_gradient
 from search.compiled.memory import (
+    ACTIVE,
+    DRAWN,
+    DROPPED,
+    GRADIENT,
+    MASK,
+    NORMAL,
+    NUMBER,
+    PRE,
+    TANGENT,
+    TURNED,
     Memory,
     Net,
     Rules,
@@ -26,6 +36,7 @@ from search.compiled.memory import (
 )
 from search.compiled.normalize import batch, batch_backward, batch_known, layer, layer_backward
 from search.compiled.sums import column_products, column_sums, product, total
+from search.compiled.transpose import transpose
 
 #: What a forward pass is for: to predict; to look into the layers, by the minibatch's statistics
 #: but without noise and leaving no trace; to learn.
@@ -36,44 +47,58 @@ _BATCH = 1
 
 @routine
 def forward(
-    net: Net, rules: Rules, memory: Memory, work: Workspace, x: Array, aim: int, drop: Array,
-    slope: Array,
+    net: Net,
+    rules: Rules,
+    memory: Memory,
+    work: Workspace,
+    x: Array,
+    aim: int,
+    drops: Array,
+    slopes: Array,
+    step: int,
 ) -> None:
-    """Write the logits of `x` (N, D), and what `backward` needs.
+    """Write the logits of `x` (N, D), before their bias, and what `backward` needs.
 
-    `drop` and `slope` (K, N, H) are noise on [0, 1), or empty.
+    `drops` and `slopes` (T, K, N, H) are noise on [0, 1), read at `step` by lanes that learn.
     """
-    below = x
+    below, learns = x, aim == LEARNS
     for k in range(net.depth):
-        pre, active = work.pre[k], work.active[k]
+        pre, active = work.layers[PRE, k], work.layers[ACTIVE, k]
         np.dot(below, weight(memory.values, net, k + 1), pre)
         if net.normalization:
             _normalize(net, memory, work, k, aim)
-        number = work.number
-        if net.learned > 1:
-            number[0, :] = learned(memory.values, net, k)
+        drawn = rules.noisy and learns
+        number = work.units[NUMBER]
+        if drawn:
+            _draw(rules, slopes[step, k], work.tables[DRAWN])
+            number = work.tables[DRAWN].ravel()
+        elif net.learned == net.width:
+            number[:] = learned(memory.values, net, k)
         elif net.learned:
-            number[0, :] = learned(memory.values, net, k)[0]
+            number[:] = learned(memory.values, net, k)[0]
         else:
-            number[0, :] = like(pre[0, 0], rules.number)
-        if rules.noisy and slope.size > 0:
-            number = work.drawn
-            _draw(rules, slope[k], number)
-        tangent = work.tangent[k] if net.learned else work.nothing
+            number[:] = like(number[0], rules.number)
         activate(
-            net.activation, pre, offset(memory.values, net, k), number, active, tangent
+            net.activation,
+            pre,
+            offset(memory.values, net, k),
+            number,
+            drawn,
+            active,
+            work.layers[TANGENT, k],
+            net.learned,
         )
         below = active
-        if rules.dropout > 0.0 and drop.size > 0:
-            below = work.dropped[k]
-            _drop(rules, drop[k], active, work.mask[k], below)
+        if rules.dropout > 0.0 and learns:
+            below = work.layers[DROPPED, k]
+            _drop(rules, drops[step, k], active, work.layers[MASK, k], below)
     np.dot(below, weight(memory.values, net, 0), work.logits)
 
 
 @routine
 def _normalize(net: Net, memory: Memory, work: Workspace, k: int, aim: int) -> None:
     """Standardise the linear output, and write it scaled where it is activated."""
-    pre, normal = work.pre[k], work.normal[k]
+    pre, normal = work.layers[PRE, k], work.layers[NORMAL, k]
     rows, units = pre.shape
     own, factor = bias(memory.values, net, k), scale(memory.values, net, k)
     for row in range(rows):
@@ -82,9 +107,9 @@ def _normalize(net: Net, memory: Memory, work: Workspace, k: int, aim: int) -> N
     if net.normalization != _BATCH:
         layer(normal, work.inverse[k])
     elif aim == PREDICTS:
-        batch_known(normal, memory.running[k], work.sums)
+        batch_known(normal, memory.running[k], work.units)
     else:
-        batch(normal, work.inverse[k], memory.running[k], aim == LEARNS, work.sums)
+        batch(normal, work.inverse[k], memory.running[k], aim == LEARNS, work.units)
     for row in range(rows):
         for unit in range(units):
             pre[row, unit] = normal[row, unit] * factor[unit]
@@ -119,30 +144,30 @@ def backward(
     """Write the gradient of the pass just made for learning; return the mean loss."""
     loss = _output_backward(net, rules, values, work, target)
     for k in range(net.depth - 1, -1, -1):
-        grad = work.grad[k % 2]
+        grad = work.tables[k % 2]
         if rules.dropout > 0.0:
-            _multiply(grad, work.mask[k])
+            _multiply(grad, work.layers[MASK, k])
         if net.learned:
-            _learn(grad, work.tangent[k], learned(work.gradient, net, k), work.sums)
-        _multiply(grad, work.pre[k])
-        column_sums(grad, offset(work.gradient, net, k))
+            _learn(grad, work.layers[TANGENT, k], learned(work.parameters[GRADIENT], net, k), work.units)
+        _multiply(grad, work.layers[PRE, k])
+        column_sums(grad, offset(work.parameters[GRADIENT], net, k))
         if net.normalization:
             _denormalize(net, values, work, k, grad)
-        gradient = weight(work.gradient, net, k + 1)
+        gradient = weight(work.parameters[GRADIENT], net, k + 1)
         if k == 0:
             np.dot(x.T, grad, gradient)
         else:
             np.dot(_output(rules, work, k - 1).T, grad, gradient)
-            # BLAS takes half as long again for a transposed right factor, more than turning costs.
-            turned = work.turned[: net.width * net.width].reshape(net.width, net.width)
-            _turn(weight(values, net, k + 1), turned)
-            np.dot(grad, turned, work.grad[(k - 1) % 2])
+            # BLAS takes half as long again for a right factor in Fortran order.
+            turned = work.parameters[TURNED, : net.width * net.width].reshape(net.width, net.width)
+            transpose(weight(values, net, k + 1), turned)
+            np.dot(grad, turned, work.tables[(k - 1) % 2])
     return loss
 
 
 @scalar
 def _output(rules: Rules, work: Workspace, k: int) -> Array:
-    return work.dropped[k] if rules.dropout > 0.0 else work.active[k]
+    return work.layers[DROPPED if rules.dropout > 0.0 else ACTIVE, k]
 
 
 @routine
@@ -150,38 +175,38 @@ def _output_backward(
     net: Net, rules: Rules, values: Array, work: Workspace, target: Array
 ) -> float:
     logits, by_class = work.logits, work.by_class
-    own, gradient = output_bias(values, net), output_bias(work.gradient, net)
+    own, gradient = output_bias(values, net), output_bias(work.parameters[GRADIENT], net)
     rows, classes = logits.shape
     for c in range(classes):
         for row in range(rows):
             by_class[c, row] = logits[row, c] + own[c]
-    loss = loss_gradient(net.loss, by_class, target, work.scratch)
+    loss = loss_gradient(net.loss, by_class, target)
     for c in range(classes):
         gradient[c] = total(by_class[c])
         for row in range(rows):
             logits[row, c] = by_class[c, row]
     last = net.depth - 1
-    np.dot(_output(rules, work, last).T, logits, weight(work.gradient, net, 0))
-    turned = work.turned[: net.width * classes].reshape(classes, net.width)
-    _turn(weight(values, net, 0), turned)
-    np.dot(logits, turned, work.grad[last % 2])
+    np.dot(_output(rules, work, last).T, logits, weight(work.parameters[GRADIENT], net, 0))
+    turned = work.parameters[TURNED, : net.width * classes].reshape(classes, net.width)
+    transpose(weight(values, net, 0), turned)
+    np.dot(logits, turned, work.tables[last % 2])
     return loss
 
 
 @routine
 def _denormalize(net: Net, values: Array, work: Workspace, k: int, grad: Array) -> None:
     """Turn dL/d(scaled) in `grad` into dL/d(linear); write the gradients of scale and bias."""
-    normal, factor = work.normal[k], scale(values, net, k)
+    normal, factor = work.layers[NORMAL, k], scale(values, net, k)
     rows, units = grad.shape
-    column_products(grad, normal, scale(work.gradient, net, k))
+    column_products(grad, normal, scale(work.parameters[GRADIENT], net, k))
     for row in range(rows):
         for unit in range(units):
             grad[row, unit] *= factor[unit]
     if net.normalization == _BATCH:
-        batch_backward(grad, normal, work.inverse[k], work.sums)
+        batch_backward(grad, normal, work.inverse[k], work.units)
     else:
         layer_backward(grad, normal, work.inverse[k])
-    column_sums(grad, bias(work.gradient, net, k))
+    column_sums(grad, bias(work.parameters[GRADIENT], net, k))
 
 
 @routine
@@ -199,13 +224,3 @@ def _multiply(grad: Array, factors: Array) -> None:
     for row in range(rows):
         for unit in range(units):
             grad[row, unit] *= factors[row, unit]
-
-
-@routine
-def _turn(matrix: Array, out: Array) -> None:
-    """Write the transpose."""
-    rows, units = out.shape
-    for row in range(rows):
-        own = out[row]
-        for unit in range(units):
-            own[unit] = matrix[unit, row]

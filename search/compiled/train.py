@@ -12,6 +12,10 @@ from math import isinf, sqrt
 from search.compiled.jit import Array, compiled, routine, source_stamp
 from search.compiled.looks import clear, conclude, gather, moved, norm
 from search.compiled.memory import (
+    ACTIVE,
+    BEFORE,
+    GRADIENT,
+    PRE,
     Memory,
     Net,
     Rules,
@@ -65,9 +69,7 @@ def training_steps() -> Callable[..., float]:
         stamp  # noqa: B018 - closed over, see source_stamp
         loss = 0.0
         for t in range(rates.size):
-            drop = drops[t] if drops.size > 0 else work.silence
-            slope = slopes[t] if slopes.size > 0 else work.silence
-            forward(net, rules, memory, work, x[t], LEARNS, drop, slope)
+            forward(net, rules, memory, work, x[t], LEARNS, drops, slopes, t)
             loss += backward(net, rules, memory.values, work, x[t], y[t])
             look = _position(look_at, first + t)
             if look >= 0:
@@ -95,7 +97,7 @@ def prediction() -> Callable[..., None]:
             count = min(block, len(x) - start)
             for row in range(count):
                 work.rows[row] = x[start + row]
-            forward(net, rules, memory, work, work.rows, PREDICTS, work.silence, work.silence)
+            forward(net, rules, memory, work, work.rows, PREDICTS, work.layers, work.layers, 0)
             for c in range(net.outputs):
                 for row in range(count):
                     out[c, start + row] = work.logits[row, c] + own[c]
@@ -115,7 +117,7 @@ def _position(steps: Array, step: int) -> int:
 def _update(
     net: Net, rules: Rules, memory: Memory, work: Workspace, made: int, rate: float
 ) -> None:
-    values, grads, first = memory.values, work.gradient[: memory.values.size], memory.first
+    values, grads, first = memory.values, work.parameters[GRADIENT, : memory.values.size], memory.first
     clip = 1.0
     if not isinf(rules.clip):
         factor = rules.clip / (sqrt(product(grads, grads)) + CLIP_EPSILON)
@@ -137,20 +139,20 @@ def _see(
     net: Net, rules: Rules, memory: Memory, work: Workspace, rows: Array, seen: Array
 ) -> None:
     """Look at gradients and units, between the backward pass and the update."""
-    work.before[: memory.values.size] = memory.values
+    work.parameters[BEFORE, : memory.values.size] = memory.values
     passes = len(rows)
     for k in range(net.depth):
-        seen[_GRADIENT, k] = norm(weight(work.gradient, net, k + 1).ravel())
-        clear(work.seen_sums[k], work.seen_extremes[k])
+        seen[_GRADIENT, k] = norm(weight(work.parameters[GRADIENT], net, k + 1).ravel())
+        clear(work.seen[k])
         if passes == 0:
-            gather(work.pre[k], work.active[k], work.seen_sums[k], work.seen_extremes[k])
+            gather(work.layers[PRE, k], work.layers[ACTIVE, k], work.seen[k])
     for t in range(passes):
-        forward(net, rules, memory, work, rows[t], LOOKS, work.silence, work.silence)
+        forward(net, rules, memory, work, rows[t], LOOKS, work.layers, work.layers, 0)
         for k in range(net.depth):
-            gather(work.pre[k], work.active[k], work.seen_sums[k], work.seen_extremes[k])
+            gather(work.layers[PRE, k], work.layers[ACTIVE, k], work.seen[k])
     count = max(passes, 1) * work.logits.shape[0]
     for k in range(net.depth):
-        conclude(work.seen_sums[k], work.seen_extremes[k], count, seen[:, k])
+        conclude(work.seen[k], count, seen[:, k])
         if net.learned:
             seen[_LEARNED, k] = total(learned(memory.values, net, k)) / net.learned
 
@@ -158,5 +160,5 @@ def _see(
 @routine
 def _see_update(net: Net, memory: Memory, work: Workspace, seen: Array) -> None:
     for k in range(net.depth):
-        after, before = weight(memory.values, net, k + 1), weight(work.before, net, k + 1)
+        after, before = weight(memory.values, net, k + 1), weight(work.parameters[BEFORE], net, k + 1)
         seen[_UPDATE, k] = moved(after.ravel(), before.ravel())

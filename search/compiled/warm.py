@@ -9,7 +9,9 @@ from math import inf
 
 import numpy as np
 
+from search.compiled.activate import activation
 from search.compiled.engine import make_workspace
+from search.compiled.functions import SCALARS
 from search.compiled.memory import Memory, Net, Rules
 from search.compiled.train import prediction, training_steps
 from search.parameters import Shape
@@ -18,8 +20,9 @@ from search.parameters import Shape
 def warm() -> None:
     """Predict no rows and make no steps, in the precision that studies are trained in."""
     shape = Shape(features=1, outputs=1)
+    addresses = [activation(name, np.float32).address for name in SCALARS]
     net = Net(
-        activation=0,
+        activation=addresses[0],
         depth=1,
         width=1,
         features=1,
@@ -39,7 +42,7 @@ def warm() -> None:
         momentum=0.0,
         decay=0.0,
     )
-    work = make_workspace([net], [rules], 1, shape)
+    work = make_workspace([net], 1, shape)
 
     def none(*size: int) -> np.ndarray:
         return np.zeros(size, np.float32)
