@@ -20,9 +20,8 @@ from search.parameters import Shape
 from search.prepared import Prepared
 from search.seeds import derive_seed
 
-
-#: Of minibatches and noise drawn at a time: enough steps that a call does not count, few enough that
-#: the processor's third cache holds them while every lane passes through them.
+#: Of minibatches and noise drawn at a time: enough steps that a call does not count, few enough
+#: that the processor's third cache holds them while every lane passes through them.
 BLOCK_BYTES = 4 * 2**20
 
 #: What noise is for -> whether a lane needs it.
@@ -75,9 +74,7 @@ class Minibatches:
         self.plan = plan = batch_plan(sizes, config.batch_size)
         folds = [data.folds[fold] for fold, _ in self.streams]
         #: All training rows of each stream, (rows, D).
-        self.tables = [
-            torch.from_numpy(f.x_train).to(shape.device, shape.dtype) for f in folds
-        ]
+        self.tables = [torch.from_numpy(f.x_train).to(shape.device, shape.dtype) for f in folds]
         #: Class codes too are numbers of the one precision: all of float32's are exact.
         self._y = [torch.from_numpy(f.y_train).to(shape.device, shape.dtype) for f in folds]
         layers = max(lane.config.depth for lane in lanes)

@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import carray, from_dtype, types
-from numba.extending import intrinsic
+from numba import types
+from numba.np.numpy_support import carray, from_dtype
 from numpy.typing import DTypeLike
 
 from search.activation import ActivationName
 from search.compiled.elementary import like
 from search.compiled.functions import SCALARS
-from search.compiled.jit import entry, scalar, source_stamp
+from search.compiled.jit import entry, scalar, source_stamp, woven
 
 
 @scalar
@@ -34,8 +34,9 @@ def activation(name: ActivationName, dtype: DTypeLike) -> Any:
     """Return a compiled loop, for `activate` to call at its `address`."""
     scalars, stamp = SCALARS[name], source_stamp()
     value, slope, gradient = scalars.value, scalars.slope, scalars.gradient or _not_learned
-    count, numbers = types.intp, types.CPointer(from_dtype(np.dtype(dtype)))
-    signature = types.void(*[count] * 4, *[numbers] * 5)
+    pointer: Any = types.CPointer
+    numbers = pointer(from_dtype(np.dtype(dtype)))
+    signature = types.void(*[types.intp] * 4, *[numbers] * 5)
 
     @entry(signature)
     def loop(
@@ -70,7 +71,7 @@ def activation(name: ActivationName, dtype: DTypeLike) -> Any:
     return loop
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@woven
 def activate(
     typing: Any,
     address: Any,

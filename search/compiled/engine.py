@@ -68,7 +68,12 @@ class CompiledEngine:
             np.stack([part[s] for part in passes]) if passes else nothing
             for s in range(len(batches.tables))
         ]
-        size = (len(lanes), len(self._look_at), len(STATISTICS) + 1, max(net.depth for net in self._nets))
+        size = (
+            len(lanes),
+            len(self._look_at),
+            len(STATISTICS) + 1,
+            max(net.depth for net in self._nets),
+        )
         #: What is seen, by lane, look, statistic (the last being a learned number) and layer.
         self._seen = np.full(size, np.nan, dtype)
         self._validation = [data.folds[lane.fold].x_validation.astype(dtype) for lane in lanes]
@@ -112,9 +117,7 @@ class CompiledEngine:
             name: np.array([SCHEDULES[name](step, self._steps_total) for step in steps])
             for name in {lane.config.schedule for lane in self._lanes}
         }
-        return [
-            lane.config.learning_rate * factors[lane.config.schedule] for lane in self._lanes
-        ]
+        return [lane.config.learning_rate * factors[lane.config.schedule] for lane in self._lanes]
 
     def logits(self) -> Tensor:
         """Return (L, C, M) of each lane's validation rows."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from numba import cfunc, njit
-from numba.extending import register_jitable
+from numba.extending import intrinsic, register_jitable
 from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[Any]
@@ -28,6 +28,11 @@ def compiled(function: F) -> F:
     except RuntimeError:  # neither the source's folder nor the user's cache can be written to
         typed = njit(**_OPTIONS)(function)
     return typed
+
+
+def woven(function: Callable[..., Any]) -> Any:
+    """Let compiled functions call what `function` writes in LLVM's own language."""
+    return intrinsic(function)
 
 
 def entry(signature: Any) -> Callable[[F], Any]:

@@ -19,27 +19,28 @@ PLACES: dict[Task, int] = {Task.MULTICLASS: 0, Task.BINARY: 1, Task.REGRESSION: 
 @routine
 def loss_gradient(place: int, logits: Array, target: Array) -> float:
     """Apply the loss at `place`."""
+    loss: float
     if place == 0:
-        return _cross_entropy(logits, target)
-    return _binary(logits[0], target) if place == 1 else _squared(logits[0], target)
+        loss = _cross_entropy(logits, target)
+    elif place == 1:
+        loss = _binary(logits[0], target)
+    else:
+        loss = _squared(logits[0], target)
+    return loss
 
 
 @routine
 def _cross_entropy(logits: Array, target: Array) -> float:
     classes, rows = logits.shape[0] - 2, logits.shape[1]
-    largest, sums = logits[classes], logits[classes + 1]
-    for row in range(rows):
-        largest[row] = logits[0, row]
-    for c in range(1, classes):
-        for row in range(rows):
-            largest[row] = max(largest[row], logits[c, row])
+    sums = logits[classes + 1]
+    _subtract_largest(logits)
     loss = 0.0
     for row in range(rows):
+        loss -= logits[int(target[row]), row]
         sums[row] = like(sums[row], 0.0)
-        loss -= logits[int(target[row]), row] - largest[row]
     for c in range(classes):
         for row in range(rows):
-            logits[c, row] = exp(logits[c, row] - largest[row])
+            logits[c, row] = exp(logits[c, row])
         for row in range(rows):
             sums[row] += logits[c, row]
     for row in range(rows):
@@ -51,6 +52,20 @@ def _cross_entropy(logits: Array, target: Array) -> float:
     for row in range(rows):
         logits[int(target[row]), row] -= like(sums[row], 1.0 / rows)
     return loss / rows
+
+
+@routine
+def _subtract_largest(logits: Array) -> None:
+    classes, rows = logits.shape[0] - 2, logits.shape[1]
+    largest = logits[classes]
+    for row in range(rows):
+        largest[row] = logits[0, row]
+    for c in range(1, classes):
+        for row in range(rows):
+            largest[row] = max(largest[row], logits[c, row])
+    for c in range(classes):
+        for row in range(rows):
+            logits[c, row] -= largest[row]
 
 
 @routine

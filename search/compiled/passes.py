@@ -148,7 +148,12 @@ def backward(
         if rules.dropout > 0.0:
             _multiply(grad, work.layers[MASK, k])
         if net.learned:
-            _learn(grad, work.layers[TANGENT, k], learned(work.parameters[GRADIENT], net, k), work.units)
+            _learn(
+                grad,
+                work.layers[TANGENT, k],
+                learned(work.parameters[GRADIENT], net, k),
+                work.units,
+            )
         _multiply(grad, work.layers[PRE, k])
         column_sums(grad, offset(work.parameters[GRADIENT], net, k))
         if net.normalization:
@@ -167,7 +172,8 @@ def backward(
 
 @scalar
 def _output(rules: Rules, work: Workspace, k: int) -> Array:
-    return work.layers[DROPPED if rules.dropout > 0.0 else ACTIVE, k]
+    output: Array = work.layers[DROPPED if rules.dropout > 0.0 else ACTIVE, k]
+    return output
 
 
 @routine

@@ -117,7 +117,11 @@ def _position(steps: Array, step: int) -> int:
 def _update(
     net: Net, rules: Rules, memory: Memory, work: Workspace, made: int, rate: float
 ) -> None:
-    values, grads, first = memory.values, work.parameters[GRADIENT, : memory.values.size], memory.first
+    values, grads, first = (
+        memory.values,
+        work.parameters[GRADIENT, : memory.values.size],
+        memory.first,
+    )
     clip = 1.0
     if not isinf(rules.clip):
         factor = rules.clip / (sqrt(product(grads, grads)) + CLIP_EPSILON)
@@ -135,9 +139,7 @@ def _update(
 
 
 @routine
-def _see(
-    net: Net, rules: Rules, memory: Memory, work: Workspace, rows: Array, seen: Array
-) -> None:
+def _see(net: Net, rules: Rules, memory: Memory, work: Workspace, rows: Array, seen: Array) -> None:
     """Look at gradients and units, between the backward pass and the update."""
     work.parameters[BEFORE, : memory.values.size] = memory.values
     passes = len(rows)
@@ -160,5 +162,8 @@ def _see(
 @routine
 def _see_update(net: Net, memory: Memory, work: Workspace, seen: Array) -> None:
     for k in range(net.depth):
-        after, before = weight(memory.values, net, k + 1), weight(work.parameters[BEFORE], net, k + 1)
+        after, before = (
+            weight(memory.values, net, k + 1),
+            weight(work.parameters[BEFORE], net, k + 1),
+        )
         seen[_UPDATE, k] = moved(after.ravel(), before.ravel())

@@ -12,10 +12,8 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
-from search.compiled.jit import Array, routine
+from search.compiled.jit import Array, routine, woven
 
 #: Rows and columns of a tile: a row of float32 is 64 bytes, the widest register there is.
 TILE = 16
@@ -37,7 +35,7 @@ def transpose(matrix: Array, out: Array) -> None:
             out[column, row] = matrix[row, column]
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@woven
 def _transpose_tile(
     typing: Any, matrix: Any, out: Any, row: Any, column: Any
 ) -> tuple[Any, Callable[..., Any]]:
@@ -69,11 +67,11 @@ def _tile_rows(
 ) -> list[Any]:
     """Return pointers to the rows of a tile, as vectors."""
     view = context.make_array(kind)(context, builder, array)
-    shape = cgutils.unpack_tuple(builder, view.shape)
-    first = builder.add(builder.mul(start[0], shape[1]), start[1])
+    columns = builder.extract_value(view.shape, 1)
+    first = builder.add(builder.mul(start[0], columns), start[1])
     pointers = []
     for line in range(TILE):
-        place = builder.add(first, builder.mul(shape[1], ir.Constant(first.type, line)))
+        place = builder.add(first, builder.mul(columns, ir.Constant(first.type, line)))
         pointer = builder.gep(view.data, [place])
         pointers.append(builder.bitcast(pointer, vector.as_pointer()))
     return pointers

@@ -8,6 +8,7 @@ from __future__ import annotations
 from math import inf
 
 import numpy as np
+from scipy.linalg import get_blas_funcs
 
 from search.compiled.activate import activation
 from search.compiled.engine import make_workspace
@@ -19,6 +20,7 @@ from search.parameters import Shape
 
 def warm() -> None:
     """Predict no rows and make no steps, in the precision that studies are trained in."""
+    get_blas_funcs("gemm")  # loads the library, whose threads can be limited from then on
     shape = Shape(features=1, outputs=1)
     addresses = [activation(name, np.float32).address for name in SCALARS]
     net = Net(

@@ -24,6 +24,7 @@ from rich.table import Table
 from search.lane import Lane, NetworkConfig
 from search.minibatches import batch_plan
 from search.packer import pack
+from search.pool import use_one_core
 from search.prepared import Prepared
 from search.seeds import derive_seed
 from search.segment import Segment, evaluations, train_segment
@@ -230,8 +231,7 @@ def main() -> None:
     parser.add_argument("--profile", action="store_true", help="by function, instead of the table")
     arguments = parser.parse_args()
     wanted = arguments.activation or (*ACTIVATIONS, MIXED)
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
+    use_one_core()
     data = reference_plan().data
     if arguments.profile:
         for activation in wanted:
