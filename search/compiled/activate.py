@@ -58,15 +58,17 @@ def activation(name: ActivationName, dtype: DTypeLike) -> Any:
             for row in range(rows):
                 own = number[row if by_row else 0]
                 for unit in range(units):
-                    z = pre[row, unit] + offset[unit]
-                    tangent[row, unit] = gradient(z, value(z, own[unit]), own[unit])
+                    z, p = pre[row, unit] + offset[unit], own[unit]
+                    tangent[row, unit] = gradient(z, value(z, p), p)
         for row in range(rows):
             own = number[row if by_row else 0]
             for unit in range(units):
-                z = pre[row, unit] + offset[unit]
-                a = value(z, own[unit])
+                # Read once, for value and slope to share what they compute: a second look at memory
+                # might find what was written in between.
+                z, p = pre[row, unit] + offset[unit], own[unit]
+                a = value(z, p)
                 active[row, unit] = a
-                pre[row, unit] = slope(z, a, own[unit])
+                pre[row, unit] = slope(z, a, p)
 
     return loop
 
