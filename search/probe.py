@@ -21,7 +21,7 @@ Statistics, one number a hidden layer and lane:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import fmean
 
 import numpy as np
@@ -94,8 +94,16 @@ class Probe:
     def snapshots(self, index: int) -> tuple[LayerSnapshot, ...]:
         """Return what was seen of the lane at `index` of the stack."""
         config = self._parameters.lanes[index].config
+        own = own_statistics(config)
         return tuple(
-            make_snapshot(epoch, config, dict(zip(self._names, table[index], strict=True)))
+            LayerSnapshot(
+                epoch=epoch,
+                statistics={
+                    name: tuple(layers[: config.depth])
+                    for name, layers in zip(self._names, table[index], strict=True)
+                    if name in own
+                },
+            )
             for epoch, table in sorted(self._taken.items())
         )
 
@@ -155,13 +163,9 @@ def look_steps(probe_at: Sequence[int], steps: int) -> dict[int, int]:
     return {epoch: max(0, epoch * steps - 1) for epoch in probe_at}
 
 
-def make_snapshot(
-    epoch: int, config: NetworkConfig, seen: Mapping[str, Sequence[float]]
-) -> LayerSnapshot:
-    """Return what a lane has of the statistics `seen`, by name and layer."""
-    names = (*STATISTICS, *(name for name, _ in config.learned))
-    statistics = {name: tuple(seen[name][: config.depth]) for name in names}
-    return LayerSnapshot(epoch=epoch, statistics=statistics)
+def own_statistics(config: NetworkConfig) -> tuple[str, ...]:
+    """Name the statistics that the layers of a lane have."""
+    return (*STATISTICS, *(name for name, _ in config.learned))
 
 
 def probe_epochs(epochs: int, rungs: Sequence[int]) -> tuple[int, ...]:

@@ -29,7 +29,7 @@ from search.minibatches import Block
 from search.normalization import NORMALIZATIONS
 from search.optimizers import OPTIMIZERS
 from search.parameters import Shape
-from search.probe import look_steps, make_snapshot, probe_rows
+from search.probe import look_steps, own_statistics, probe_rows
 from search.schedules import SCHEDULES
 from search.study import Task
 
@@ -136,11 +136,20 @@ class CompiledEngine:
 
     def snapshots(self, index: int) -> tuple[LayerSnapshot, ...]:
         """Return what was seen of a lane at the epochs to look at."""
+        if not self._looks:
+            return ()
         config = self._lanes[index].config
-        names = (*STATISTICS, *(name for name, _ in config.learned))
+        names, depth = own_statistics(config), config.depth
         taken = dict(zip(self._look_at.tolist(), self._seen[index].tolist(), strict=True))
         return tuple(
-            make_snapshot(epoch, config, dict(zip(names, taken[step], strict=False)))
+            LayerSnapshot(
+                epoch=epoch,
+                # A row is left over where nothing is learned.
+                statistics={
+                    name: tuple(layers[:depth])
+                    for name, layers in zip(names, taken[step], strict=False)
+                },
+            )
             for epoch, step in sorted(self._looks.items())
         )
 
@@ -211,5 +220,6 @@ def make_workspace(nets: list[Net], rows: int, shape: Shape) -> Workspace:
         by_class=buffer(outputs + 2, rows),
         rows=buffer(rows, shape.features),
         parameters=buffer(3, size),
-        seen=buffer(depth, 6, width),
+        sums=buffer(depth, 3),
+        extremes=buffer(depth, 3, width),
     )

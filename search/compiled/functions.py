@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from search.activation import ActivationName as Name
-from search.compiled.elementary import exp, like, log1p_unit, normal_cdf, normal_density, sigmoid, tanh
+from search.compiled.elementary import (
+    exp,
+    like,
+    log1p_unit,
+    normal_cdf,
+    normal_density,
+    sigmoid,
+    tanh,
+)
 from search.compiled.jit import scalar
 
 Value: TypeAlias = Callable[[float, float], float]

@@ -1,7 +1,8 @@
 """What one lane's units and weights show (see `search.looks`).
 
-Notation: N rows, H units. `seen` (6, H) gathers, unit by unit, sums of f, of f squared and of
-whether |f'| is saturated, then the steepest |f'|, the largest f, and the least, negated.
+Notation: N rows, H units. Passes over rows are gathered in `sums` (3,), those of f, of f squared,
+and of whether |f'| is saturated, and in `extremes` (3, H): the steepest |f'| of each unit, its
+largest f, and its least, negated.
 """
 
 from __future__ import annotations
@@ -9,33 +10,25 @@ from __future__ import annotations
 from math import inf, sqrt
 
 from search.compiled.elementary import like
-from search.compiled.jit import Array, routine
+from search.compiled.jit import Array, reduction, routine
 from search.compiled.sums import product, total
 from search.looks import DEAD_RANGE, DEAD_SLOPE, SATURATED_SLOPE
 
 
 @routine
-def clear(seen: Array) -> None:
+def clear(sums: Array, extremes: Array) -> None:
     """Begin anew."""
-    for place in range(3):
-        seen[place, :] = 0.0
-        seen[3 + place, :] = -inf
+    sums[:] = 0.0
+    extremes[:] = -inf
 
 
 @routine
-def gather(slopes: Array, active: Array, seen: Array) -> None:
+def gather(slopes: Array, active: Array, sums: Array, extremes: Array) -> None:
     """Add a pass: f'(z) and f(z), (N, H) each."""
     rows, units = active.shape
-    mean, square, flat = seen[0], seen[1], seen[2]
-    steepest, most, least = seen[3], seen[4], seen[5]
-    one, zero = like(active[0, 0], 1.0), like(active[0, 0], 0.0)
-    limit = like(zero, SATURATED_SLOPE)
+    steepest, most, least = extremes[0], extremes[1], extremes[2]
     for row in range(rows):
-        # Several short loops: one with as many arrays would not be vectorised.
-        for unit in range(units):
-            a = active[row, unit]
-            mean[unit] += a
-            square[unit] += a * a
+        # Two short loops: one with as many arrays would not be vectorised.
         for unit in range(units):
             a = active[row, unit]
             most[unit] = a if a > most[unit] else most[unit]
@@ -43,26 +36,35 @@ def gather(slopes: Array, active: Array, seen: Array) -> None:
         for unit in range(units):
             slope = abs(slopes[row, unit])
             steepest[unit] = slope if slope > steepest[unit] else steepest[unit]
-            flat[unit] += one if slope < limit else zero
+    values = active.ravel()
+    sums[0] += total(values)
+    sums[1] += product(values, values)
+    sums[2] += _below(slopes.ravel(), SATURATED_SLOPE)
+
+
+@reduction
+def _below(slopes: Array, limit: float) -> float:
+    """Return how many are smaller than `limit` in size."""
+    count, one, most = like(slopes[0], 0.0), like(slopes[0], 1.0), like(slopes[0], limit)
+    for i in range(slopes.size):
+        count += one if abs(slopes[i]) < most else like(one, 0.0)
+    return count
 
 
 @routine
-def conclude(seen: Array, rows: int, out: Array) -> None:
+def conclude(sums: Array, extremes: Array, rows: int, out: Array) -> None:
     """Write mean and deviation of f, shares of dead units and saturated slopes, (4,)."""
-    units = seen.shape[1]
-    mean, square, flat = (
-        total(seen[0]) / (rows * units),
-        total(seen[1]) / (rows * units),
-        total(seen[2]) / (rows * units),
-    )
+    units = extremes.shape[1]
     dead = 0
     for unit in range(units):
-        spread = seen[4, unit] + seen[5, unit]
-        dead += (seen[3, unit] < DEAD_SLOPE) and (spread < DEAD_RANGE)
-    variance = square - mean * mean
+        spread = extremes[1, unit] + extremes[2, unit]
+        dead += (extremes[0, unit] < DEAD_SLOPE) and (spread < DEAD_RANGE)
+    count = rows * units
+    mean = sums[0] / count
+    variance = sums[1] / count - mean * mean
     # Not max(variance, 0): NaN has to stay NaN.
     out[0], out[1] = mean, sqrt(0.0 if variance < 0.0 else variance)
-    out[2], out[3] = dead / units, flat
+    out[2], out[3] = dead / units, sums[2] / count
 
 
 @routine
@@ -73,8 +75,15 @@ def norm(vector: Array) -> float:
 
 @routine
 def moved(after: Array, before: Array) -> float:
-    """Return how far a vector has moved, relative to what it was; `before` is overwritten."""
-    length = norm(before)
-    for i in range(before.size):
-        before[i] = after[i] - before[i]
-    return norm(before) / length
+    """Return how far a vector has moved, relative to what it was."""
+    return sqrt(_distance(after, before) / product(before, before))
+
+
+@reduction
+def _distance(left: Array, right: Array) -> float:
+    """Return the sum of squared differences."""
+    result = like(left[0], 0.0)
+    for i in range(left.size):
+        difference = left[i] - right[i]
+        result += difference * difference
+    return result

@@ -77,8 +77,9 @@ class Workspace(NamedTuple):
     rows: Array  # (N, D)
     #: (3, P), see GRADIENT and so on.
     parameters: Array
-    #: What a look gathers, (K, 6, H).
-    seen: Array
+    #: What a look gathers, (K, 3) and (K, 3, H).
+    sums: Array
+    extremes: Array
 
 
 #: In `layers`: linear output, and once activated the derivative there; output of the activation;

@@ -145,16 +145,16 @@ def _see(net: Net, rules: Rules, memory: Memory, work: Workspace, rows: Array, s
     passes = len(rows)
     for k in range(net.depth):
         seen[_GRADIENT, k] = norm(weight(work.parameters[GRADIENT], net, k + 1).ravel())
-        clear(work.seen[k])
+        clear(work.sums[k], work.extremes[k])
         if passes == 0:
-            gather(work.layers[PRE, k], work.layers[ACTIVE, k], work.seen[k])
+            gather(work.layers[PRE, k], work.layers[ACTIVE, k], work.sums[k], work.extremes[k])
     for t in range(passes):
         forward(net, rules, memory, work, rows[t], LOOKS, work.layers, work.layers, 0)
         for k in range(net.depth):
-            gather(work.layers[PRE, k], work.layers[ACTIVE, k], work.seen[k])
+            gather(work.layers[PRE, k], work.layers[ACTIVE, k], work.sums[k], work.extremes[k])
     count = max(passes, 1) * work.logits.shape[0]
     for k in range(net.depth):
-        conclude(work.seen[k], count, seen[:, k])
+        conclude(work.sums[k], work.extremes[k], count, seen[:, k])
         if net.learned:
             seen[_LEARNED, k] = total(learned(memory.values, net, k)) / net.learned
 

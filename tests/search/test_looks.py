@@ -18,11 +18,11 @@ SHAPE = Shape(features=1, outputs=1, dtype=torch.float64)
 
 
 @njit
-def _concluded(slopes: Array, active: Array, seen: Array, out: Array) -> None:
-    clear(seen)
+def _concluded(slopes: Array, active: Array, sums: Array, extremes: Array, out: Array) -> None:
+    clear(sums, extremes)
     for k in range(len(slopes)):
-        gather(slopes[k], active[k], seen)
-    conclude(seen, slopes.shape[0] * slopes.shape[1], out)
+        gather(slopes[k], active[k], sums, extremes)
+    conclude(sums, extremes, slopes.shape[0] * slopes.shape[1], out)
 
 
 @njit
@@ -41,7 +41,7 @@ def concluded(passes: list[tuple[torch.Tensor, torch.Tensor]], compiled: bool) -
     units = slopes.shape[2]
     if compiled:
         found = np.empty(4)
-        _concluded(slopes.numpy(), active.numpy(), np.empty((6, units)), found)
+        _concluded(slopes.numpy(), active.numpy(), np.empty(3), np.empty((3, units)), found)
         return found.tolist()
     seen = Gathered(1, units, SHAPE)
     seen.clear()
@@ -84,8 +84,7 @@ def test_norms_and_steps_are_frobenius_norms(compiled: bool) -> None:
     if compiled:
         norms = [_norm(matrix.numpy().ravel()) for matrix in before]
         steps = [
-            _moved(a.numpy().ravel(), b.clone().numpy().ravel())
-            for a, b in zip(after, before, strict=True)
+            _moved(a.numpy().ravel(), b.numpy().ravel()) for a, b in zip(after, before, strict=True)
         ]
     else:
         norm_, step = SHAPE.empty(3), SHAPE.empty(3)
