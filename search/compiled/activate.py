@@ -3,7 +3,7 @@
 Notation: N rows, H units. The derivative is taken on the way forward, where it shares the
 exponential with the value; the way back is then the same for all activations. Each activation's
 loop is compiled by itself and called by its address: woven into the passes that call them, all
-would be optimised again with each of these, which took ten times as long.
+would be optimised again with each of these, which took twice as long.
 """
 
 from __future__ import annotations

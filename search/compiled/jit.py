@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[Any]
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: `contract` allows multiply-add in one instruction. Nothing else of "fast" mathematics: sums keep
-#: their order and NaN stays NaN, or a diverged lane would go unnoticed.
+#: `contract` allows multiply-add in one instruction. Nothing else of "fast" mathematics, but for the
+#: order of sums in a `reduction`: NaN stays NaN, or a diverged lane would go unnoticed.
 _OPTIONS: dict[str, Any] = {"fastmath": {"contract"}, "error_model": "numpy"}
+#: Modules of `search` whose constants stand in compiled code.
+_CONSTANTS = ("descent", "looks", "normalization", "optimizers")
 
 
 def compiled(function: F) -> F:
@@ -68,13 +70,15 @@ def reduction(function: F) -> F:
 
 @cache
 def source_stamp() -> str:
-    """Return a hash of this package's sources.
+    """Return a hash of this package's sources, and of those whose constants it takes.
 
     Numba notices changes in the file of a compiled function only, not in the files of what it
     calls. A compiled function that closes over this stamp is compiled anew when any of them has
     changed.
     """
     digest = sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    package = Path(__file__).parent
+    constants = [package.parent / f"{name}.py" for name in _CONSTANTS]
+    for path in (*sorted(package.glob("*.py")), *constants):
         digest.update(path.read_bytes())
     return digest.hexdigest()

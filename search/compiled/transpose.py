@@ -1,6 +1,6 @@
 """Transposing a matrix in tiles that stay in the processor's registers.
 
-A compiler makes of the plain loop one strided access an element, three times as long. Here a tile
+A compiler makes of the plain loop one strided access an element, four times as long. Here a tile
 of B x B is read row by row, transposed by log2(B) rounds of exchanges between rows (Eklundh 1972),
 and written row by row.
 """
