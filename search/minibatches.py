@@ -89,7 +89,7 @@ class Minibatches:
         numbers = plan.rows * (shape.features + len(self._noise) * layers * width)
         size = BLOCK_BYTES // (streams * numbers * shape.dtype.itemsize)
         total = (last - first) * plan.steps
-        size = min(max(1, size), total)
+        size = max(1, min(size, total))
         x = shape.empty(streams, size, plan.rows, shape.features)
         y = shape.empty(streams, size, plan.rows)
         noise = {
@@ -103,10 +103,8 @@ class Minibatches:
                 for s, rows in enumerate(orders):
                     torch.index_select(self.tables[s], 0, rows, out=x[s, step])
                     torch.index_select(self._y[s], 0, rows, out=y[s, step])
-                for kind, field in noise.items():
-                    for layer, row in enumerate(generators[kind]):
-                        for s, generator in enumerate(row):
-                            field[s, step, layer].uniform_(generator=generator)
+                for (kind, s, layer), generator in generators.items():
+                    noise[kind][s, step, layer].uniform_(generator=generator)
             yield Block(
                 first=first * plan.steps + start,
                 x=x[:, :count],
@@ -116,8 +114,8 @@ class Minibatches:
 
     def _draws(
         self, first: int, last: int
-    ) -> Iterator[tuple[list[Tensor], dict[str, list[list[torch.Generator]]]]]:
-        """Yield each step's rows by stream, and generators of noise by kind, layer and stream."""
+    ) -> Iterator[tuple[list[Tensor], dict[tuple[str, int, int], torch.Generator]]]:
+        """Yield each step's rows by stream, and generators of noise by kind, stream and layer."""
         layers, rows, device = self._noise_shape[0], self.plan.rows, self._shape.device
         for epoch in range(first + 1, last + 1):
             orders = [
@@ -125,11 +123,10 @@ class Minibatches:
                 for stream, x in zip(self.streams, self.tables, strict=True)
             ]
             generators = {
-                kind: [
-                    [_generator(stream, f"{kind} {layer}", epoch) for stream in self.streams]
-                    for layer in range(layers)
-                ]
+                (kind, s, layer): _generator(stream, f"{kind} {layer}", epoch)
                 for kind in self._noise
+                for s, stream in enumerate(self.streams)
+                for layer in range(layers)
             }
             for step in range(self.plan.steps):
                 own = slice(step * rows, (step + 1) * rows)

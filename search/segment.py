@@ -111,7 +111,8 @@ def train_segment(segment: Segment, data: Prepared) -> tuple[LaneReport, ...]:
     judge = _Judge(lanes, data, shape, segment.metrics)
     curves = [_Evaluation() for _ in lanes]
     done = segment.first
-    for epoch in (*(e for e in segment.evaluate_at if e < segment.last), segment.last):
+    between = (e for e in segment.evaluate_at if segment.first < e < segment.last)
+    for epoch in (*sorted(between), segment.last):
         losses = engine.train(done, epoch)
         if epoch in segment.evaluate_at:
             steps = (epoch - done) * batches.plan.steps

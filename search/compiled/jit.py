@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[Any]
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: `contract` allows multiply-add in one instruction. Nothing else of "fast" mathematics, but for the
-#: order of sums in a `reduction`: NaN stays NaN, or a diverged lane would go unnoticed.
+#: `contract` allows multiply-add in one instruction. Nothing else of "fast" mathematics, but for
+#: the order of sums in a `reduction`: NaN stays NaN, or a diverged lane would go unnoticed.
 _OPTIONS: dict[str, Any] = {"fastmath": {"contract"}, "error_model": "numpy"}
 #: Modules of `search` whose constants stand in compiled code.
 _CONSTANTS = ("descent", "looks", "normalization", "optimizers")

@@ -51,7 +51,8 @@ def _cross_entropy(logits: Array, target: Array) -> float:
             logits[c, row] *= sums[row]
     for row in range(rows):
         logits[int(target[row]), row] -= like(sums[row], 1.0 / rows)
-    return loss / rows
+    mean: float = loss / rows
+    return mean
 
 
 @routine
