@@ -5,7 +5,8 @@
 Notation: L lanes sorted by depth, n_k of them reach layer k; N rows, D features, H width, C
 outputs. A lane-step is one minibatch of one network, forward, backward and update. The yardstick is
 `torch.bmm` on the shapes of the same stack, over buffers made before: per layer the forward
-product and those of both gradients (the first layer needs no input gradient), and nothing else.
+product and those of both gradients (the first layer needs no input gradient), and nothing else. It
+is no bound: the engine's own products, by another library, take about two thirds of that.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class StepCost:
 
     @property
     def share(self) -> float:
-        """Useful arithmetic rate inside a segment, as a share of `torch.bmm`'s."""
+        """Useful arithmetic rate inside a segment, in units of `torch.bmm`'s."""
         return self.products / self.segment
 
 
