@@ -301,3 +301,8 @@ KERNEL_PARAMS: dict[Name, Callable[[Mapping[str, float]], dict[str, float]]] = {
 def get_kernel(name: Name, *, plain: bool) -> Kernel:
     """Return the kernel for an activation whose own parameters are `plain`, or any."""
     return PLAIN_KERNELS.get(name, KERNELS[name]) if plain else KERNELS[name]
+
+
+def is_noisy(name: str) -> bool:
+    """Whether an activation's slope is drawn anew at every training step."""
+    return KERNELS[Name(name)].noisy

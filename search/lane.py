@@ -141,7 +141,7 @@ class LaneState:
     first_moment: NDArray[np.floating]
     #: Adam's second moment, (P,); empty for SGD.
     second_moment: NDArray[np.floating]
-    #: Running mean and variance of batch normalization, (depth * 2 * H,); empty without it.
+    #: Running mean and variance of batch normalization, (depth, 2, H); empty without it.
     running: NDArray[np.floating]
     #: Optimizer steps made.
     steps: int

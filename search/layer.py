@@ -8,14 +8,14 @@ H width.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
 from search.layout import Piece
 from search.parameters import Parameters, Shape
-from search.run import KernelRun, Place, Run, kernel_runs
+from search.run import Place, Run, kernel_runs
 
 
 class Workspace:
@@ -79,13 +79,9 @@ class Layer:
         self.leaving_grad = self.grad[self.stays :] if turn else None
         #: The vector added before activation, whose gradient is the sum over rows.
         offset = pieces["shift" if parameters.normalization.normalizes else "bias"]
-        #: The same as a view, where the runs leave the adding to the layer.
-        self._offset = None if shape.compiled else values.vector(offset, n)
+        self._offset = values.vector(offset, n)
         self._offset_grad = grads.vector(offset, n)
-        build = _compiled_run() if shape.compiled else KernelRun
-        self.runs: list[Run] = [
-            build(place, shape) for place in self._places(parameters, k, offset)
-        ]
+        self.runs = [Run(place, shape) for place in self._places(parameters, k, offset)]
 
     def _places(self, parameters: Parameters, k: int, offset: Piece) -> Iterator[Place]:
         for first, lanes in kernel_runs(parameters.lanes[: self.lanes]):
@@ -105,8 +101,7 @@ class Layer:
 
     def activate(self, noise: Tensor | None) -> None:
         """Add the offset to `pre` and activate; `noise` as `Run.forward` takes it."""
-        if self._offset is not None:
-            self.pre.add_(self._offset)
+        self.pre.add_(self._offset)
         for run in self.runs:
             run.forward(noise)
 
@@ -114,12 +109,4 @@ class Layer:
         """Turn dL/d(active) in `grad` into dL/d(pre); write what offset and parameters get."""
         for run in self.runs:
             run.backward()
-        if self._offset is not None:
-            torch.sum(self.grad, 1, keepdim=True, out=self._offset_grad)
-
-
-def _compiled_run() -> Callable[[Place, Shape], Run]:
-    # Imported here because Numba may be missing, and takes a third of a second.
-    from search.compiled.run import CompiledRun  # noqa: PLC0415
-
-    return CompiledRun
+        torch.sum(self.grad, 1, keepdim=True, out=self._offset_grad)

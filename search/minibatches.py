@@ -1,23 +1,34 @@
 """Which rows and which noise a lane sees at each step: common random numbers by stream.
 
-Notation: L lanes, S streams, N rows of a minibatch, D features, H width. A stream is a
-(fold, order seed) pair; its lanes see the same minibatches and the same dropout noise, so that a
-difference between two lanes is theirs and not the draw's. Everything is seeded by (stream, epoch),
-so a segment may begin at any epoch, in any process, in any company.
+Notation: S streams, N rows of a minibatch, D features, H width, K hidden layers of the deepest
+lane. A stream is a (fold, order seed) pair; its lanes see the same minibatches and the same dropout
+noise, so that a difference between two lanes is theirs and not the draw's. Everything is seeded by
+(stream, epoch), so a segment may begin at any epoch, in any process, in any company.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from search.kernels import is_noisy
 from search.lane import Lane
 from search.parameters import Shape
 from search.prepared import Prepared
 from search.seeds import derive_seed
+
+#: Of minibatches and noise drawn at a time: enough steps that a call does not count, few enough
+#: that the processor's third cache holds them while every lane passes through them.
+BLOCK_BYTES = 4 * 2**20
+
+#: What noise is for -> whether a lane needs it.
+NOISE: dict[str, Callable[[Lane], bool]] = {
+    "dropout": lambda lane: lane.config.dropout > 0,
+    "slope": lambda lane: is_noisy(lane.config.activation),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,70 +50,89 @@ def batch_plan(train_rows: Sequence[int], batch_size: int) -> BatchPlan:
     return BatchPlan(steps=steps, rows=smallest // steps)
 
 
-class Minibatches:
-    """Draws the minibatches of one stack."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Block:
+    """T consecutive steps, made up beforehand; buffers that the next block overwrites."""
 
-    def __init__(
-        self, lanes: Sequence[Lane], data: Prepared, shape: Shape, *, layers: int, width: int
-    ) -> None:
-        self._streams = sorted({lane.stream for lane in lanes})
-        self._lane_stream = torch.tensor(
-            [self._streams.index(lane.stream) for lane in lanes], device=shape.device
-        )
-        self._lanes = len(lanes)
+    #: Number of the first, counted from 0 at the start of the training.
+    first: int
+    x: Tensor  # (S, T, N, D)
+    y: Tensor  # (S, T, N)
+    #: Uniform noise on [0, 1) for each hidden layer, (S, T, K, N, H), by what it is for.
+    noise: Mapping[str, Tensor]
+
+
+class Minibatches:
+    """Draws the minibatches of the lanes of one segment, and the kinds of noise they need."""
+
+    def __init__(self, lanes: Sequence[Lane], data: Prepared, shape: Shape) -> None:
+        self.streams = sorted({lane.stream for lane in lanes})
+        #: Place of each lane's stream.
+        self.lane_streams = [self.streams.index(lane.stream) for lane in lanes]
         sizes = [len(fold.x_train) for fold in data.folds]
-        self.plan = plan = batch_plan(sizes, lanes[0].config.batch_size)
-        folds = [data.folds[fold] for fold, _ in self._streams]
-        self._x = [torch.from_numpy(f.x_train).to(shape.device, shape.dtype) for f in folds]
-        targets = [torch.from_numpy(f.y_train).to(shape.device) for f in folds]
-        self._y = [y.to(shape.dtype) if y.is_floating_point() else y for y in targets]
-        streams = len(self._streams)
-        self._x_step = shape.empty(streams, plan.rows, shape.features)
-        self._y_step = torch.empty(streams, plan.rows, dtype=self._y[0].dtype, device=shape.device)
-        self._noise_shape = (layers, streams, plan.rows, width)
+        config = lanes[0].config
+        self.plan = plan = batch_plan(sizes, config.batch_size)
+        folds = [data.folds[fold] for fold, _ in self.streams]
+        #: All training rows of each stream, (rows, D).
+        self.tables = [torch.from_numpy(f.x_train).to(shape.device, shape.dtype) for f in folds]
+        #: Class codes too are numbers of the one precision: all of float32's are exact.
+        self._y = [torch.from_numpy(f.y_train).to(shape.device, shape.dtype) for f in folds]
+        layers = max(lane.config.depth for lane in lanes)
+        self._noise_shape = (layers, plan.rows, config.width)
+        self._noise = [kind for kind, needs in NOISE.items() if any(map(needs, lanes))]
         self._shape = shape
 
-    @property
-    def tables(self) -> tuple[Tensor, ...]:
-        """All training rows of each stream, (rows, D)."""
-        return tuple(self._x)
+    def blocks(self, first: int, last: int) -> Iterator[Block]:
+        """Yield all steps of the epochs (first, last], in blocks of at most BLOCK_BYTES or one."""
+        plan, streams, shape = self.plan, len(self.streams), self._shape
+        layers, _, width = self._noise_shape
+        numbers = plan.rows * (shape.features + len(self._noise) * layers * width)
+        size = BLOCK_BYTES // (streams * numbers * shape.dtype.itemsize)
+        total = (last - first) * plan.steps
+        size = max(1, min(size, total))
+        x = shape.empty(streams, size, plan.rows, shape.features)
+        y = shape.empty(streams, size, plan.rows)
+        noise = {
+            kind: torch.empty(streams, size, *self._noise_shape, dtype=shape.dtype)
+            for kind in self._noise
+        }
+        draws = self._draws(first, last)
+        for start in range(0, total, size):
+            count = min(size, total - start)
+            for step, (orders, generators) in zip(range(count), draws, strict=False):
+                for s, rows in enumerate(orders):
+                    torch.index_select(self.tables[s], 0, rows, out=x[s, step])
+                    torch.index_select(self._y[s], 0, rows, out=y[s, step])
+                for (kind, s, layer), generator in generators.items():
+                    noise[kind][s, step, layer].uniform_(generator=generator)
+            yield Block(
+                first=first * plan.steps + start,
+                x=x[:, :count],
+                y=y[:, :count],
+                noise={kind: field[:, :count].to(shape.device) for kind, field in noise.items()},
+            )
 
-    def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield (x (L, N, D), y (L, N)) for every step; a buffer that the next step overwrites."""
-        plan = self.plan
-        orders = [
-            torch.randperm(len(x), generator=self._generator(stream, "rows", epoch))
-            for stream, x in zip(self._streams, self._x, strict=True)
-        ]
-        for step in range(plan.steps):
-            for s, order in enumerate(orders):
-                rows = order[step * plan.rows : (step + 1) * plan.rows].to(self._x[s].device)
-                torch.index_select(self._x[s], 0, rows, out=self._x_step[s])
-                torch.index_select(self._y[s], 0, rows, out=self._y_step[s])
-            yield self.spread(self._x_step), self.spread(self._y_step)
+    def _draws(
+        self, first: int, last: int
+    ) -> Iterator[tuple[list[Tensor], dict[tuple[str, int, int], torch.Generator]]]:
+        """Yield each step's rows by stream, and generators of noise by kind, stream and layer."""
+        layers, rows, device = self._noise_shape[0], self.plan.rows, self._shape.device
+        for epoch in range(first + 1, last + 1):
+            orders = [
+                torch.randperm(len(x), generator=_generator(stream, "rows", epoch)).to(device)
+                for stream, x in zip(self.streams, self.tables, strict=True)
+            ]
+            generators = {
+                (kind, s, layer): _generator(stream, f"{kind} {layer}", epoch)
+                for kind in self._noise
+                for s, stream in enumerate(self.streams)
+                for layer in range(layers)
+            }
+            for step in range(self.plan.steps):
+                own = slice(step * rows, (step + 1) * rows)
+                yield [order[own] for order in orders], generators
 
-    def noise(self, kind: str, epoch: int) -> Iterator[list[Tensor]]:
-        """Yield uniform noise on [0, 1), one (L, N, H) a hidden layer, for every step."""
-        layers = self._noise_shape[0]
-        generators = [
-            [self._generator(stream, f"{kind} {layer}", epoch) for stream in self._streams]
-            for layer in range(layers)
-        ]
-        field = torch.empty(self._noise_shape, dtype=self._shape.dtype)
-        for _ in range(self.plan.steps):
-            for layer, row in enumerate(generators):
-                for s, generator in enumerate(row):
-                    field[layer, s].uniform_(generator=generator)
-            on_device = field.to(self._shape.device)
-            yield [self.spread(on_device[layer]) for layer in range(layers)]
 
-    def spread(self, by_stream: Tensor) -> Tensor:
-        """Give every lane its stream's slice: (S, ...) -> (L, ...), a view where S is one."""
-        if len(self._streams) == 1:
-            return by_stream.expand(self._lanes, *by_stream.shape[1:])
-        return by_stream.index_select(0, self._lane_stream)
-
-    @staticmethod
-    def _generator(stream: tuple[int, int], purpose: str, epoch: int) -> torch.Generator:
-        _, order_seed = stream
-        return torch.Generator().manual_seed(derive_seed(order_seed, purpose, epoch))
+def _generator(stream: tuple[int, int], purpose: str, epoch: int) -> torch.Generator:
+    _, order_seed = stream
+    return torch.Generator().manual_seed(derive_seed(order_seed, purpose, epoch))

@@ -11,10 +11,10 @@ from itertools import chain, groupby, pairwise
 
 from search.lane import KernelKey, Lane, StackKey
 
-#: (units a layer up to which, lanes of one stack). Measured (see tests/benchmarks/README.md): the
-#: wider a layer, the fewer lanes fill a core, and larger stacks spill its cache and leave workers
-#: without one. From 256 units on a stack costs what its lanes would cost alone.
-_LANES = ((32, 32), (128, 16), (256, 4))
+#: (units a layer up to which, lanes of one stack). Lanes are trained one after another and share
+#: the drawing of minibatches and what a segment costs once: from so many lanes on, more make a lane
+#: hardly cheaper (see tests/benchmarks/README.md), and leave workers without a stack.
+_LANES = ((32, 16), (128, 8), (256, 4))
 _LANES_BEYOND = 1
 
 
@@ -26,8 +26,8 @@ def stack_width(units: int) -> int:
 def pack(lanes: Sequence[Lane]) -> list[tuple[Lane, ...]]:
     """Cut `lanes` into stacks of equal key, the one that will take longest first.
 
-    Lanes with the same kernel go side by side, so that few calls activate many. The folds of a
-    trial stay together, because the optimizer updates neighbours of one setting at once.
+    Lanes with the same kernel go side by side, so that few calls of torch's activate many. The
+    folds of a trial stay together: they are of one length.
     """
     stacks = []
     for key, group in groupby(sorted(lanes, key=_order), key=lambda lane: lane.config.stack_key):

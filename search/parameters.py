@@ -20,7 +20,7 @@ from search.lane import Lane, LaneState
 from search.layout import Piece, row_layout
 from search.normalization import NORMALIZATIONS
 from search.optimizers import Row
-from search.weights import draw_bias, draw_weight
+from search.weights import first_state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +31,6 @@ class Shape:
     outputs: int
     dtype: torch.dtype = torch.float32
     device: str = "cpu"
-    #: Whether passes are compiled loops (see `search.compiled`) instead of torch's kernels.
-    compiled: bool = False
 
     def zeros(self, *size: int) -> Tensor:
         """Return zeros of this dtype on this device."""
@@ -45,6 +43,10 @@ class Shape:
     def column(self, values: Sequence[float]) -> Tensor:
         """Return one number a lane, (L, 1, 1), to broadcast over rows and units."""
         return torch.tensor(values, dtype=self.dtype, device=self.device).view(-1, 1, 1)
+
+    def first_state(self, lane: Lane) -> LaneState:
+        """Draw the state in which `lane` begins."""
+        return first_state(lane, features=self.features, outputs=self.outputs, dtype=self.dtype)
 
 
 def view(vectors: Tensor, piece: Piece) -> Tensor:
@@ -77,7 +79,7 @@ class Parameters:
         #: counts[k] lanes have more than k hidden layers.
         self.counts = [sum(depth > k for depth in self.depths) for k in range(self.depths[0])]
         #: Whether no kernel needs what it was given once it has its output.
-        self.in_place = not shape.compiled and all(
+        self.in_place = all(
             get_kernel(ActivationName(config.activation), plain=config.plain).in_place
             for config in (lane.config for lane in lanes)
         )
@@ -100,37 +102,7 @@ class Parameters:
         #: Running mean and variance of each layer, (L, depth, 2, H).
         self.running = shape.zeros(len(lanes), self.depths[0], 2, first.width)
         for index, (lane, state) in enumerate(zip(lanes, states, strict=True)):
-            if state is None:
-                self._draw(index, lane)
-            else:
-                self._restore(index, state)
-
-    def _draw(self, index: int, lane: Lane) -> None:
-        """Draw the initial weights in float32 from the lane's own generator, layer by layer.
-
-        The first layer gets gain 1: its input is data of variance one, not an activation.
-        """
-        generator = torch.Generator().manual_seed(lane.init_seed)
-        config = lane.config
-        hidden = range(1, config.depth + 1)
-        for k in (*hidden, 0):
-            matrix = self.values.matrices[k][index]
-            fan_in, fan_out = matrix.shape
-            gain = config.gain if k > 1 else 1.0
-            piece = self.row.output if k == 0 else self.row.layers[k - 1]["bias"]
-            matrix.copy_(draw_weight(config.initializer, fan_in, fan_out, gain, generator))
-            self._fill(index, piece, draw_bias(config.initializer, fan_in, fan_out, generator))
-        for k in range(config.depth):
-            pieces = self.row.layers[k]
-            if "scale" in pieces:
-                self._fill(index, pieces["scale"], 1.0)
-                self.running[index, k, 1] = 1.0
-            for name, sharing in config.learned:
-                piece = pieces[name].head(config.width if sharing == "channel" else 1)
-                self._fill(index, piece, config.activation_numbers[name])
-
-    def _fill(self, index: int, piece: Piece, value: Tensor | float) -> None:
-        self.values.vectors[index, piece.start : piece.start + piece.size] = value
+            self._restore(index, state or shape.first_state(lane))
 
     def _pieces(self, index: int) -> Iterator[Piece]:
         """Yield the vectors that a lane has: the output's, then layer by layer."""

@@ -18,6 +18,7 @@ from threading import Thread
 from typing import Any, TypeVar
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from search.compiled import can_compile
 from search.prepared import Prepared
@@ -59,6 +60,11 @@ def _prepare_worker() -> None:
     # Ctrl-C reaches every process of a terminal; the one that started this pool decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
+    use_one_core()
+
+
+def use_one_core() -> None:
+    """Have this process train by one thread, and load what it trains with."""
     torch.set_num_threads(1)
     # Numbers below 1e-38 slow the arithmetic down a hundredfold and mean nothing here.
     torch.set_flush_denormal(True)
@@ -67,6 +73,8 @@ def _prepare_worker() -> None:
         from search.compiled.warm import warm  # noqa: PLC0415
 
         warm()
+        # NumPy's and SciPy's BLAS are libraries of their own, the latter loaded by `warm`.
+        threadpool_limits(1, user_api="blas")
 
 
 def _end_with_parent() -> None:

@@ -22,7 +22,6 @@ Statistics, one number a hidden layer and lane:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from statistics import fmean
 
 import numpy as np
@@ -31,7 +30,8 @@ from torch import Tensor
 
 from search.descent import Descent
 from search.diagnosis import LayerSnapshot
-from search.looks import Gathered, looks
+from search.lane import NetworkConfig
+from search.looks import STATISTICS, Gathered, conclude, gather, moved, norm
 from search.minibatches import Minibatches
 from search.parameters import Parameters, Shape
 from search.stack import Stack
@@ -39,15 +39,6 @@ from search.stack import Stack
 #: Rows that are looked at, rounded to whole minibatches, as far as a fold has so many.
 PROBE_ROWS = 64
 
-#: What every layer has.
-STATISTICS = (
-    "activation_mean",
-    "activation_std",
-    "dead_units",
-    "saturated",
-    "gradient_norm",
-    "update_ratio",
-)
 _UNITS, _GRADIENT, _UPDATE = slice(0, 4), 4, 5
 
 
@@ -63,22 +54,18 @@ class Probe:
         descent: Descent,
         stack: Stack,
         parameters: Parameters,
-        batches: Minibatches,
+        rows: Sequence[Tensor],
+        *,
+        steps: int,
         probe_at: Sequence[int],
         shape: Shape,
     ) -> None:
+        """`rows` are of `probe_rows`, (L, N, D) a pass; `steps` those of an epoch."""
         self._descent = descent
         self._stack = stack
         self._parameters = parameters
-        self._batches = batches
-        steps = batches.plan.steps
-        #: Step -> epoch that ends with it.
-        self._last_steps = {epoch * steps - 1: epoch for epoch in probe_at if epoch > 0}
-        self._fresh = 0 in probe_at
-        self._looks = looks(shape)
-        wanted = min(PROBE_ROWS, *map(len, batches.tables))
-        #: Passes it takes to look at so many rows; the training's own will do where it is one.
-        self._passes = max(1, round(wanted / stack.rows))
+        self._rows = rows
+        self._look_steps = look_steps(probe_at, steps)
         lanes, width = parameters.lanes, parameters.lanes[0].config.width
         learned = {name for lane in lanes for name, _ in lane.config.learned}
         self._names = (*STATISTICS, *sorted(learned))
@@ -90,25 +77,24 @@ class Probe:
 
     def step(self, step: int) -> None:
         """Make step number `step` of the training, whose gradients the stack has written."""
-        epochs = [0] if self._fresh and step == 0 else []
-        epochs += [self._last_steps[step]] if step in self._last_steps else []
+        epochs = [epoch for epoch, look in self._look_steps.items() if look == step]
         if not epochs:
             self._descent.step(step)
             return
         layers = self._stack.layers
         for layer, seen in zip(layers, self._table.unbind(1), strict=True):
-            self._looks.norm(layer.weight_grad, seen[_GRADIENT, : layer.lanes])
+            norm(layer.weight_grad, seen[_GRADIENT, : layer.lanes])
         self._see_units()
         weights = [layer.weight.clone() for layer in layers]
         self._descent.step(step)
         for layer, seen, before in zip(layers, self._table.unbind(1), weights, strict=True):
-            self._looks.step(layer.weight, before, seen[_UPDATE, : layer.lanes])
+            moved(layer.weight, before, seen[_UPDATE, : layer.lanes])
         self._taken |= dict.fromkeys(epochs, self._table.permute(2, 0, 1).tolist())
 
     def snapshots(self, index: int) -> tuple[LayerSnapshot, ...]:
         """Return what was seen of the lane at `index` of the stack."""
         config = self._parameters.lanes[index].config
-        own = {*STATISTICS, *(name for name, _ in config.learned)}
+        own = own_statistics(config)
         return tuple(
             LayerSnapshot(
                 epoch=epoch,
@@ -125,7 +111,7 @@ class Probe:
         """Look at the units as the minibatch at hand shows them, or more rows where that is few."""
         for gathered in self._gathered:
             gathered.clear()
-        if self._passes == 1:
+        if not self._rows:
             self._look()
         else:
             running = self._parameters.running.clone()
@@ -136,7 +122,7 @@ class Probe:
             self._parameters.running.copy_(running)
         for k, layer in enumerate(self._stack.layers):
             seen = self._table[:, k]
-            self._looks.conclude(self._gathered[k], seen[_UNITS, : layer.lanes])
+            conclude(self._gathered[k], seen[_UNITS, : layer.lanes])
             for run in layer.runs:
                 for name, values in run.learned.items():
                     seen[self._names.index(name), run.first : run.end] = values.mean((1, 2))
@@ -151,21 +137,35 @@ class Probe:
             layer.grad.fill_(1.0)
             for run in layer.runs:
                 run.slopes()
-            self._looks.gather(layer.grad, layer.active, gathered)
+            gather(layer.grad, layer.active, gathered)
 
-    @cached_property
-    def _rows(self) -> list[Tensor]:
-        """Return the probe rows as (L, N, D) a pass, evenly spread over each fold's rows."""
-        size = self._stack.rows
-        tables = self._batches.tables
-        count = self._passes * size
-        chosen = torch.stack(
-            [
-                table[torch.from_numpy(np.linspace(0, len(table) - 1, count).astype(int))]
-                for table in tables
-            ]
-        )
-        return [self._batches.spread(part) for part in torch.split(chosen, size, dim=1)]
+
+def probe_rows(batches: Minibatches, probe_at: Sequence[int]) -> list[Tensor]:
+    """Return the rows to look at as (S, N, D) a pass, evenly spread over each fold's rows.
+
+    Empty where the training's own minibatch will do, which is as long as one pass is enough.
+    """
+    size = batches.plan.rows
+    passes = round(min(PROBE_ROWS, *map(len, batches.tables)) / size) if probe_at else 0
+    if passes <= 1:
+        return []
+    chosen = torch.stack(
+        [
+            table[torch.from_numpy(np.linspace(0, len(table) - 1, passes * size).astype(int))]
+            for table in batches.tables
+        ]
+    )
+    return list(torch.split(chosen, size, dim=1))
+
+
+def look_steps(probe_at: Sequence[int], steps: int) -> dict[int, int]:
+    """Return the step to look at for each of the epochs, of `steps` steps each."""
+    return {epoch: max(0, epoch * steps - 1) for epoch in probe_at}
+
+
+def own_statistics(config: NetworkConfig) -> tuple[str, ...]:
+    """Name the statistics that the layers of a lane have."""
+    return (*STATISTICS, *(name for name, _ in config.learned))
 
 
 def probe_epochs(epochs: int, rungs: Sequence[int]) -> tuple[int, ...]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -21,30 +20,6 @@ from search.parameters import Shape, view
 
 #: Lanes of one run at most: what the passes of eight 64 x 64 layers share stays in the cache.
 RUN_LANES = 8
-
-
-class Run(Protocol):
-    """What a layer asks of its runs."""
-
-    #: The lanes [first, end) of the layer.
-    first: int
-    end: int
-    #: What each activation learns, by its parameter's name, (n, 1, units).
-    learned: Mapping[str, Tensor]
-    #: Whether the slope is drawn anew at every training step.
-    noisy: bool
-
-    def forward(self, noise: Tensor | None) -> None:
-        """Activate; `noise` (n, N, H) of the whole layer, on [0, 1), moves a noisy slope."""
-        ...
-
-    def backward(self) -> None:
-        """Turn dL/d(active) in the gradient into dL/d(pre), and write what parameters get."""
-        ...
-
-    def slopes(self) -> None:
-        """Multiply the gradient with the derivative of the last forward pass; nothing else."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -79,15 +54,18 @@ class Place:
         }
 
 
-class KernelRun:
-    """Passes by torch's own kernels, on any device. The layer adds the offset for all its runs."""
+class Run:
+    """Passes by torch's own kernels. The layer adds the offset for all its runs."""
 
     def __init__(self, place: Place, shape: Shape) -> None:
         config = place.config
         name = ActivationName(config.activation)
+        #: The lanes [first, end) of the layer.
         self.first, self.end = place.first, place.first + len(place.lanes)
+        #: What each activation learns, by its parameter's name, (n, 1, units).
         self.learned: Mapping[str, Tensor] = place.learned(place.vectors)
         self._kernel = get_kernel(name, plain=config.plain)
+        #: Whether the slope is drawn anew at every training step.
         self.noisy = self._kernel.noisy
         self._place = place
         translate = KERNEL_PARAMS.get(name, dict)
@@ -104,7 +82,7 @@ class KernelRun:
         self._learned_grads = place.learned(place.vector_grads)
 
     def forward(self, noise: Tensor | None) -> None:
-        """Activate."""
+        """Activate; `noise` (n, N, H) of the whole layer, on [0, 1), moves a noisy slope."""
         place = self._place
         self._params = self._quiet
         if noise is not None and self.noisy:

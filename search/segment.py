@@ -1,4 +1,4 @@
-"""A segment: a stack trained from one epoch to another. A pure function of its arguments.
+"""A segment: some lanes trained from one epoch to another. A pure function of its arguments.
 
 Same arguments, same result, in whatever process and whatever company a lane is trained. That one
 property gives resuming, pruning at rungs, repacking of survivors and distribution.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
 from time import perf_counter
 
 import numpy as np
@@ -17,16 +16,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from search.compiled import can_compile
-from search.descent import make_descent
 from search.diagnosis import LayerSnapshot
-from search.lane import KernelKey, Lane, LaneState
+from search.engine import Engine, Training
+from search.lane import Lane, LaneState
 from search.losses import LOSSES
 from search.metrics import get_metric
 from search.minibatches import Minibatches
-from search.parameters import Parameters, Shape
+from search.parameters import Shape
 from search.prepared import Prepared
-from search.probe import Probe
-from search.stack import Stack
+from search.stacked import StackedEngine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +50,8 @@ class Segment:
     probe_at: tuple[int, ...] = ()
     dtype: str = "float32"
     device: str = "cpu"
-    #: Whether passes are compiled loops instead of torch's kernels; None: where they can be.
+    #: Whether lanes are trained one by one by compiled code instead of together by torch's kernels;
+    #: None: where they can be.
     compiled: bool | None = None
 
 
@@ -90,62 +89,61 @@ class _Evaluation:
 def train_segment(segment: Segment, data: Prepared) -> tuple[LaneReport, ...]:
     """Train the lanes of `segment` on `data`; one report a lane, in the order of its lanes."""
     started = perf_counter()
-    # Deepest first, as the stack wants them, and equal kernels and trials side by side; results go
-    # back in the order they were asked for.
-    order = sorted(range(len(segment.lanes)), key=lambda i: _place(segment.lanes[i]))
-    lanes = [segment.lanes[i] for i in order]
     shape = Shape(
         features=data.features_in,
         outputs=data.outputs,
         dtype=getattr(torch, segment.dtype),
         device=segment.device,
-        compiled=can_compile(segment.device) if segment.compiled is None else segment.compiled,
     )
-    parameters = Parameters(lanes, [segment.states[i] for i in order], shape)
-    config = lanes[0].config
-    batches = Minibatches(lanes, data, shape, layers=config.depth, width=config.width)
-    stack = Stack(parameters, rows=batches.plan.rows, task=data.task, shape=shape)
-    descent = make_descent(parameters, steps_total=segment.epochs * batches.plan.steps, shape=shape)
-    probe = Probe(descent, stack, parameters, batches, segment.probe_at, shape)
-    judge = _Judge(lanes, data, shape, batches, segment.metrics)
+    lanes = segment.lanes
+    batches = Minibatches(lanes, data, shape)
+    training = Training(
+        lanes=lanes,
+        states=segment.states,
+        data=data,
+        batches=batches,
+        epochs=segment.epochs,
+        probe_at=segment.probe_at,
+        shape=shape,
+    )
+    compiled = can_compile(segment.device) if segment.compiled is None else segment.compiled
+    engine = _compiled_engine(training) if compiled else StackedEngine(training)
+    judge = _Judge(lanes, data, shape, segment.metrics)
     curves = [_Evaluation() for _ in lanes]
-    loss = torch.zeros(len(lanes), dtype=shape.dtype, device=shape.device)
-    unread = 0
-    for epoch in range(segment.first + 1, segment.last + 1):
-        step = (epoch - 1) * batches.plan.steps
-        drops = batches.noise("dropout", epoch) if stack.drops else repeat(None)
-        slopes = batches.noise("slope", epoch) if stack.noisy else repeat(None)
-        for (x, y), drop, slope in zip(batches.epoch(epoch), drops, slopes, strict=False):
-            stack.forward(x, training=True, dropout_noise=drop, slope_noise=slope)
-            loss += stack.backward(x, y)
-            probe.step(step)
-            step += 1
-        unread += batches.plan.steps
+    done = segment.first
+    between = (e for e in segment.evaluate_at if segment.first < e < segment.last)
+    for epoch in (*sorted(between), segment.last):
+        losses = engine.train(done, epoch)
         if epoch in segment.evaluate_at:
-            judge.evaluate(stack, epoch, (loss / unread).tolist(), curves)
-            loss.zero_()
-            unread = 0
+            steps = (epoch - done) * batches.plan.steps
+            judge.evaluate(engine.logits(), epoch, [loss / steps for loss in losses], curves)
+        done = epoch
     share = (perf_counter() - started) / len(lanes)
-    reports: list[LaneReport | None] = [None] * len(lanes)
+    reports = []
     for index, (lane, curve) in enumerate(zip(lanes, curves, strict=True)):
         wanted = segment.keep_states and curve.failure is None
-        reports[order[index]] = LaneReport(
-            trial=lane.trial,
-            fold=lane.fold,
-            epochs=tuple(curve.epochs),
-            train_loss=tuple(curve.train_loss),
-            validation_loss=tuple(curve.validation_loss),
-            scores={name: tuple(values) for name, values in curve.scores.items()},
-            failure=curve.failure,
-            state=parameters.state(index) if wanted else None,
-            seconds=share,
-            layers=probe.snapshots(index),
+        reports.append(
+            LaneReport(
+                trial=lane.trial,
+                fold=lane.fold,
+                epochs=tuple(curve.epochs),
+                train_loss=tuple(curve.train_loss),
+                validation_loss=tuple(curve.validation_loss),
+                scores={name: tuple(values) for name, values in curve.scores.items()},
+                failure=curve.failure,
+                state=engine.state(index) if wanted else None,
+                seconds=share,
+                layers=engine.snapshots(index),
+            )
         )
-    return tuple(report for report in reports if report is not None)
+    return tuple(reports)
 
 
-def _place(lane: Lane) -> tuple[int, KernelKey, int, int]:
-    return (-lane.config.depth, lane.config.kernel_key, lane.trial, lane.fold)
+def _compiled_engine(training: Training) -> Engine:
+    # Imported here because Numba may be missing, and takes a third of a second.
+    from search.compiled.engine import CompiledEngine  # noqa: PLC0415
+
+    return CompiledEngine(training)
 
 
 class _Judge:
@@ -156,34 +154,24 @@ class _Judge:
         lanes: Sequence[Lane],
         data: Prepared,
         shape: Shape,
-        batches: Minibatches,
         metrics: tuple[str, ...],
     ) -> None:
         self._lanes = lanes
-        self._batches = batches
         self._metrics = [get_metric(name) for name in metrics]
         self._loss = LOSSES[data.task]
         self._folds = data.folds
         self._members: dict[int, list[int]] = {}
         for index, lane in enumerate(lanes):
             self._members.setdefault(lane.fold, []).append(index)
-        streams = [data.folds[fold] for fold, _ in sorted({lane.stream for lane in lanes})]
-        most = max(len(fold.x_validation) for fold in streams)
-        padded = -(-most // batches.plan.rows) * batches.plan.rows
-        #: Validation rows by stream, repeated up to whole minibatches, (S, M, D).
-        self._x = torch.stack(
-            [
-                torch.from_numpy(np.resize(fold.x_validation, (padded, shape.features)))
-                for fold in streams
-            ]
-        ).to(shape.device, shape.dtype)
         self._shape = shape
 
     def evaluate(
-        self, stack: Stack, epoch: int, train_loss: list[float], curves: list[_Evaluation]
+        self, logits: Tensor, epoch: int, train_loss: list[float], curves: list[_Evaluation]
     ) -> None:
-        """Append the scores after `epoch` to every lane's curve, or why the lane failed."""
-        logits = self._logits(stack)
+        """Append the scores after `epoch` to every lane's curve, or why the lane failed.
+
+        `logits` (L, C, M) as `Engine.logits` gives them.
+        """
         for fold, members in self._members.items():
             arrays = self._folds[fold]
             own = logits[members, :, : len(arrays.y_validation)]
@@ -206,13 +194,6 @@ class _Judge:
                 curve.validation_loss.append(loss[position])
                 for name, values in scores.items():
                     curve.scores.setdefault(name, []).append(float(values[position]))
-
-    def _logits(self, stack: Stack) -> Tensor:
-        """Logits of all validation rows, (L, C, M)."""
-        parts = torch.split(self._x, stack.rows, dim=1)
-        return torch.cat(
-            [stack.forward(self._batches.spread(x), training=False).clone() for x in parts], dim=2
-        )
 
     def _validation_loss(self, logits: Tensor, y: NDArray[np.generic]) -> list[float]:
         target = torch.from_numpy(y).to(self._shape.device)

@@ -45,16 +45,6 @@ class Stack:
         self._dropout = shape.column([lane.config.dropout for lane in lanes])
         self._keep_scale = 1.0 / (1.0 - self._dropout)
 
-    @property
-    def drops(self) -> bool:
-        """Whether any lane has dropout, so that training needs noise for it."""
-        return self.layers[0].mask is not None
-
-    @property
-    def noisy(self) -> bool:
-        """Whether any lane's activation draws its slope anew at every step."""
-        return any(run.noisy for run in self.layers[0].runs)
-
     def forward(
         self,
         x: Tensor,
@@ -65,7 +55,7 @@ class Stack:
     ) -> Tensor:
         """Return the logits (L, C, N) of `x` (L, N, D), a buffer that the next pass overwrites.
 
-        Noise is uniform on [0, 1), one (L, N, H) a hidden layer, where `drops` and `noisy` ask.
+        Noise is uniform on [0, 1), one (L, N, H) a hidden layer, where any lane needs it.
         """
         below = x
         for k, layer in enumerate(self.layers):

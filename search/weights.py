@@ -1,4 +1,4 @@
-"""Draws the first weights and biases of a layer.
+"""Draws the first weights and biases of a layer, and the first state of a lane.
 
 A weight has shape `(fan_in, fan_out)`: layers compute `x @ weight + bias`. Fans and the generator
 are always passed in, because torch would read fans wrongly from a stack of layers `(L, in, out)`
@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import sqrt
 
+import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
 from search.initializers import BiasRule, Distribution, get_initializer
+from search.lane import Lane, LaneState
+from search.normalization import NORMALIZATIONS
 
 #: Standard deviation of N(0, 1) cut at -2 and 2.
 TRUNCATED_STD = 0.8796256610342398
@@ -91,3 +94,37 @@ def draw_bias(
     """Draw a bias `(fan_out,)` by the initializer `name`; most start at zero."""
     bias = torch.empty(fan_out, dtype=dtype, device=generator.device)
     return _DRAW_BIAS[get_initializer(name).bias](bias, fan_in, generator)
+
+
+def first_state(lane: Lane, *, features: int, outputs: int, dtype: torch.dtype) -> LaneState:
+    """Draw the initial weights in float32 from the lane's own generator, layer by layer.
+
+    The first layer gets gain 1: its input is data of variance one, not an activation.
+    """
+    generator = torch.Generator().manual_seed(lane.init_seed)
+    config, width = lane.config, lane.config.width
+    normalization = NORMALIZATIONS[config.normalization]
+    affine = [torch.ones(width), torch.zeros(width)] if normalization.normalizes else []
+    own = [
+        torch.full((width if sharing == "channel" else 1,), config.activation_numbers[name])
+        for name, sharing in config.learned
+    ]
+    fans = [(features, width), *[(width, width)] * (config.depth - 1), (width, outputs)]
+    weights, vectors = [], []
+    for k, (fan_in, fan_out) in enumerate(fans):
+        gain = config.gain if k > 0 and k < config.depth else 1.0
+        weights.append(draw_weight(config.initializer, fan_in, fan_out, gain, generator))
+        vectors.append(draw_bias(config.initializer, fan_in, fan_out, generator))
+    hidden = [piece for bias in vectors[:-1] for piece in (bias, *affine, *own)]
+    pieces = [weights[-1], *weights[:-1], vectors[-1], *hidden]
+    params = torch.cat([piece.reshape(-1) for piece in pieces]).to(dtype).numpy()
+    running = np.zeros((config.depth, 2, width), params.dtype)
+    running[:, 1] = 1.0
+    empty = np.empty(0, params.dtype)
+    return LaneState(
+        params=params,
+        first_moment=np.zeros_like(params),
+        second_moment=np.zeros_like(params) if config.optimizer == "adamw" else empty,
+        running=running if normalization.running else empty,
+        steps=0,
+    )

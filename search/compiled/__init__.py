@@ -1,9 +1,10 @@
-"""Passes over a stack compiled for the processor it runs on, where Numba is installed.
+"""Training compiled for the processor it runs on, where Numba is installed.
 
-On a processor, most of what a training step costs beside its matrix products are many small passes
-over memory, each with a call of its own. Here one compiled loop adds the bias, activates and, on
-the way back, multiplies with the derivative and sums up the bias's gradient; another makes the
-optimizer's step. The kernels of `search.kernels` do the same on any device, step by step.
+On a processor, most of what a training step costs beside its matrix products are passes over
+memory: the smaller the memory, the quicker. Lanes are therefore trained one after another, each
+through many steps in one call, so that its parameters, moments and buffers stay in the second
+cache; products are SciPy's BLAS, called from inside. `search.stacked` does the same on any device,
+all lanes at once, step by step.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from importlib.util import find_spec
 
 @cache
 def can_compile(device: str) -> bool:
-    """Whether loops can be compiled for `device`; only then may the package's modules be imported.
+    """Whether code can be compiled for `device`; only then may the package's modules be imported.
 
     Only for the processor, and Numba is left out where it does not support the Python at hand yet
     (see pyproject.toml).

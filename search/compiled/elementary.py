@@ -134,6 +134,7 @@ def _normal_cdf(z: Any) -> Any:
 
 
 _SQRT_HALF = math.sqrt(0.5)
+_NORMAL_PEAK = 0.3989422804014327  # 1 / sqrt(2 pi)
 
 
 def _normal_cdf64(z: Any) -> Any:
@@ -148,3 +149,10 @@ def _normal_cdf32(z: Any) -> Any:
     p = (p * t + like(z, 1.421413741)) * t - like(z, 0.284496736)
     tail = like(z, 0.5) * (p * t + like(z, 0.254829592)) * t * exp(-x * x)
     return tail if z < like(z, 0.0) else like(z, 1.0) - tail
+
+
+@scalar
+def normal_density(z: float) -> float:
+    """Return the density of a standard normal; its exponential is that of `normal_cdf`."""
+    x = abs(z) * like(z, _SQRT_HALF)
+    return like(z, _NORMAL_PEAK) * exp(-x * x)

@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from search.activation import ActivationName as Name
-from search.compiled.elementary import exp, like, log1p_unit, normal_cdf, sigmoid, tanh
+from search.compiled.elementary import (
+    exp,
+    like,
+    log1p_unit,
+    normal_cdf,
+    normal_density,
+    sigmoid,
+    tanh,
+)
 from search.compiled.jit import scalar
 
 Value: TypeAlias = Callable[[float, float], float]
@@ -21,7 +29,6 @@ Slope: TypeAlias = Callable[[float, float, float], float]
 #: Klambauer et al. 2017, equation 14.
 _SELU_SCALE = 1.0507009873554804934193349852946
 _SELU_ALPHA = 1.6732632423543772848170429916717
-_NORMAL_PEAK = 0.3989422804014327  # 1 / sqrt(2 pi)
 #: exp(2 * 20) is still finite in float32, and tanh(softplus(20)) is 1 to float64 rounding.
 _MISH_CEILING = 20.0
 
@@ -108,7 +115,7 @@ def _gelu(z: float, p: float) -> float:
 
 @scalar
 def _gelu_slope(z: float, a: float, p: float) -> float:
-    return normal_cdf(z) + z * like(z, _NORMAL_PEAK) * exp(like(z, -0.5) * z * z)
+    return normal_cdf(z) + z * normal_density(z)
 
 
 @scalar
@@ -132,7 +139,7 @@ def _mish(z: float, p: float) -> float:
     # tanh(log(1 + e)) = h / (h + 1) with h = e + e**2 / 2: one exponential
     e = exp(like(z, _MISH_CEILING) if z > like(z, _MISH_CEILING) else z)
     h = e + like(z, 0.5) * e * e
-    return z * h / (h + like(z, 1.0))
+    return z * (h * (like(z, 1.0) / (h + like(z, 1.0))))
 
 
 @scalar

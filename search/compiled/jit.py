@@ -8,16 +8,18 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-from numba import njit
-from numba.extending import register_jitable
+from numba import cfunc, njit
+from numba.extending import intrinsic, register_jitable
 from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[Any]
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: `contract` allows multiply-add in one instruction. Nothing else of "fast" mathematics: sums keep
-#: their order and NaN stays NaN, or a diverged lane would go unnoticed.
+#: `contract` allows multiply-add in one instruction. Nothing else of "fast" mathematics, but for
+#: the order of sums in a `reduction`: NaN stays NaN, or a diverged lane would go unnoticed.
 _OPTIONS: dict[str, Any] = {"fastmath": {"contract"}, "error_model": "numpy"}
+#: Modules of `search` whose constants stand in compiled code.
+_CONSTANTS = ("descent", "looks", "normalization", "optimizers")
 
 
 def compiled(function: F) -> F:
@@ -30,10 +32,21 @@ def compiled(function: F) -> F:
     return typed
 
 
-def inlined(function: F) -> F:
-    """Make a loop's body available to compiled functions, which take it in whole."""
-    typed: F = njit(**_OPTIONS, inline="always")(function)
-    return typed
+def woven(function: Callable[..., Any]) -> Any:
+    """Let compiled functions call what `function` writes in LLVM's own language."""
+    return intrinsic(function)
+
+
+def entry(signature: Any) -> Callable[[F], Any]:
+    """Compile now, for C types, to be called at an address; later processes load it."""
+
+    def compile_(function: F) -> Any:
+        try:
+            return cfunc(signature, **_OPTIONS, cache=True)(function)
+        except RuntimeError:
+            return cfunc(signature, **_OPTIONS)(function)
+
+    return compile_
 
 
 def scalar(function: F) -> F:
@@ -42,15 +55,30 @@ def scalar(function: F) -> F:
     return typed
 
 
+def routine(function: F) -> F:
+    """Let compiled functions call `function`, which is compiled on its own for each type."""
+    typed: F = register_jitable(**_OPTIONS)(function)
+    return typed
+
+
+def reduction(function: F) -> F:
+    """Let compiled functions call `function`, whose sums may be taken in any order."""
+    options = _OPTIONS | {"fastmath": {"contract", "reassoc"}}
+    typed: F = register_jitable(**options, forceinline=True)(function)
+    return typed
+
+
 @cache
 def source_stamp() -> str:
-    """Return a hash of this package's sources.
+    """Return a hash of this package's sources, and of those whose constants it takes.
 
     Numba notices changes in the file of a compiled function only, not in the files of what it
     calls. A compiled function that closes over this stamp is compiled anew when any of them has
     changed.
     """
     digest = sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    package = Path(__file__).parent
+    constants = [package.parent / f"{name}.py" for name in _CONSTANTS]
+    for path in (*sorted(package.glob("*.py")), *constants):
         digest.update(path.read_bytes())
     return digest.hexdigest()

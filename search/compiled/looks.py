@@ -1,104 +1,89 @@
-"""What a layer's units and weights show, each in a single pass over memory (see `search.looks`).
+"""What one lane's units and weights show (see `search.looks`).
 
-Sums run over rows first, unit by unit, which a compiler turns into vector instructions without
-changing their order.
+Notation: N rows, H units. Passes over rows are gathered in `sums` (3,), those of f, of f squared,
+and of whether |f'| is saturated, and in `extremes` (3, H): the steepest |f'| of each unit, its
+largest f, and its least, negated.
 """
 
 from __future__ import annotations
 
-from math import sqrt
+from math import inf, sqrt
 
-import numpy as np
-from torch import Tensor
-
-from search.compiled.jit import Array, compiled
-from search.looks import DEAD_RANGE, DEAD_SLOPE, SATURATED_SLOPE, Gathered
-
-
-class CompiledLooks:
-    """On the processor."""
-
-    def gather(self, slopes: Tensor, active: Tensor, seen: Gathered) -> None:
-        """Add a pass."""
-        _gather(slopes.numpy(), active.numpy(), seen.sums.numpy(), seen.extremes.numpy())
-        seen.rows += active.shape[1]
-
-    def conclude(self, seen: Gathered, out: Tensor) -> None:
-        """Write the statistics."""
-        _conclude(seen.sums.numpy(), seen.extremes.numpy(), seen.rows, out.numpy())
-
-    def norm(self, matrices: Tensor, out: Tensor) -> None:
-        """Write Frobenius norms."""
-        _norm(matrices.numpy(), out.numpy())
-
-    def step(self, matrices: Tensor, before: Tensor, out: Tensor) -> None:
-        """Write how far matrices have moved."""
-        _step(matrices.numpy(), before.numpy(), out.numpy())
+from search.compiled.elementary import like
+from search.compiled.jit import Array, reduction, routine
+from search.compiled.sums import product, total
+from search.looks import DEAD_RANGE, DEAD_SLOPE, SATURATED_SLOPE
 
 
-@compiled
-def _gather(slopes: Array, active: Array, sums: Array, extremes: Array) -> None:
-    lanes, rows, units = active.shape
-    for lane in range(lanes):
-        total, square, flat = sums[lane, 0], sums[lane, 1], sums[lane, 2]
-        steepest, most, least = extremes[lane, 0], extremes[lane, 1], extremes[lane, 2]
-        for row in range(rows):
-            # Several short loops: one with as many arrays would not be vectorised.
-            for unit in range(units):
-                a = active[lane, row, unit]
-                total[unit] += a
-                square[unit] += a * a
-            for unit in range(units):
-                a = active[lane, row, unit]
-                most[unit] = max(most[unit], a)
-                least[unit] = max(least[unit], -a)
-            for unit in range(units):
-                slope = abs(slopes[lane, row, unit])
-                steepest[unit] = max(steepest[unit], slope)
-                flat[unit] += slope < SATURATED_SLOPE
+@routine
+def clear(sums: Array, extremes: Array) -> None:
+    """Begin anew."""
+    sums[:] = 0.0
+    extremes[:] = -inf
 
 
-@compiled
-def _conclude(sums: Array, extremes: Array, rows: int, out: Array) -> None:
-    lanes, _, units = sums.shape
-    for lane in range(lanes):
-        mean, square, flat = (
-            sums[lane, 0].sum() / (rows * units),
-            sums[lane, 1].sum() / (rows * units),
-            sums[lane, 2].sum() / (rows * units),
-        )
-        dead = 0
+@routine
+def gather(slopes: Array, active: Array, sums: Array, extremes: Array) -> None:
+    """Add a pass: f'(z) and f(z), (N, H) each."""
+    rows, units = active.shape
+    steepest, most, least = extremes[0], extremes[1], extremes[2]
+    for row in range(rows):
+        # Two short loops: one with as many arrays would not be vectorised.
         for unit in range(units):
-            spread = extremes[lane, 1, unit] + extremes[lane, 2, unit]
-            dead += (extremes[lane, 0, unit] < DEAD_SLOPE) and (spread < DEAD_RANGE)
-        variance = square - mean * mean
-        # Not max(variance, 0): NaN has to stay NaN.
-        out[0, lane], out[1, lane] = mean, sqrt(0.0 if variance < 0.0 else variance)
-        out[2, lane], out[3, lane] = dead / units, flat
+            a = active[row, unit]
+            most[unit] = a if a > most[unit] else most[unit]
+            least[unit] = -a if -a > least[unit] else least[unit]
+        for unit in range(units):
+            slope = abs(slopes[row, unit])
+            steepest[unit] = slope if slope > steepest[unit] else steepest[unit]
+    values = active.ravel()
+    sums[0] += total(values)
+    sums[1] += product(values, values)
+    sums[2] += _below(slopes.ravel(), SATURATED_SLOPE)
 
 
-@compiled
-def _norm(matrices: Array, out: Array) -> None:
-    lanes, rows, units = matrices.shape
-    sums = np.empty(units, matrices.dtype)
-    for lane in range(lanes):
-        sums[:] = 0
-        for row in range(rows):
-            for unit in range(units):
-                sums[unit] += matrices[lane, row, unit] * matrices[lane, row, unit]
-        out[lane] = sqrt(sums.sum())
+@reduction
+def _below(slopes: Array, limit: float) -> float:
+    """Return how many are smaller than `limit` in size."""
+    count, one, most = like(slopes[0], 0.0), like(slopes[0], 1.0), like(slopes[0], limit)
+    for i in range(slopes.size):
+        count += one if abs(slopes[i]) < most else like(one, 0.0)
+    return count
 
 
-@compiled
-def _step(matrices: Array, before: Array, out: Array) -> None:
-    lanes, rows, units = matrices.shape
-    moved, length = np.empty(units, matrices.dtype), np.empty(units, matrices.dtype)
-    for lane in range(lanes):
-        moved[:] = 0
-        length[:] = 0
-        for row in range(rows):
-            for unit in range(units):
-                old = before[lane, row, unit]
-                moved[unit] += (matrices[lane, row, unit] - old) ** 2
-                length[unit] += old * old
-        out[lane] = sqrt(moved.sum() / length.sum())
+@routine
+def conclude(sums: Array, extremes: Array, rows: int, out: Array) -> None:
+    """Write mean and deviation of f, shares of dead units and saturated slopes, (4,)."""
+    units = extremes.shape[1]
+    dead = 0
+    for unit in range(units):
+        spread = extremes[1, unit] + extremes[2, unit]
+        dead += (extremes[0, unit] < DEAD_SLOPE) and (spread < DEAD_RANGE)
+    count = rows * units
+    mean = sums[0] / count
+    variance = sums[1] / count - mean * mean
+    # Not max(variance, 0): NaN has to stay NaN.
+    out[0], out[1] = mean, sqrt(0.0 if variance < 0.0 else variance)
+    out[2], out[3] = dead / units, sums[2] / count
+
+
+@routine
+def norm(vector: Array) -> float:
+    """Return the Euclidean norm."""
+    return sqrt(product(vector, vector))
+
+
+@routine
+def moved(after: Array, before: Array) -> float:
+    """Return how far a vector has moved, relative to what it was."""
+    return sqrt(_distance(after, before) / product(before, before))
+
+
+@reduction
+def _distance(left: Array, right: Array) -> float:
+    """Return the sum of squared differences."""
+    result = like(left[0], 0.0)
+    for i in range(left.size):
+        difference = left[i] - right[i]
+        result += difference * difference
+    return result

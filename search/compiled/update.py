@@ -1,8 +1,6 @@
-"""One optimizer step for some parameters of all lanes, in a single pass over their memory.
+"""One optimizer step for some parameters of a lane, in a single pass over their memory.
 
-Notation: n lanes, P parameters each. `numbers` (n, 5) holds each lane's learning rate, momentum,
-decoupled decay (a factor), coupled decay, and the factor that clips its gradients. The arithmetic
-is that of torch.optim.AdamW and torch.optim.SGD.
+The arithmetic is that of torch.optim.AdamW and torch.optim.SGD.
 """
 
 from __future__ import annotations
@@ -10,52 +8,52 @@ from __future__ import annotations
 from math import sqrt
 
 from search.compiled.elementary import like
-from search.compiled.jit import Array, compiled
+from search.compiled.jit import Array, routine
+from search.optimizers import BETA1, BETA2, EPSILON
 
-RATE, MOMENTUM, SHRINK, COUPLED, CLIP = range(5)
 
-
-@compiled
-def update(
+@routine
+def adamw(
     values: Array,
     grads: Array,
     first: Array,
     second: Array,
-    adaptive: Array,
-    numbers: Array,
-    betas: tuple[float, float],
-    corrections: tuple[float, float],
-    epsilon: float,
-    decays: bool,
+    made: int,
+    rate: float,
+    decay: float,
+    clip: float,
 ) -> None:
-    """Update `values` (n, P) by `grads`; `first` and `second` are the moments, (n, P) each.
+    """Make the step after which `made` are made; gradients are multiplied with `clip`."""
+    zero = like(values[0], 0.0)
+    factor, shrink = like(zero, clip), like(zero, 1.0 - rate * decay)
+    keep1, add1 = like(zero, BETA1), like(zero, 1.0 - BETA1)
+    keep2, add2 = like(zero, BETA2), like(zero, 1.0 - BETA2)
+    step = like(zero, rate / (1.0 - BETA1**made))
+    root = like(zero, 1.0 / sqrt(1.0 - BETA2**made))
+    tiny = like(zero, EPSILON)
+    for i in range(values.size):
+        g = grads[i] * factor
+        m = first[i] * keep1 + g * add1
+        v = second[i] * keep2 + g * g * add2
+        first[i], second[i] = m, v
+        values[i] = values[i] * shrink - step * m / (like(v, sqrt(v)) * root + tiny)
 
-    `adaptive` (n,) tells Adam's lanes from those of SGD, whose buffer is `first`. `corrections` are
-    1 - beta**t of Adam's betas. Weight decay is left out unless `decays`.
-    """
-    lanes, count = values.shape
-    zero, one = like(values[0, 0], 0.0), like(values[0, 0], 1.0)
-    keep1, keep2 = like(zero, betas[0]), like(zero, betas[1])
-    add1, add2 = like(zero, 1.0 - betas[0]), like(zero, 1.0 - betas[1])
-    root = like(zero, 1.0 / sqrt(corrections[1]))
-    tiny = like(zero, epsilon)
-    for lane in range(lanes):
-        rate, momentum, clip = numbers[lane, RATE], numbers[lane, MOMENTUM], numbers[lane, CLIP]
-        shrink = numbers[lane, SHRINK] if decays else one
-        coupled = numbers[lane, COUPLED] if decays else zero
-        if adaptive[lane]:
-            step = like(zero, rate / corrections[0])
-            for i in range(count):
-                g = grads[lane, i] * clip + values[lane, i] * coupled
-                m = first[lane, i] * keep1 + g * add1
-                v = second[lane, i] * keep2 + g * g * add2
-                first[lane, i], second[lane, i] = m, v
-                values[lane, i] = values[lane, i] * shrink - step * m / (
-                    like(v, sqrt(v)) * root + tiny
-                )
-        else:
-            for i in range(count):
-                g = grads[lane, i] * clip + values[lane, i] * coupled
-                m = first[lane, i] * momentum + g
-                first[lane, i] = m
-                values[lane, i] = values[lane, i] * shrink - rate * m
+
+@routine
+def sgd(
+    values: Array,
+    grads: Array,
+    first: Array,
+    rate: float,
+    momentum: float,
+    decay: float,
+    clip: float,
+) -> None:
+    """Make a step with heavy momentum; decay enters the gradient, after clipping."""
+    zero = like(values[0], 0.0)
+    factor, coupled = like(zero, clip), like(zero, decay)
+    keep, step = like(zero, momentum), like(zero, rate)
+    for i in range(values.size):
+        m = first[i] * keep + grads[i] * factor + values[i] * coupled
+        first[i] = m
+        values[i] -= step * m

@@ -1,38 +1,68 @@
-"""Loads every compiled loop, compiling what this machine has not compiled yet.
+"""Loads all compiled code, compiling what this machine has not compiled yet.
 
-A loop is loaded at its first call, some milliseconds each; compiling takes half a second.
+Loading takes some milliseconds, compiling half a minute.
 """
 
 from __future__ import annotations
 
-import numpy as np
-import torch
+from math import inf
 
+import numpy as np
+from scipy.linalg import get_blas_funcs
+
+from search.compiled.activate import activation
+from search.compiled.engine import make_workspace
 from search.compiled.functions import SCALARS
-from search.compiled.looks import CompiledLooks
-from search.compiled.loops import load, loops
-from search.compiled.update import update
-from search.looks import Gathered
+from search.compiled.memory import Memory, Net, Rules
+from search.compiled.train import prediction, training_steps
 from search.parameters import Shape
 
 
 def warm() -> None:
-    """Call every loop once, on a few numbers in the precision that studies are trained in."""
-    shape = Shape(features=1, outputs=1, compiled=True)
-    tensor = torch.ones(1, 2, 8)
-    z, own, rows = tensor.numpy(), np.ones((1, 1, 8), np.float32), np.zeros((1, 16), np.float32)
-    for name in SCALARS:
-        passes = loops(name)
-        passes.forward(z, rows, 0, own, z.copy())
-        passes.backward(z.copy(), z, rows, 0, own, z, rows.copy())
-        if passes.learn is not None:
-            passes.learn(z, z, rows, 0, own, z, rows.copy(), 8, 8, np.empty(8, np.float32))
-    load(rows, 8, 8, own)
-    numbers, adaptive = np.ones((1, 5), np.float32), np.ones(1, np.bool_)
-    banks = (rows.copy(), rows.copy(), rows.copy(), rows.copy())
-    update(*banks, adaptive, numbers, (0.9, 0.9), (0.1, 0.1), 1.0, True)
-    looks, seen, out = CompiledLooks(), Gathered(1, 8, shape), torch.empty(4, 1)
-    looks.gather(tensor, tensor, seen)
-    looks.conclude(seen, out)
-    looks.norm(tensor, out[0])
-    looks.step(tensor, tensor, out[0])
+    """Predict no rows and make no steps, in the precision that studies are trained in."""
+    get_blas_funcs("gemm")  # loads the library, whose threads can be limited from then on
+    shape = Shape(features=1, outputs=1)
+    addresses = [activation(name, np.float32).address for name in SCALARS]
+    net = Net(
+        activation=addresses[0],
+        depth=1,
+        width=1,
+        features=1,
+        outputs=1,
+        normalization=0,
+        learned=0,
+        loss=0,
+    )
+    rules = Rules(
+        number=0.0,
+        noisy=False,
+        lower=0.0,
+        upper=0.0,
+        dropout=0.0,
+        clip=inf,
+        adaptive=True,
+        momentum=0.0,
+        decay=0.0,
+    )
+    work = make_workspace([net], 1, shape)
+
+    def none(*size: int) -> np.ndarray:
+        return np.zeros(size, np.float32)
+
+    memory = Memory(none(4), none(4), none(4), none(0, 2, 1))
+    prediction()(net, rules, memory, work, none(0, 1), none(1, 0))
+    training_steps()(
+        net,
+        rules,
+        memory,
+        work,
+        none(0, 1, 1),
+        none(0, 1),
+        none(0, 0, 0, 0),
+        none(0, 0, 0, 0),
+        np.zeros(0),
+        0,
+        np.zeros(0, np.int64),
+        none(0, 1, 1),
+        none(0, 7, 1),
+    )

@@ -22,6 +22,7 @@ import torch
 from rich.console import Console
 from torch.nn import functional
 
+from search.pool import use_one_core
 from search.prepared import Prepared
 from tests.benchmarks.engine import make_lanes, step_seconds
 from tests.benchmarks.ours import OurRun, served
@@ -49,8 +50,7 @@ Points: TypeAlias = list[tuple[float, float]]
 
 def draw_curves(folder: Path, console: Console) -> None:
     """Measure all curves; write one SVG file each, and the points as curves.json."""
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
+    use_one_core()
     points: dict[str, dict[str, Points]] = {}
     for curve, measure in _CURVES.items():
         measured = measure()

@@ -5,7 +5,8 @@
 Notation: L lanes sorted by depth, n_k of them reach layer k; N rows, D features, H width, C
 outputs. A lane-step is one minibatch of one network, forward, backward and update. The yardstick is
 `torch.bmm` on the shapes of the same stack, over buffers made before: per layer the forward
-product and those of both gradients (the first layer needs no input gradient), and nothing else.
+product and those of both gradients (the first layer needs no input gradient), and nothing else. It
+is no bound: the engine's own products, by another library, take about two thirds of that.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from rich.table import Table
 from search.lane import Lane, NetworkConfig
 from search.minibatches import batch_plan
 from search.packer import pack
+from search.pool import use_one_core
 from search.prepared import Prepared
 from search.seeds import derive_seed
 from search.segment import Segment, evaluations, train_segment
@@ -59,7 +61,7 @@ class StepCost:
 
     @property
     def share(self) -> float:
-        """Useful arithmetic rate inside a segment, as a share of `torch.bmm`'s."""
+        """Useful arithmetic rate inside a segment, in units of `torch.bmm`'s."""
         return self.products / self.segment
 
 
@@ -230,8 +232,7 @@ def main() -> None:
     parser.add_argument("--profile", action="store_true", help="by function, instead of the table")
     arguments = parser.parse_args()
     wanted = arguments.activation or (*ACTIVATIONS, MIXED)
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
+    use_one_core()
     data = reference_plan().data
     if arguments.profile:
         for activation in wanted:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from search.pool import use_one_core
 from search.study import Evaluation
 from tests.benchmarks.database import database_cost
 from tests.benchmarks.engine import LANES, MIXED, step_cost
@@ -98,7 +99,7 @@ def _compared(work: EqualWork, letter: str) -> str:
 
 def _engine(scale: Scale, _folder: Path) -> Result:
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    use_one_core()
     data = reference_plan().data
     names = (MIXED, *(scale.activations or ACTIVATIONS))
     mixed, *others = (step_cost(name, LANES, data, repeats=scale.engine_repeats) for name in names)

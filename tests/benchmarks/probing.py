@@ -13,7 +13,6 @@ from dataclasses import replace
 from itertools import pairwise
 from time import process_time
 
-import torch
 from rich.console import Console
 from rich.table import Table
 
@@ -21,6 +20,7 @@ from search.datasets import load_builtin
 from search.lane import Lane
 from search.packer import stack_width
 from search.plan import StudyPlan, plan_study
+from search.pool import use_one_core
 from search.probe import probe_epochs
 from search.pruners import REDUCTION_FACTOR
 from search.segment import Segment, train_segment
@@ -88,8 +88,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=REPEATS)
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
+    use_one_core()
     table = Table("dataset", "of the search's training", "of the whole study's")
     for dataset in DATASETS:
         table.add_row(dataset, *(f"{s:.1%}" for s in probing(dataset, arguments.repeats)))

@@ -14,10 +14,11 @@ from scipy import special
 from search.activation import ActivationName
 from search.activations import ACTIVATIONS
 from search.compiled import can_compile
+from search.compiled.activate import activate, activation
 from search.compiled.elementary import exp, log1p_unit, normal_cdf, sigmoid, tanh
 from search.compiled.functions import SCALARS
 from search.compiled.jit import Array
-from search.compiled.loops import loops
+from search.compiled.transpose import transpose
 
 HIDDEN = [name for name, row in ACTIVATIONS.items() if row.hidden]
 #: Where an activation has a number, one that is not the default.
@@ -55,50 +56,87 @@ def own_number(name: ActivationName) -> float:
     return next((NUMBERS[key] for key in numbers if key in NUMBERS), 0.25)
 
 
-def as_formula(name: ActivationName, z: NDArray[np.float64], own: float) -> NDArray[np.float64]:
+def as_formula(
+    name: ActivationName, z: NDArray[np.float64], own: NDArray[np.float64]
+) -> NDArray[np.float64]:
     row = ACTIVATIONS[name]
     numbers = dict.fromkeys(row.numbers({}), own)
     return np.asarray(row.function(z, numbers))
 
 
+@njit
+def _activate(
+    address: int,
+    pre: Array,
+    offset: Array,
+    own: Array,
+    by_row: bool,
+    active: Array,
+    tangent: Array,
+    learns: int,
+) -> None:
+    activate(address, pre, offset, own, by_row, active, tangent, learns)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", HIDDEN)
-def test_loops_equal_the_formula_and_its_derivative(name: ActivationName, dtype: type) -> None:
+@pytest.mark.parametrize("by_row", [False, True])
+def test_loops_equal_the_formula_and_its_derivatives(
+    name: ActivationName, dtype: type, by_row: bool
+) -> None:
     rng = np.random.default_rng(0)
-    lanes, rows, units, at = 2, 3, 37, 5  # no multiple of any vector's width
-    z = rng.normal(0, 3, (lanes, rows, units)).astype(dtype)
-    vectors = rng.normal(0, 1, (lanes, at + units)).astype(dtype)
-    own = np.full((lanes, 1, units), own_number(name), dtype=dtype)
-    active, grads = np.empty_like(z), np.empty_like(vectors)
-    upstream = rng.normal(0, 1, z.shape).astype(dtype)
-    grad = upstream.copy()
+    rows, units = 6, 37  # no multiple of any vector's width
+    z = rng.normal(0, 3, (rows, units)).astype(dtype)
+    offset = rng.normal(0, 1, units).astype(dtype)
+    number = own_number(name) * rng.uniform(0.9, 1.1, (rows if by_row else 1, units))
+    own = number.astype(dtype)
+    slopes, active, tangent = z.copy(), np.empty_like(z), np.full_like(z, np.nan)
+    learns = int(SCALARS[name].gradient is not None)
 
-    passes = loops(name)
-    passes.forward(z, vectors, at, own, active)
-    passes.backward(grad, z, vectors, at, own, active, grads)
+    address = activation(name, dtype).address
+    _activate(address, slopes, offset, own.ravel(), by_row, active, tangent, learns)
 
-    tolerance = ULPS * float(np.finfo(dtype).eps)
-    pre = z.astype(np.float64) + vectors[:, None, at:].astype(np.float64)
-    number = float(own[0, 0, 0])
-    np.testing.assert_allclose(active, as_formula(name, pre, number), rtol=0, atol=8 * tolerance)
+    tolerance = 8 * ULPS * float(np.finfo(dtype).eps)
+    pre = z.astype(np.float64) + offset.astype(np.float64)
+    exact = own.astype(np.float64)
+    np.testing.assert_allclose(active, as_formula(name, pre, exact), rtol=0, atol=tolerance)
     h = 1e-6
-    ahead, behind = (as_formula(name, pre + step, number) for step in (h, -h))
+    ahead, behind = (as_formula(name, pre + step, exact) for step in (h, -h))
     smooth = np.abs(pre[..., None] - [-3, -1, 0, 1, 3, 6]).min(-1) > 2 * h
-    expected = np.where(smooth, upstream * (ahead - behind) / (2 * h), grad)
-    np.testing.assert_allclose(grad, expected, rtol=0, atol=max(8 * tolerance, 1e-8))
-    sums = grad.astype(np.float64).sum(1)
-    np.testing.assert_allclose(grads[:, at:], sums, rtol=0, atol=tolerance)
+    expected = np.where(smooth, (ahead - behind) / (2 * h), slopes)
+    np.testing.assert_allclose(slopes, expected, rtol=0, atol=max(tolerance, 1e-8))
+    if learns:
+        ahead, behind = (as_formula(name, pre, exact + step) for step in (h, -h))
+        expected = (ahead - behind) / (2 * h)
+        np.testing.assert_allclose(tangent, expected, rtol=0, atol=max(4 * tolerance, 1e-8))
+    else:
+        assert np.isnan(tangent).all()
 
 
 @pytest.mark.parametrize("name", HIDDEN)
 def test_nan_comes_out_as_nan_and_large_numbers_as_they_should(name: ActivationName) -> None:
-    z = np.array([np.nan, 1e4, -1e4], dtype=np.float32).reshape(1, 1, 3)
-    vectors, own = np.zeros((1, 3), np.float32), np.full((1, 1, 3), 0.25, np.float32)
+    z = np.array([[np.nan, 1e4, -1e4]], dtype=np.float32)
+    offset, own = np.zeros(3, np.float32), np.full(3, 0.25, np.float32)
     active = np.zeros_like(z)
-    loops(name).forward(z, vectors, 0, own, active)
-    assert np.isnan(active[0, 0, 0])
-    ends = as_formula(name, np.array([1e4, -1e4]), 0.25)
-    np.testing.assert_allclose(active[0, 0, 1:], ends, rtol=1e-6, atol=1e-4)
+    address = activation(name, np.float32).address
+    _activate(address, z, offset, own, False, active, z, 0)
+    assert np.isnan(active[0, 0])
+    ends = as_formula(name, np.array([1e4, -1e4]), np.array(0.25))
+    np.testing.assert_allclose(active[0, 1:], ends, rtol=1e-6, atol=1e-4)
+
+
+@njit
+def _transpose(matrix: Array, out: Array) -> None:
+    transpose(matrix, out)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(1, 1), (16, 16), (5, 40), (40, 5), (33, 50), (64, 64)])
+def test_transposing_by_tiles_equals_numpys(shape: tuple[int, int], dtype: type) -> None:
+    matrix = np.random.default_rng(0).normal(size=shape).astype(dtype)
+    out = np.zeros(shape[::-1], dtype)
+    _transpose(matrix, out)
+    np.testing.assert_array_equal(out, matrix.T)
 
 
 def test_every_hidden_activation_has_scalars() -> None:

@@ -40,9 +40,9 @@ def test_the_folds_of_a_trial_stay_together() -> None:
 
 
 def test_stacks_of_wide_layers_have_fewer_lanes() -> None:
-    assert [stack_width(units) for units in (16, 64, 256, 512)] == [32, 16, 4, 1]
+    assert [stack_width(units) for units in (16, 64, 256, 512)] == [16, 8, 4, 1]
     largest = {width: max(map(len, pack(lanes_of(width, 40, 1)))) for width in (16, 64, 256, 512)}
-    assert largest == {16: 20, 64: 10, 256: 4, 512: 1}
+    assert largest == {16: 10, 64: 7, 256: 4, 512: 1}
 
 
 def test_a_trial_of_more_folds_than_a_stack_holds_is_a_stack_of_its_own() -> None:
