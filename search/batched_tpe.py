@@ -25,7 +25,7 @@ from optuna.trial import FrozenTrial, TrialState
 #: Candidates a proposal, as Optuna has by default.
 CANDIDATES = 24
 #: Proposals of a batch at most; a larger one makes the model anew after as many.
-BATCH = 16
+MOST = 16
 
 
 class _Witness(_ParzenEstimator):
@@ -49,14 +49,17 @@ class BatchedTPE(BaseSampler):
     """Samples like `TPESampler(multivariate=True, constant_liar=True)`, a batch at a time."""
 
     def __init__(self, seed: int) -> None:
-        self._joint = _tpe(seed, BATCH * CANDIDATES)
-        self._single = _tpe(seed, CANDIDATES)
+        self._joint, self._single = _tpe(seed), _tpe(seed)
         #: The models of good and of other trials that the last sampling has made.
         self._models: list[_Witness] = []
         # The place that Optuna leaves for an estimator of one's own.
         self._joint._parzen_estimator_cls = self._model  # type: ignore[assignment]
         self._space: dict[str, BaseDistribution] | None = None
         self._prepared: deque[dict[str, Any]] = deque()
+
+    def expect(self, count: int) -> None:
+        """Prepare for `count` proposals before the next trial is told; one, unless told more."""
+        self._joint._n_ei_candidates = max(1, min(count, MOST)) * CANDIDATES
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
@@ -131,10 +134,10 @@ def _winners(
     ]
 
 
-def _tpe(seed: int, candidates: int) -> TPESampler:
+def _tpe(seed: int) -> TPESampler:
     return TPESampler(
         seed=seed,
-        n_ei_candidates=candidates,
+        n_ei_candidates=CANDIDATES,
         multivariate=True,
         constant_liar=True,
         warn_independent_sampling=False,

@@ -16,6 +16,7 @@ import optuna
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from search.batched_tpe import BatchedTPE
 from search.memory import Memory
 from search.plan import StudyPlan
 from search.samplers import get_sampler, seed_for
@@ -76,7 +77,10 @@ class Proposals:
     def ask(self, count: int) -> list[TrialRecord]:
         """Propose up to `count` trials, fewer near the end of the budget."""
         self._forget()
-        return [self._ask() for _ in range(min(count, self.total - self.asked))]
+        count = min(count, self.total - self.asked)
+        if isinstance(self._sampler, BatchedTPE):
+            self._sampler.expect(count)
+        return [self._ask() for _ in range(count)]
 
     def _ask(self) -> TrialRecord:
         source, fixed, request_id = self._next()

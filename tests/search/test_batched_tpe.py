@@ -8,7 +8,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import BaseSampler, TPESampler
 
-from search.batched_tpe import BATCH, CANDIDATES
+from search.batched_tpe import CANDIDATES, MOST, BatchedTPE
 from search.samplers import SAMPLERS, SamplerName
 
 SPACE = {
@@ -39,8 +39,11 @@ def ask(study: optuna.Study, count: int) -> list[optuna.Trial]:
     return [study.ask(SPACE) for _ in range(count)]
 
 
-def batched(seed: int) -> BaseSampler:
-    return SAMPLERS[SamplerName.TPE].build(seed)
+def batched(seed: int, expected: int = MOST) -> BaseSampler:
+    sampler = SAMPLERS[SamplerName.TPE].build(seed)
+    assert isinstance(sampler, BatchedTPE)
+    sampler.expect(expected)
+    return sampler
 
 
 def plain(seed: int) -> TPESampler:
@@ -49,13 +52,19 @@ def plain(seed: int) -> TPESampler:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_what_optuna_would_choose_of_all_candidates_is_among_the_proposals(seed: int) -> None:
-    batch = [trial.params for trial in ask(study_of(batched(seed)), BATCH)]
+    batch = [trial.params for trial in ask(study_of(batched(seed)), MOST)]
     chooser = TPESampler(
-        seed=seed, multivariate=True, constant_liar=True, n_ei_candidates=BATCH * CANDIDATES
+        seed=seed, multivariate=True, constant_liar=True, n_ei_candidates=MOST * CANDIDATES
     )
     (best,) = ask(study_of(chooser), 1)
     assert best.params in batch
-    assert len({str(params) for params in batch}) > BATCH // 2
+    assert len({str(params) for params in batch}) > MOST // 2
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_proposal_is_the_one_that_optuna_makes(seed: int) -> None:
+    (ours,), (theirs,) = ask(study_of(batched(seed, 1)), 1), ask(study_of(plain(seed)), 1)
+    assert ours.params == theirs.params
 
 
 def test_a_told_trial_is_in_the_model_of_the_next_proposal() -> None:
@@ -69,8 +78,8 @@ def test_a_told_trial_is_in_the_model_of_the_next_proposal() -> None:
 
 
 def test_more_than_a_batch_can_be_asked() -> None:
-    proposals = [str(trial.params) for trial in ask(study_of(batched(0)), 2 * BATCH + 1)]
-    assert len(set(proposals)) > BATCH
+    proposals = [str(trial.params) for trial in ask(study_of(batched(0)), 2 * MOST + 1)]
+    assert len(set(proposals)) > MOST
 
 
 def test_begins_at_random_as_optuna_does() -> None:
