@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from search.kernels import is_noisy
 from search.lane import Lane
@@ -96,15 +96,26 @@ class Minibatches:
             kind: torch.empty(streams, size, *self._noise_shape, dtype=shape.dtype)
             for kind in self._noise
         }
-        draws = self._draws(first, last)
+        epoch, orders, generators = first, list[Tensor](), dict[tuple[str, int, int], Generator]()
         for start in range(0, total, size):
             count = min(size, total - start)
-            for step, (orders, generators) in zip(range(count), draws, strict=False):
-                for s, rows in enumerate(orders):
-                    torch.index_select(self.tables[s], 0, rows, out=x[s, step])
-                    torch.index_select(self._y[s], 0, rows, out=y[s, step])
-                for (kind, s, layer), generator in generators.items():
-                    noise[kind][s, step, layer].uniform_(generator=generator)
+            filled = 0
+            while filled < count:
+                step = (start + filled) % plan.steps  # of the epoch
+                if step == 0:
+                    epoch += 1
+                    orders, generators = self._orders(epoch), self._generators(epoch)
+                fit = min(count - filled, plan.steps - step)
+                drawn = slice(filled, filled + fit)
+                for s, order in enumerate(orders):
+                    rows = order[step * plan.rows : (step + fit) * plan.rows]
+                    torch.index_select(self.tables[s], 0, rows, out=x[s, drawn].flatten(0, 1))
+                    torch.index_select(self._y[s], 0, rows, out=y[s, drawn].flatten())
+                # Step by step: that is the order in which noise has always been drawn.
+                for t in range(filled, filled + fit):
+                    for (kind, s, layer), generator in generators.items():
+                        noise[kind][s, t, layer].uniform_(generator=generator)
+                filled += fit
             yield Block(
                 first=first * plan.steps + start,
                 x=x[:, :count],
@@ -112,27 +123,23 @@ class Minibatches:
                 noise={kind: field[:, :count].to(shape.device) for kind, field in noise.items()},
             )
 
-    def _draws(
-        self, first: int, last: int
-    ) -> Iterator[tuple[list[Tensor], dict[tuple[str, int, int], torch.Generator]]]:
-        """Yield each step's rows by stream, and generators of noise by kind, stream and layer."""
-        layers, rows, device = self._noise_shape[0], self.plan.rows, self._shape.device
-        for epoch in range(first + 1, last + 1):
-            orders = [
-                torch.randperm(len(x), generator=_generator(stream, "rows", epoch)).to(device)
-                for stream, x in zip(self.streams, self.tables, strict=True)
-            ]
-            generators = {
-                (kind, s, layer): _generator(stream, f"{kind} {layer}", epoch)
-                for kind in self._noise
-                for s, stream in enumerate(self.streams)
-                for layer in range(layers)
-            }
-            for step in range(self.plan.steps):
-                own = slice(step * rows, (step + 1) * rows)
-                yield [order[own] for order in orders], generators
+    def _orders(self, epoch: int) -> list[Tensor]:
+        """Return the order in which each stream's rows come."""
+        return [
+            torch.randperm(len(x), generator=_generator(stream, "rows", epoch)).to(x.device)
+            for stream, x in zip(self.streams, self.tables, strict=True)
+        ]
+
+    def _generators(self, epoch: int) -> dict[tuple[str, int, int], Generator]:
+        """Return what draws the noise, by its kind, the stream's place and the layer."""
+        return {
+            (kind, s, layer): _generator(stream, f"{kind} {layer}", epoch)
+            for kind in self._noise
+            for s, stream in enumerate(self.streams)
+            for layer in range(self._noise_shape[0])
+        }
 
 
-def _generator(stream: tuple[int, int], purpose: str, epoch: int) -> torch.Generator:
+def _generator(stream: tuple[int, int], purpose: str, epoch: int) -> Generator:
     _, order_seed = stream
-    return torch.Generator().manual_seed(derive_seed(order_seed, purpose, epoch))
+    return Generator().manual_seed(derive_seed(order_seed, purpose, epoch))
