@@ -47,8 +47,8 @@ from search.study import (
     TrialsChanged,
 )
 
-#: Few large cohorts leave workers idle at late rungs, where few trials are left of each; many small
-#: ones make stacks of few lanes.
+#: Fewer leave workers idle at late rungs, where few trials are left of each; more are proposed
+#: without knowing what the others come to.
 _IN_FLIGHT = 4
 
 
