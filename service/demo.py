@@ -30,6 +30,8 @@ def main() -> int:
     However it ends, short of being killed, the server ends with it; a study interrupted halfway is
     cancelled, so that the next demo does not begin with it.
     """
+    # Said outright: a shell that starts a program in the background has it ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keep", action="store_true", help="leave the server up")
