@@ -1,6 +1,7 @@
 """The samplers a study can be searched with: Optuna's own, unmodified, one row each.
 
-TPE is asked a batch at a time (see `search.batched_tpe`), the others trial by trial.
+TPE is asked a batch at a time, which sets two of its private attributes (see
+`search.batched_tpe`), and without `group`; the others are asked trial by trial.
 
 Resuming. A sampler that is created again with the same seed proposes the same again, so `seed_for`
 derives its seed from the study's seed and the number of trials already known. Two runs of a study
