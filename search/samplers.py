@@ -1,7 +1,6 @@
 """The samplers a study can be searched with: Optuna's own, unmodified, one row each.
 
-TPE is asked a batch at a time, which sets two of its private attributes (see
-`search.batched_tpe`), and without `group`; the others are asked trial by trial.
+TPE is asked a batch at a time (see `search.batched_tpe`); the others are asked trial by trial.
 
 Resuming. A sampler that is created again with the same seed proposes the same again, so `seed_for`
 derives its seed from the study's seed and the number of trials already known. Two runs of a study
@@ -76,9 +75,6 @@ def _quietly() -> Iterator[None]:
 
 
 def _tpe(seed: int) -> BaseSampler:
-    # `group` would model what only some configurations have in groups of its own, at each proposal
-    # all of them: twice the time, and the same scores. Without it the shared axes are modelled
-    # together, a slope by itself where its activation was chosen.
     with _quietly():
         return BatchedTPE(seed)
 
@@ -114,8 +110,8 @@ _ROWS: tuple[Sampler, ...] = (
         title="Tree-structured Parzen estimator",
         description="The default: learns from tens to thousands of trials which regions are "
         "good, and proposes batches at little cost.",
-        conditional="Models the axes that all trials share together, those of a single activation "
-        "each by itself.",
+        conditional="Models axes that always occur together as one group: those that all trials "
+        "share, and those of each activation.",
         resuming="Reads everything from the history.",
         paper="Bergstra, Bardenet, Bengio & Kégl (2011), Algorithms for Hyper-Parameter "
         "Optimization; Falkner, Klein & Hutter (2018) for the multivariate form",

@@ -1,27 +1,33 @@
 """Proposals of a batch: each is what Optuna's TPE would choose among its candidates."""
 
+import warnings
 from collections.abc import Callable
 from statistics import fmean, median
 
 import optuna
 import pytest
-from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, TPESampler
 
 from search.batched_tpe import CANDIDATES, MOST, BatchedTPE
 from search.samplers import SAMPLERS, SamplerName
 
-SPACE = {
-    "kind": CategoricalDistribution(["a", "b", "c"]),
-    "depth": IntDistribution(1, 6),
-    "rate": FloatDistribution(1e-4, 1e-1, log=True),
-}
+SHARED = ("kind", "depth", "rate")
+
+
+def suggest(trial: optuna.Trial) -> optuna.Trial:
+    """Give the trial its values; only the kind "a" has a slope."""
+    if trial.suggest_categorical("kind", ["a", "b", "c"]) == "a":
+        trial.suggest_float("slope", 0.0, 1.0)
+    trial.suggest_int("depth", 1, 6)
+    trial.suggest_float("rate", 1e-4, 1e-1, log=True)
+    return trial
 
 
 def loss(params: dict[str, object]) -> float:
     kind = {"a": 0.0, "b": 0.3, "c": 1.0}[str(params["kind"])]
-    depth, rate = float(str(params["depth"])), float(str(params["rate"]))
-    return kind + 0.1 * abs(depth - 2) + abs(rate - 3e-3) ** 0.5
+    depth, rate, slope = (float(str(params.get(name, 0.5))) for name in ("depth", "rate", "slope"))
+    return kind + 0.1 * abs(depth - 2) + abs(rate - 3e-3) ** 0.5 + 0.3 * abs(slope - 0.5)
 
 
 def study_of(sampler: BaseSampler, trials: int = 30) -> optuna.Study:
@@ -29,14 +35,14 @@ def study_of(sampler: BaseSampler, trials: int = 30) -> optuna.Study:
     study = optuna.create_study(sampler=sampler)
     random = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=7))
     for _ in range(trials):
-        drawn = random.ask(SPACE)
+        drawn = suggest(random.ask())
         random.tell(drawn, loss(drawn.params))
     study.add_trials(random.trials)
     return study
 
 
 def ask(study: optuna.Study, count: int) -> list[optuna.Trial]:
-    return [study.ask(SPACE) for _ in range(count)]
+    return [suggest(study.ask()) for _ in range(count)]
 
 
 def batched(seed: int, expected: int = MOST) -> BaseSampler:
@@ -46,19 +52,32 @@ def batched(seed: int, expected: int = MOST) -> BaseSampler:
     return sampler
 
 
-def plain(seed: int) -> TPESampler:
-    return TPESampler(seed=seed, multivariate=True, constant_liar=True)
+def plain(seed: int, candidates: int = CANDIDATES) -> TPESampler:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return TPESampler(
+            seed=seed, n_ei_candidates=candidates, multivariate=True, group=True, constant_liar=True
+        )
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_what_optuna_would_choose_of_all_candidates_is_among_the_proposals(seed: int) -> None:
-    batch = [trial.params for trial in ask(study_of(batched(seed)), MOST)]
-    chooser = TPESampler(
-        seed=seed, multivariate=True, constant_liar=True, n_ei_candidates=MOST * CANDIDATES
-    )
-    (best,) = ask(study_of(chooser), 1)
-    assert best.params in batch
-    assert len({str(params) for params in batch}) > MOST // 2
+    def shared(trial: optuna.Trial) -> list[object]:
+        return [trial.params[name] for name in SHARED]
+
+    batch = ask(study_of(batched(seed)), MOST)
+    (best,) = ask(study_of(plain(seed, MOST * CANDIDATES)), 1)
+    assert shared(best) in map(shared, batch)
+    assert len({str(trial.params) for trial in batch}) > MOST // 2
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_axis_that_some_trials_have_is_modelled_in_a_group_of_its_own(seed: int) -> None:
+    study = study_of(batched(seed))
+    modelled = study.sampler.infer_relative_search_space(study, study.trials[0])
+    assert set(modelled) == {*SHARED, "slope"}
+    slopes = {trial.params.get("slope") for trial in ask(study, MOST)} - {None}
+    assert len(slopes) > MOST // 4
 
 
 @pytest.mark.parametrize("seed", range(3))
