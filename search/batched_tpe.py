@@ -30,7 +30,7 @@ from optuna.trial import FrozenTrial, TrialState
 #: Candidates a proposal, as Optuna has by default.
 CANDIDATES = 24
 #: Proposals of a batch at most; a larger one makes the model anew after as many.
-MOST = 16
+MOST = 32
 
 
 class _Witness(_ParzenEstimator):

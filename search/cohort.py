@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, wait
 from dataclasses import replace
 from datetime import UTC, datetime
 from math import isfinite
@@ -23,7 +23,6 @@ from search.probe import mean_snapshots, probe_epochs
 from search.pruners import Pruning
 from search.segment import LaneReport, Segment
 from search.study import FoldCurve, TrialRecord
-from search.symptoms import chance_loss
 
 
 class Cohort:
@@ -34,8 +33,6 @@ class Cohort:
         self._records = {record.number: record for record in records}
         self._lanes = {n: plan.lanes(n, record.params) for n, record in self._records.items()}
         self._states: dict[tuple[int, int], LaneState | None] = {}
-        #: Loss of the best constant prediction, by fold.
-        self._chance = [chance_loss(plan.task, fold.y_train) for fold in plan.data.folds]
         self._probe_at = probe_epochs(plan.rungs[-1], plan.rungs)
         self._rung = 0
         self._futures: list[Future[tuple[LaneReport, ...]]] = []
@@ -69,6 +66,10 @@ class Cohort:
             )
             self._futures.append(executor.submit(train_saved, segment, data))
         return (last - first) * sum(map(stack_work, stacks))
+
+    def is_ready(self, *, within: float) -> bool:
+        """Return whether the rung is reached within so many seconds; false where none are left."""
+        return within > 0.0 and not wait(self._futures, timeout=within).not_done
 
     def abandon(self, stop: Callable[[TrialRecord], TrialRecord]) -> tuple[TrialRecord, ...]:
         """Give up what is under way; return the interrupted trials as `stop` leaves them."""
@@ -130,7 +131,7 @@ class Cohort:
         # Asked in any case: asking leaves the trial's mark at the rung, as it will in a replay.
         pruned = pruning.should_prune(record.number)
         warnings = (
-            warn(record, curve, report.layers, self._chance[curve.fold])
+            warn(record, curve, report.layers, self._plan.chance[curve.fold])
             for curve, report in zip(record.curves, folds, strict=True)
         )
         warning = next((found for found in warnings if found is not None), None)
@@ -151,7 +152,7 @@ class Cohort:
         warning: Finding | None = None,
     ) -> TrialRecord:
         """Close a trial with what is wrong with it; `last` says whether all epochs were made."""
-        chance = float(np.mean(self._chance))
+        chance = float(np.mean(self._plan.chance))
         findings = diagnose(record, chance, complete=last, failure=failure)
         if warning is not None:
             findings = (warning, *(f for f in findings if f.name != warning.name))

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import monotonic
 
 from optuna.trial import TrialState
 
@@ -50,6 +51,8 @@ from search.study import (
 #: Fewer leave workers idle at late rungs, where few trials are left of each; more are proposed
 #: without knowing what the others come to.
 _IN_FLIGHT = 4
+#: Seconds that what happened may wait to be told together with what happens next.
+_MOMENT_S = 0.1
 
 
 def run_study(
@@ -127,6 +130,8 @@ class _Search:
         self._cohorts: list[tuple[int, Cohort]] = []
         #: The same of the cohort that was ready last.
         self._done = 0
+        #: When what has happened is to be told, at the latest.
+        self._tell_at = 0.0
 
     @property
     def trials(self) -> tuple[TrialRecord, ...]:
@@ -155,14 +160,17 @@ class _Search:
             size = cohort_size(trials, self._tally.finished)
             while len(self._cohorts) < _IN_FLIGHT and (fresh := self._fresh(size)):
                 yield self._started(fresh)
-            # What ended and what began are recorded together, before waiting for the next rung.
-            yield ProgressMade(progress=self.progress)
             if not self._cohorts:
+                yield ProgressMade(progress=self.progress)
                 return
             # The first of the list among equals, as `min` gives it.
             soonest = min(self._cohorts, key=itemgetter(0))
+            _, cohort = soonest
+            if not cohort.is_ready(within=self._tell_at - monotonic()):
+                yield ProgressMade(progress=self.progress)
+                self._tell_at = monotonic() + _MOMENT_S
             self._cohorts.remove(soonest)
-            self._done, cohort = soonest
+            self._done, _ = soonest
             yield self._advance(cohort)
 
     def _fresh(self, size: int) -> list[TrialRecord]:
@@ -222,10 +230,12 @@ def cohort_size(trials: int, finished: int) -> int:
     """Trials asked together, of `trials` in all, once so many have finished.
 
     None of them learns from another. So there are few at first, when every result changes what is
-    worth trying, and later as many as fill stacks and share the making of the sampler's model.
+    worth trying, and later as many as fill stacks and share the making of the sampler's model;
+    never so many that those under way are more than a third of the budget.
     """
-    most = max(2, min(16, trials // 12))
-    return min(most, max(4, finished // 8))
+    most = max(2, min(trials // 12, max(16, trials // 32), 32))
+    known = min(finished // 8, max(16, finished // 16))
+    return min(most, max(4, known))
 
 
 def _restarted(record: TrialRecord) -> TrialRecord:

@@ -17,6 +17,7 @@ from search.seeds import derive_seed
 from search.segment import evaluations
 from search.space import SearchSpace, build_space
 from search.study import ParamValue, StudySpec, Task
+from search.symptoms import chance_loss
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,8 @@ class StudyPlan:
     rungs: tuple[int, ...]
     #: Epochs after which validation rows are scored; every rung is one.
     evaluate_at: tuple[int, ...]
+    #: Training loss of the best constant prediction, by fold.
+    chance: tuple[float, ...]
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -69,6 +72,7 @@ def plan_study(spec: StudySpec, dataset: Dataset) -> StudyPlan:
     pruner = spec.pruner if len(objectives) == 1 else replace(spec.pruner, name="none")
     rungs = get_pruner(pruner.name).rungs(spec.budget.epochs)
     splits = split(dataset, spec.evaluation, spec.sampler.seed)
+    data = prepare(dataset, splits)
     return StudyPlan(
         spec=replace(spec, pruner=pruner),
         dataset=dataset,
@@ -77,7 +81,8 @@ def plan_study(spec: StudySpec, dataset: Dataset) -> StudyPlan:
         space=space,
         objectives=objectives,
         metrics=tuple(dict.fromkeys([*scored, *recorded])),
-        data=prepare(dataset, splits),
+        data=data,
         rungs=rungs,
         evaluate_at=evaluations(spec.budget.epochs, rungs),
+        chance=tuple(chance_loss(dataset.task, fold.y_train) for fold in data.folds),
     )

@@ -21,6 +21,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from search.compiled import can_compile
+from search.garbage import settle
 from search.prepared import Prepared
 from search.segment import LaneReport, Segment, train_segment
 
@@ -61,6 +62,7 @@ def _prepare_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
     use_one_core()
+    settle()
 
 
 def use_one_core() -> None:

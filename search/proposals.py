@@ -23,7 +23,7 @@ from search.samplers import get_sampler, seed_for
 from search.study import ParamValue, TrialRecord, TrialRequest, TrialSource
 
 #: The sampler's study is begun anew when it holds so many times what the memory recalls.
-_OUTGROWN = 4 / 3
+_OUTGROWN = 2
 
 
 class Proposals:

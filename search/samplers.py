@@ -116,7 +116,7 @@ _ROWS: tuple[Sampler, ...] = (
         paper="Bergstra, Bardenet, Bengio & Kégl (2011), Algorithms for Hyper-Parameter "
         "Optimization; Falkner, Klein & Hutter (2018) for the multivariate form",
         build=_tpe,
-        memory=160,
+        memory=120,
     ),
     Sampler(
         name=SamplerName.RANDOM,

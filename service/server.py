@@ -15,6 +15,7 @@ from time import monotonic
 import uvicorn
 from fastapi import FastAPI
 
+from search.garbage import settle
 from service.app import create_app
 from service.logs import get_log
 from service.settings import Settings
@@ -69,6 +70,11 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
         super().__init__(config)
         self._app = app
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the app, then leave what it loaded to itself."""
+        await super().startup(sockets)
+        settle()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End open requests, then the app."""

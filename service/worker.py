@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from search.datasets import BUILTIN, Dataset, load_builtin
 from search.driver import run_study
 from search.errors import LeaseLost, SearchError
+from search.garbage import settle
 from search.pool import local_pool
 from search.study import (
     ConfirmationRun,
@@ -54,6 +55,8 @@ _RENEWALS_PER_LEASE = 3
 _DOCUMENT_S = 0.5
 #: Nor does it take more than this share of the worker's time, however many trials there are.
 _DOCUMENT_SHARE = 0.02
+#: What people want of a study is looked up at most this often; the driver asks at every rung.
+_WISHES_S = 0.1
 #: Events that are written at once, with all that came before them.
 _WORTH_RECORDING = (ProgressMade, PhaseStarted)
 _SUFFIX = {"text/csv": ".csv", "application/vnd.apache.parquet": ".parquet"}
@@ -135,10 +138,12 @@ class Worker:
     def run(self, *, until_idle: bool = False) -> None:
         """Work until stopped, or until the queue is empty."""
         with self._beating():
+            settle()
             while not self._stopping.is_set():
                 study = self._queue.claim(self._id, self._settings.lease_seconds)
                 if study is not None:
                     self._run_one(study)
+                    settle()  # what the study loaded stays; what it left is collected
                 elif until_idle:
                     return
                 else:
@@ -194,7 +199,7 @@ class Worker:
             dataset,
             history=history,
             confirmations=confirmations,
-            control=lambda: self._control(study.id, lost),
+            control=self._control(study.id, lost),
             executor=self._executor,
         )
         try:
@@ -220,10 +225,19 @@ class Worker:
             return StudyState.QUEUED
         raise RuntimeError("the driver ended without saying how")
 
-    def _control(self, study_id: str, lost: Flag) -> Control:
-        """Tell the driver what is wanted; raises what `_check` raises."""
-        self._check(study_id, lost)
-        return self._studies.control(study_id)
+    def _control(self, study_id: str, lost: Flag) -> Callable[[], Control]:
+        """Return what tells the driver what is wanted; it raises what `_check` raises."""
+        due = 0.0
+
+        def control() -> Control:
+            nonlocal due
+            self._check(study_id, lost)
+            if monotonic() < due:
+                return Control()
+            due = monotonic() + _WISHES_S
+            return self._studies.control(study_id)
+
+        return control
 
     def _check(self, study_id: str, lost: Flag) -> None:
         """Raise _Leaving where this worker is told to stop, LeaseLost where it lost the study."""

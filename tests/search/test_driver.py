@@ -109,7 +109,18 @@ def test_a_seed_gives_the_same_trials_on_any_number_of_processes(iris: Dataset) 
 
 @pytest.mark.parametrize(
     ("trials", "finished", "size"),
-    [(1000, 0, 4), (1000, 32, 4), (1000, 80, 10), (1000, 900, 16), (60, 50, 5), (5, 0, 2)],
+    [
+        (1000, 0, 4),
+        (1000, 32, 4),
+        (1000, 80, 10),
+        (1000, 200, 16),
+        (1000, 400, 25),
+        (1000, 900, 31),
+        (5000, 4000, 32),
+        (200, 190, 16),
+        (60, 50, 5),
+        (5, 0, 2),
+    ],
 )
 def test_cohorts_grow_with_what_is_known(trials: int, finished: int, size: int) -> None:
     assert cohort_size(trials, finished) == size

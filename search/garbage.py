@@ -1,0 +1,16 @@
+"""Keeps what lives as long as the process out of Python's garbage collection."""
+
+from __future__ import annotations
+
+import gc
+
+
+def settle() -> None:
+    """Let later collections pass over everything that is alive now.
+
+    A full collection looks at every object: with torch, SciPy and Optuna loaded 0.2 s, in the
+    middle of a study or of an answer. What is loaded once is never garbage. For moments when
+    nothing waits and little but modules is alive.
+    """
+    gc.collect()
+    gc.freeze()
