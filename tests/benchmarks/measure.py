@@ -22,11 +22,13 @@ from tests.benchmarks.peers import PEERS
 from tests.benchmarks.polling import polling
 from tests.benchmarks.rows import Measured
 from tests.benchmarks.scales import Scale
-from tests.benchmarks.to_score import to_score
+from tests.benchmarks.to_score import ToScore, to_score
 from tests.benchmarks.work import ACTIVATIONS, reference_plan
 
 #: Rows, and everything behind them for the JSON file.
 Result = tuple[list[Measured], dict[str, Any]]
+#: What a kind of search is called, by whether it is fair.
+_SEARCH = {False: "alike", True: "fair"}
 #: Folds of a study that asks for nothing else.
 _FOLDS = Evaluation().folds
 
@@ -49,24 +51,10 @@ def measure(scale: Scale, letters: str) -> Iterator[Result]:
             ],
             {"equal_work": asdict(work)},
         )
-        pairs = to_score(scale, service)
-        theirs, ours = pairs.scores
+        found = to_score(scale, service)
         yield (
-            [
-                Measured(
-                    row="to_score",
-                    value=pairs.ratio,
-                    how=f"{len(pairs.pairs)} seeds, A's {scale.score_trials} trials; ratios "
-                    + ", ".join(f"{ratio:.1f}" for ratio in sorted(p.ratio for p in pairs.pairs)),
-                ),
-                Measured(
-                    row="score",
-                    value=pairs.excess,
-                    how=f"log loss {ours:.4f} against A's {theirs:.4f}, standard error "
-                    f"{pairs.standard_error:.4f}, {len(pairs.pairs)} seeds",
-                ),
-            ],
-            {"to_score": asdict(pairs)},
+            [line for fair, pairs in found.items() for line in _scored(pairs, scale, fair=fair)],
+            {"to_score": {_SEARCH[fair]: asdict(pairs) for fair, pairs in found.items()}},
         )
         studies = {folds: long_study(scale, service, folds=folds) for folds in (1, _FOLDS)}
         largest = max(studies.values(), key=lambda study: study.peak_bytes)
@@ -85,6 +73,24 @@ def measure(scale: Scale, letters: str) -> Iterator[Result]:
             ],
             {"long_study": {folds: asdict(study) for folds, study in studies.items()}},
         )
+
+
+def _scored(pairs: ToScore, scale: Scale, *, fair: bool) -> list[Measured]:
+    theirs, ours = pairs.scores
+    ratios = ", ".join(f"{ratio:.1f}" for ratio in sorted(pair.ratio for pair in pairs.pairs))
+    return [
+        Measured(
+            row=f"to_score_{_SEARCH[fair]}",
+            value=pairs.ratio,
+            how=f"{len(pairs.pairs)} seeds, A's {scale.score_trials} trials; ratios {ratios}",
+        ),
+        Measured(
+            row=f"score_{_SEARCH[fair]}",
+            value=pairs.excess,
+            how=f"log loss {ours:.4f} against A's {theirs:.4f}, standard error "
+            f"{pairs.standard_error:.4f}, {len(pairs.pairs)} seeds",
+        ),
+    ]
 
 
 def _compared(work: EqualWork, letter: str) -> str:

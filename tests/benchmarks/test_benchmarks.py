@@ -200,8 +200,8 @@ def test_the_time_to_a_score_is_the_median_ratio_of_pairs() -> None:
         ("vs_a", 11.9, "below"),
         ("memory", 2.0**30, "goal"),
         ("memory", 2.5 * 2**30, "below"),
-        ("score", -1.0, "goal"),
-        ("score", nan, ""),
+        ("score_alike", -1.0, "goal"),
+        ("score_fair", nan, ""),
         ("vs_c", 3.0, ""),
     ],
 )

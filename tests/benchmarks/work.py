@@ -71,11 +71,14 @@ def study_body(
     seed: int = 0,
     pruner: str = "none",
     folds: int = 1,
+    fair: bool = True,
     space: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the reference work as POST /v1/studies takes it; `space` replaces axes.
 
-    One fold is a holdout split; `folds` is the one thing that peers cannot be given.
+    One fold is a holdout split; `folds` is the one thing that peers cannot be given. `fair` gives
+    every activation its share and has it pruned among its like, as by default; without, the sampler
+    and the pruner care for nothing but the best score, as those of peers do.
     """
     low, high = SLOPE_RANGE
     axes = {
@@ -98,8 +101,12 @@ def study_body(
         "name": "reference work",
         "dataset": "digits",
         "space": {**axes, **slopes},
-        "sampler": {"name": "tpe", "seed": seed, "min_trials_per_activation": SHARE},
-        "pruner": {"name": pruner},
+        "sampler": {
+            "name": "tpe",
+            "seed": seed,
+            "min_trials_per_activation": SHARE if fair else 0,
+        },
+        "pruner": {"name": pruner, "scope": "activation" if fair else "study"},
         "budget": {"trials": trials, "epochs": epochs},
         "evaluation": {"folds": folds, "test_fraction": 0.0, "confirm_top": 0},
         "objectives": ["log_loss"],
