@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future, wait
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import product
 from math import isfinite
 from pathlib import Path
 
@@ -15,12 +16,11 @@ from optuna.trial import TrialState
 from search.cost import network_costs
 from search.diagnosis import Finding
 from search.findings import FindingName, diagnose, warn
-from search.lane import LaneState
 from search.packer import pack, stack_work
 from search.plan import StudyPlan
-from search.pool import train_saved
 from search.probe import mean_snapshots, probe_epochs
 from search.pruners import Pruning
+from search.saved import state_file, train_to_rung
 from search.segment import LaneReport, Segment
 from search.study import FoldCurve, TrialRecord
 
@@ -28,11 +28,12 @@ from search.study import FoldCurve, TrialRecord
 class Cohort:
     """Trials asked together; one segment after another until all are finished."""
 
-    def __init__(self, plan: StudyPlan, records: Sequence[TrialRecord]) -> None:
+    def __init__(self, plan: StudyPlan, records: Sequence[TrialRecord], data: Path) -> None:
+        """Begin; `data` is where the folds are saved, and the lanes beside them between rungs."""
         self._plan = plan
+        self._data = data
         self._records = {record.number: record for record in records}
         self._lanes = {n: plan.lanes(n, record.params) for n, record in self._records.items()}
-        self._states: dict[tuple[int, int], LaneState | None] = {}
         self._probe_at = probe_epochs(plan.rungs[-1], plan.rungs)
         self._rung = 0
         self._futures: list[Future[tuple[LaneReport, ...]]] = []
@@ -42,7 +43,7 @@ class Cohort:
         """Trials that are not finished, by number."""
         return tuple(r for _, r in sorted(self._records.items()) if not r.state.is_finished())
 
-    def submit(self, executor: Executor, data: Path) -> int:
+    def submit(self, executor: Executor) -> int:
         """Send the running lanes off to the next rung; return how much work that is.
 
         Work is in multiplications a row, near enough: it tells which cohort is ready sooner.
@@ -55,7 +56,6 @@ class Cohort:
         for stack in stacks:
             segment = Segment(
                 lanes=stack,
-                states=tuple(self._states.pop((lane.trial, lane.fold), None) for lane in stack),
                 first=first,
                 last=last,
                 epochs=plan.rungs[-1],
@@ -64,7 +64,7 @@ class Cohort:
                 keep_states=last < plan.rungs[-1],
                 probe_at=tuple(e for e in self._probe_at if first < e <= last or e == first == 0),
             )
-            self._futures.append(executor.submit(train_saved, segment, data))
+            self._futures.append(executor.submit(train_to_rung, segment, self._data))
         return (last - first) * sum(map(stack_work, stacks))
 
     def is_ready(self, *, within: float) -> bool:
@@ -82,12 +82,9 @@ class Cohort:
         reports = [report for future in self._futures for report in future.result()]
         self._futures.clear()
         last = self._rung == len(self._plan.rungs) - 1
-        self._rung += 1
         by_trial: dict[int, list[LaneReport]] = {}
         for report in reports:
             by_trial.setdefault(report.trial, []).append(report)
-            if report.state is not None:
-                self._states[report.trial, report.fold] = report.state
         changed = []
         for number in sorted(by_trial):
             folds = sorted(by_trial[number], key=lambda report: report.fold)
@@ -95,7 +92,19 @@ class Cohort:
             record = self._judged(record, folds, last, pruning)
             self._records[number] = record
             changed.append(record)
+        self._clear(changed)
+        self._rung += 1
         return tuple(changed)
+
+    def _clear(self, records: Sequence[TrialRecord]) -> None:
+        """Delete the states that these trials have been trained from, and where they ended, to."""
+        rungs = self._plan.rungs
+        for record in records:
+            epochs = rungs[self._rung - 1 : self._rung] if self._rung else ()
+            if record.state.is_finished():
+                epochs = (*epochs, rungs[self._rung])
+            for lane, epoch in product(self._lanes[record.number], epochs):
+                state_file(lane, epoch, self._data).unlink(missing_ok=True)
 
     def _judged(
         self, record: TrialRecord, folds: Sequence[LaneReport], last: bool, pruning: Pruning

@@ -20,9 +20,9 @@ from search.folds import Fold, split_anew
 from search.lane import Lane, NetworkConfig
 from search.packer import pack
 from search.plan import StudyPlan
-from search.pool import train_saved
 from search.prepared import Prepared
 from search.preprocessing import prepare
+from search.saved import train_saved
 from search.seeds import derive_seed
 from search.segment import LaneReport, Segment
 from search.study import ConfirmationRun, ConfirmationsMade, Event, Progress, ProgressMade
@@ -208,7 +208,6 @@ def whole_training(
     epochs = plan.spec.budget.epochs
     return Segment(
         lanes=lanes,
-        states=(None,) * len(lanes),
         first=0,
         last=epochs,
         epochs=epochs,

@@ -9,8 +9,8 @@ from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
-from search.pool import save_data
 from search.prepared import Prepared
+from search.saved import save_data
 from search.study import Control, Stop
 
 J = TypeVar("J")

@@ -28,10 +28,11 @@ from search.datasets import Dataset
 from search.heldout import held_out
 from search.lane import NetworkConfig
 from search.plan import StudyPlan, plan_study
-from search.pool import InlineExecutor, save_data
+from search.pool import InlineExecutor
 from search.progress import Tally
 from search.proposals import Proposals
 from search.pruners import Pruning
+from search.saved import save_data
 from search.study import (
     ConfirmationRun,
     Control,
@@ -74,7 +75,8 @@ def run_study(
     """
     plan = plan_study(spec, dataset)
     workers = executor or InlineExecutor()
-    with TemporaryDirectory(prefix="activation-search-") as name:
+    # What was stopped may still be writing into the folder while it is removed.
+    with TemporaryDirectory(prefix="activation-search-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         state = StudyState.COMPLETED
         try:
@@ -195,7 +197,7 @@ class _Search:
         ]
         for record in records:
             self._pruning.start(record.number, record.activation)
-        self._submit(Cohort(self._plan, records))
+        self._submit(Cohort(self._plan, records, self._data))
         return self._changed(records)
 
     def _advance(self, cohort: Cohort) -> TrialsChanged:
@@ -209,7 +211,7 @@ class _Search:
         return self._changed(changed)
 
     def _submit(self, cohort: Cohort) -> None:
-        work = cohort.submit(self._executor, self._data)
+        work = cohort.submit(self._executor)
         self._cohorts.append((self._done + work, cohort))
 
     def _changed(self, records: Sequence[TrialRecord]) -> TrialsChanged:

@@ -20,10 +20,10 @@ from search.keepsake import pack_keepsake
 from search.lane import Lane, LaneState, NetworkConfig
 from search.packer import pack
 from search.plan import StudyPlan
-from search.pool import train_saved
 from search.prepared import Prepared
 from search.preprocessing import fit_preprocessor, prepare
 from search.references import REFERENCES, ReferenceFit, score_saved
+from search.saved import train_saved
 from search.seeds import derive_seed
 from search.study import (
     ConfirmationRun,

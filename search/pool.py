@@ -7,13 +7,10 @@ each: a stack keeps one core busy, and several threads inside it would only cont
 from __future__ import annotations
 
 import os
-import pickle
 import signal
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from functools import lru_cache
 from multiprocessing import get_context, parent_process
-from pathlib import Path
 from threading import Thread
 from typing import Any, TypeVar
 
@@ -22,8 +19,6 @@ from threadpoolctl import threadpool_limits
 
 from search.compiled import can_compile
 from search.garbage import settle
-from search.prepared import Prepared
-from search.segment import LaneReport, Segment, train_segment
 
 T = TypeVar("T")
 
@@ -85,24 +80,3 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
-
-
-def save_data(data: Prepared, folder: Path, name: str = "folds") -> Path:
-    """Write the folds where workers of this machine can read them, under a `name` of their own."""
-    path = folder / f"{name}.pickle"
-    path.write_bytes(pickle.dumps(data, protocol=5))
-    return path
-
-
-@lru_cache(maxsize=2)
-def load_data(path: Path) -> Prepared:
-    """Read what `save_data` wrote; kept in memory, so that no name may be used twice."""
-    data = pickle.loads(path.read_bytes())  # noqa: S301 - written by our own process a moment ago
-    if not isinstance(data, Prepared):
-        raise TypeError(f"{path} holds a {type(data).__name__}, not the folds of a study")
-    return data
-
-
-def train_saved(segment: Segment, path: Path) -> tuple[LaneReport, ...]:
-    """Train a segment on the folds saved at `path`, kept in memory between segments."""
-    return train_segment(segment, load_data(path))

@@ -15,8 +15,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from search.metrics import get_metric
-from search.pool import load_data
 from search.prepared import FoldArrays, Prepared
+from search.saved import load_data
 from search.study import Task, TestRole
 
 #: Enough for standardised inputs; more would only polish coefficients on large tables.

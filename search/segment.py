@@ -32,8 +32,6 @@ class Segment:
     """What to train: lanes of equal stack key, epochs (first, last], counted from 1."""
 
     lanes: tuple[Lane, ...]
-    #: One a lane; None starts from fresh weights.
-    states: tuple[LaneState | None, ...]
     #: Epochs already made.
     first: int
     #: Epoch to train to, inclusive.
@@ -46,6 +44,8 @@ class Segment:
     metrics: tuple[str, ...]
     #: Whether the lanes' states are wanted back, to go on or to keep the weights.
     keep_states: bool
+    #: One a lane, None for fresh weights; none at all if every lane starts from those.
+    states: tuple[LaneState | None, ...] = ()
     #: Epochs after which the layers are looked into, 0 being before the first step.
     probe_at: tuple[int, ...] = ()
     dtype: str = "float32"
@@ -99,7 +99,7 @@ def train_segment(segment: Segment, data: Prepared) -> tuple[LaneReport, ...]:
     batches = Minibatches(lanes, data, shape)
     training = Training(
         lanes=lanes,
-        states=segment.states,
+        states=segment.states or (None,) * len(lanes),
         data=data,
         batches=batches,
         epochs=segment.epochs,

@@ -109,7 +109,6 @@ def make_segment(lanes: Sequence[Lane], *, epochs: int = EPOCHS, evaluate: bool 
     plan = reference_plan()
     return Segment(
         lanes=tuple(lanes),
-        states=(None,) * len(lanes),
         first=0,
         last=epochs,
         epochs=epochs,

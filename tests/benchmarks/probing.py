@@ -56,7 +56,6 @@ def _segment(
 ) -> Segment:
     before = Segment(
         lanes=lanes,
-        states=(None,) * len(lanes),
         first=0,
         last=first,
         epochs=plan.rungs[-1],

@@ -104,7 +104,6 @@ def segment(
     lanes = tuple(lanes)
     return Segment(
         lanes=lanes,
-        states=(None,) * len(lanes),
         first=0,
         last=epochs,
         epochs=epochs,

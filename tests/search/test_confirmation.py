@@ -27,8 +27,9 @@ from search.driver import run_study
 from search.heldout import held_out
 from search.lane import Lane
 from search.plan import plan_study
-from search.pool import InlineExecutor, load_data, local_pool
+from search.pool import InlineExecutor, local_pool
 from search.prepared import Prepared
+from search.saved import load_data
 from search.segment import LaneReport, Segment
 from search.study import (
     Budget,

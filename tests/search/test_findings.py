@@ -63,7 +63,6 @@ def trained(
     end = last or epochs
     segment = Segment(
         lanes=prepared.lanes(0, whole)[:1],
-        states=(None,),
         first=0,
         last=end,
         epochs=epochs,

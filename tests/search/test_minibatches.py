@@ -45,5 +45,5 @@ def test_how_many_steps_are_drawn_at_a_time_changes_no_bit(
 def test_the_company_of_a_compiled_lane_changes_no_bit(member: Lane) -> None:
     task = replace(segment(COMPANY, compiled=True), dtype="float32")
     together = train(task, small_data())[member.trial, member.fold]
-    alone = train(replace(task, lanes=(member,), states=(None,)), small_data())
+    alone = train(replace(task, lanes=(member,)), small_data())
     assert_same_bits(alone[member.trial, member.fold], together)

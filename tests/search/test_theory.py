@@ -151,7 +151,6 @@ def run(
     return train_segment(
         Segment(
             lanes=tuple(wanted),
-            states=(None,) * len(wanted),
             first=0,
             last=epochs,
             epochs=epochs,
