@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future, wait
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import product
 from math import isfinite
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from search.packer import pack, stack_work
 from search.plan import StudyPlan
 from search.probe import mean_snapshots, probe_epochs
 from search.pruners import Pruning
-from search.saved import state_file, train_to_rung
+from search.saved import Shelf, train_to_rung
 from search.segment import LaneReport, Segment
 from search.study import FoldCurve, TrialRecord
 
@@ -28,13 +27,17 @@ from search.study import FoldCurve, TrialRecord
 class Cohort:
     """Trials asked together; one segment after another until all are finished."""
 
-    def __init__(self, plan: StudyPlan, records: Sequence[TrialRecord], data: Path) -> None:
-        """Begin; `data` is where the folds are saved, and the lanes beside them between rungs."""
+    def __init__(
+        self, plan: StudyPlan, records: Sequence[TrialRecord], data: Path, shelf: Shelf
+    ) -> None:
+        """Begin; `data` is where the folds are saved, on `shelf` lanes wait between rungs."""
         self._plan = plan
         self._data = data
+        self._shelf = shelf
         self._records = {record.number: record for record in records}
         self._lanes = {n: plan.lanes(n, record.params) for n, record in self._records.items()}
         self._probe_at = probe_epochs(plan.rungs[-1], plan.rungs)
+        self._files = {n: tuple(shelf.take() for _ in lanes) for n, lanes in self._lanes.items()}
         self._rung = 0
         self._futures: list[Future[tuple[LaneReport, ...]]] = []
 
@@ -64,7 +67,8 @@ class Cohort:
                 keep_states=last < plan.rungs[-1],
                 probe_at=tuple(e for e in self._probe_at if first < e <= last or e == first == 0),
             )
-            self._futures.append(executor.submit(train_to_rung, segment, self._data))
+            files = tuple(self._files[lane.trial][lane.fold] for lane in stack)
+            self._futures.append(executor.submit(train_to_rung, segment, self._data, files))
         return (last - first) * sum(map(stack_work, stacks))
 
     def is_ready(self, *, within: float) -> bool:
@@ -92,19 +96,11 @@ class Cohort:
             record = self._judged(record, folds, last, pruning)
             self._records[number] = record
             changed.append(record)
-        self._clear(changed)
+            if record.state.is_finished():
+                for path in self._files.pop(number):
+                    self._shelf.put_back(path)
         self._rung += 1
         return tuple(changed)
-
-    def _clear(self, records: Sequence[TrialRecord]) -> None:
-        """Delete the states that these trials have been trained from, and where they ended, to."""
-        rungs = self._plan.rungs
-        for record in records:
-            epochs = rungs[self._rung - 1 : self._rung] if self._rung else ()
-            if record.state.is_finished():
-                epochs = (*epochs, rungs[self._rung])
-            for lane, epoch in product(self._lanes[record.number], epochs):
-                state_file(lane, epoch, self._data).unlink(missing_ok=True)
 
     def _judged(
         self, record: TrialRecord, folds: Sequence[LaneReport], last: bool, pruning: Pruning

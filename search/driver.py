@@ -32,7 +32,7 @@ from search.pool import InlineExecutor
 from search.progress import Tally
 from search.proposals import Proposals
 from search.pruners import Pruning
-from search.saved import save_data
+from search.saved import Shelf, save_data
 from search.study import (
     ConfirmationRun,
     Control,
@@ -127,6 +127,7 @@ class _Search:
         self._tally = Tally(plan, history)
         self._interrupted = [record for record in history if not record.state.is_finished()]
         self._data = save_data(plan.data, folder)
+        self._shelf = Shelf(folder)
         self._records = {record.number: record for record in history}
         #: Cohorts under way, with the work that will have been done when each ought to be ready.
         self._cohorts: list[tuple[int, Cohort]] = []
@@ -197,7 +198,7 @@ class _Search:
         ]
         for record in records:
             self._pruning.start(record.number, record.activation)
-        self._submit(Cohort(self._plan, records, self._data))
+        self._submit(Cohort(self._plan, records, self._data, self._shelf))
         return self._changed(records)
 
     def _advance(self, cohort: Cohort) -> TrialsChanged:

@@ -1,18 +1,19 @@
 """What the driver and the training processes hand over as files: folds, and lanes between rungs.
 
 A lane's weights and moments are some 200 KB. At a rung they would travel to the driver, which only
-judges scores, and for every third trial back: a third of what the driver did in all. So they are
+judges scores, and for every third trial back: a fifth of what the driver did in all. So they are
 written where they were trained and read where they are trained next.
 """
 
 from __future__ import annotations
 
+import os
 import pickle
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from search.lane import Lane, LaneState
+from search.lane import LaneState
 from search.prepared import Prepared
 from search.segment import LaneReport, Segment, train_segment
 
@@ -33,9 +34,24 @@ def load_data(path: Path) -> Prepared:
     return data
 
 
-def state_file(lane: Lane, epoch: int, data: Path) -> Path:
-    """Return where the state of a lane after `epoch` is kept, beside the folds at `data`."""
-    return data.with_name(f"{lane.trial}-{lane.fold}-{epoch}.pickle")
+class Shelf:
+    """Files for lanes between rungs, used over and over: a new one costs five times as much."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._free: list[Path] = []
+        self._made = 0
+
+    def take(self) -> Path:
+        """Return a file that no lane has."""
+        if self._free:
+            return self._free.pop()
+        self._made += 1
+        return self._folder / f"lane-{self._made}.pickle"
+
+    def put_back(self, path: Path) -> None:
+        """Leave a file to the next lane."""
+        self._free.append(path)
 
 
 def train_saved(segment: Segment, data: Path) -> tuple[LaneReport, ...]:
@@ -43,25 +59,30 @@ def train_saved(segment: Segment, data: Path) -> tuple[LaneReport, ...]:
     return train_segment(segment, load_data(data))
 
 
-def train_to_rung(segment: Segment, data: Path) -> tuple[LaneReport, ...]:
-    """Do as `train_saved` for lanes whose states are files, before and after, and not reported.
+def train_to_rung(segment: Segment, data: Path, files: tuple[Path, ...]) -> tuple[LaneReport, ...]:
+    """Do as `train_saved` for lanes whose states are in `files`, one each, and not reported.
 
-    Lanes begin from fresh weights in the first epoch only. Files that are read stay: whoever is
-    told of the rung deletes what nobody needs any more.
+    Past the first epoch lanes go on from what is there; where states are to be kept, their files
+    are written over.
     """
     if segment.first:
-        states = tuple(_read(state_file(lane, segment.first, data)) for lane in segment.lanes)
-        segment = replace(segment, states=states)
+        segment = replace(segment, states=tuple(map(_read, files)))
     reports = train_saved(segment, data)
-    for lane, report in zip(segment.lanes, reports, strict=True):
+    for path, report in zip(files, reports, strict=True):
         if report.state is not None:
-            kept = state_file(lane, segment.last, data)
-            kept.write_bytes(pickle.dumps(report.state, protocol=5))
+            _write(path, report.state)
     return tuple(replace(report, state=None) for report in reports)
 
 
+def _write(path: Path, state: LaneState) -> None:
+    # Neither truncated nor made anew; what is left of a larger state is never looked at.
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+        pickle.dump(state, file, protocol=5)
+
+
 def _read(path: Path) -> LaneState:
-    state = pickle.loads(path.read_bytes())  # noqa: S301 - written by our own process a moment ago
+    with path.open("rb") as file:
+        state = pickle.load(file)  # noqa: S301 - written by our own process a moment ago
     if not isinstance(state, LaneState):
         raise TypeError(f"{path} holds a {type(state).__name__}, not the state of a lane")
     return state
