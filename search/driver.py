@@ -51,7 +51,7 @@ from search.study import (
 
 #: Fewer leave workers idle at late rungs, where few trials are left of each; more are proposed
 #: without knowing what the others come to.
-_IN_FLIGHT = 4
+_IN_FLIGHT = 5
 #: Seconds that what happened may wait to be told together with what happens next.
 _MOMENT_S = 0.1
 
@@ -237,7 +237,7 @@ def cohort_size(trials: int, finished: int) -> int:
     never so many that those under way are more than a third of the budget.
     """
     most = max(2, min(trials // 12, max(16, trials // 32), 32))
-    known = min(finished // 8, max(16, finished // 16))
+    known = min(finished // 8, max(16, finished // 12))
     return min(most, max(4, known))
 
 

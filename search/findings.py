@@ -16,8 +16,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-import numpy as np
-
 from search import symptoms
 from search.diagnosis import Finding, LayerSnapshot
 from search.remedies import Advice, remedy
@@ -310,4 +308,4 @@ def warn(
 
 def _mean(by_fold: Sequence[Sequence[float]]) -> tuple[float, ...]:
     """Mean over folds of as many evaluations as all of them have."""
-    return tuple(float(np.mean(losses)) for losses in zip(*by_fold, strict=False))
+    return tuple(sum(losses) / len(losses) for losses in zip(*by_fold, strict=False))

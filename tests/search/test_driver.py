@@ -114,7 +114,7 @@ def test_a_seed_gives_the_same_trials_on_any_number_of_processes(iris: Dataset) 
         (1000, 32, 4),
         (1000, 80, 10),
         (1000, 200, 16),
-        (1000, 400, 25),
+        (1000, 300, 25),
         (1000, 900, 31),
         (5000, 4000, 32),
         (200, 190, 16),
