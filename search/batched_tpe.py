@@ -11,6 +11,10 @@ candidate as ever (`constant_liar`), only the batch's own proposals do not see e
 (`_parzen_estimator_cls`, "Users can overwrite _ParzenEstimator to customize the TPE behavior"), and
 that one changes how many candidates are drawn, not how, nor how they are judged. A proposal asked
 alone is the one that Optuna makes, to the last digit.
+
+Axes that exist in the same trials are a group with a model of its own (Optuna's `group`): those of
+all trials, a slope and what goes with it. Optuna draws from every group for every proposal; here a
+slope's is drawn from when a proposal has come to have one.
 """
 
 from __future__ import annotations
@@ -29,8 +33,12 @@ from optuna.trial import FrozenTrial, TrialState
 
 #: Candidates a proposal, as Optuna has by default.
 CANDIDATES = 24
+#: One proposal in so many, near enough, is for an axis that only some trials have.
+_RARITY = 8
 #: Proposals of a batch at most; a larger one makes the model anew after as many.
-MOST = 32
+MOST = 16
+
+_Group = dict[str, BaseDistribution]
 
 
 class _Witness(_ParzenEstimator):
@@ -57,13 +65,19 @@ class BatchedTPE(BaseSampler):
 
     def __init__(self, seed: int) -> None:
         self._joint, self._single = _tpe(seed), _tpe(seed)
-        #: What the last sampling has made: for each group of axes that always occur together, the
-        #: models of good and of other trials.
+        #: The models of good and of other trials that the last sampling has made.
         self._models: list[_Witness] = []
         self._expected = 1
+        self._wanted = 1
         self._joint._parzen_estimator_cls = self._model  # type: ignore[assignment]
-        self._space: dict[str, BaseDistribution] | None = None
-        self._prepared: deque[dict[str, Any]] = deque()
+        #: Axes that finished trials have had together, by each axis; None until asked for.
+        self._groups: dict[str, _Group] | None = None
+        self._everywhere: _Group = {}
+        #: What is drawn and not proposed yet, by the names of the group.
+        self._drawn: dict[frozenset[str], deque[dict[str, Any]]] = {}
+        #: The trial that is being asked, and what it has not asked yet of a group's proposal.
+        self._asking = -1
+        self._pending: dict[str, Any] = {}
 
     def expect(self, count: int) -> None:
         """Prepare for `count` proposals before the next trial is told; one, unless told more."""
@@ -72,22 +86,18 @@ class BatchedTPE(BaseSampler):
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """Return the axes that any trial has had, in groups that TPE keeps to itself."""
-        if self._space is None:
-            self._space = self._joint.infer_relative_search_space(study, trial)
-        return self._space
+        """Return the axes that all trials share."""
+        if self._groups is None:
+            self._groups = self._grouped(
+                study, self._joint.infer_relative_search_space(study, trial)
+            )
+        return self._everywhere
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Return the next proposal of the batch; empty where TPE still wants random ones."""
-        if not self._prepared:
-            self._models.clear()
-            self._joint.sample_relative(study, trial, search_space)
-            if not self._models:
-                return {}
-            self._prepared.extend(_proposals(self._models, search_space))
-        return self._prepared.popleft()
+        return self._next(study, trial, search_space, self._expected)
 
     def sample_independent(
         self,
@@ -96,7 +106,14 @@ class BatchedTPE(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """Return a value of an axis that no finished trial has had."""
+        """Return a value of an axis that only some trials have, with those that go with it."""
+        if self._asking != trial.number:
+            self._asking, self._pending = trial.number, {}
+        group = (self._groups or {}).get(param_name)
+        if param_name not in self._pending and group:
+            self._pending |= self._next(study, trial, group, -(-self._expected // _RARITY))
+        if param_name in self._pending:
+            return self._pending.pop(param_name)
         return self._single.sample_independent(study, trial, param_name, param_distribution)
 
     def reseed_rng(self) -> None:
@@ -117,33 +134,53 @@ class BatchedTPE(BaseSampler):
     ) -> None:
         """Forget what is prepared: what comes next is made from one trial more."""
         self._single.after_trial(study, trial, state, values)
-        self._space = None
-        self._prepared.clear()
+        self._groups = None
+        self._drawn.clear()
+
+    def _grouped(self, study: Study, space: Mapping[str, BaseDistribution]) -> dict[str, _Group]:
+        """Return the axes that exist in the same finished trials as each does."""
+        finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+        where = dict.fromkeys(space, 0)
+        for place, trial in enumerate(finished):
+            for name in space.keys() & trial.distributions.keys():
+                where[name] |= 1 << place
+        together: dict[int, _Group] = {}
+        for name, places in where.items():
+            together.setdefault(places, {})[name] = space[name]
+        self._everywhere = together.get((1 << len(finished)) - 1, {})
+        return {name: together[places] for name, places in where.items()}
+
+    def _next(self, study: Study, trial: FrozenTrial, group: _Group, count: int) -> dict[str, Any]:
+        """Return the next proposal for the axes of a group, drawing `count` where none is left."""
+        drawn = self._drawn.setdefault(frozenset(group), deque())
+        if not drawn:
+            self._models.clear()
+            self._wanted = count
+            self._joint.sample_relative(study, trial, group)
+            if not self._models:
+                return {}
+            drawn.extend(_proposals(self._models, group))
+        return drawn.popleft()
 
     def _model(self, *arguments: Any, **more: Any) -> _Witness:
         model = _Witness(*arguments, **more)
-        model.proposals = self._expected
+        model.proposals = self._wanted
         self._models.append(model)
         return model
 
 
-def _proposals(
-    models: Sequence[_Witness], search_space: Mapping[str, BaseDistribution]
-) -> list[dict[str, Any]]:
-    """Put together what is best in each group of axes, proposal by proposal."""
-    columns = {
-        name: [search_space[name].to_external_repr(value.item()) for value in values]
-        for good, other in zip(models[::2], models[1::2], strict=True)
-        for name, values in _winners(good, other).items()
-    }
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-
-
-def _winners(good: _Witness, other: _Witness) -> dict[str, NDArray[np.float64]]:
-    """Return the best of every CANDIDATES candidates, by what TPE maximises, for each axis."""
+def _proposals(models: Sequence[_Witness], group: _Group) -> list[dict[str, Any]]:
+    """Return the best of every CANDIDATES candidates, by what TPE maximises."""
+    good, other = models
     gains = (good.log_likelihoods - other.log_likelihoods).reshape(-1, CANDIDATES)
     best = gains.argmax(1) + np.arange(len(gains)) * CANDIDATES
-    return {name: values[best] for name, values in good.drawn.items()}
+    return [
+        {
+            name: distribution.to_external_repr(good.drawn[name][place].item())
+            for name, distribution in group.items()
+        }
+        for place in best
+    ]
 
 
 def _tpe(seed: int) -> TPESampler:

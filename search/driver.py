@@ -233,12 +233,10 @@ def cohort_size(trials: int, finished: int) -> int:
     """Trials asked together, of `trials` in all, once so many have finished.
 
     None of them learns from another. So there are few at first, when every result changes what is
-    worth trying, and later as many as fill stacks and share the making of the sampler's model;
-    never so many that those under way are more than a third of the budget.
+    worth trying, and later as many as fill stacks and share the making of the sampler's model.
     """
-    most = max(2, min(trials // 12, max(16, trials // 32), 32))
-    known = min(finished // 8, max(16, finished // 12))
-    return min(most, max(4, known))
+    most = max(2, min(16, trials // 12))
+    return min(most, max(4, finished // 8))
 
 
 def _restarted(record: TrialRecord) -> TrialRecord:

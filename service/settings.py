@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     #: Seconds after which a silent worker loses its study to another.
     lease_seconds: float = Field(default=30.0, gt=0, le=3600)
     #: Seconds between two looks of an idle worker at the queue.
-    queue_poll_seconds: float = Field(default=0.1, gt=0, le=60)
+    queue_poll_seconds: float = Field(default=0.05, gt=0, le=60)
     #: Seconds between two looks at a study that somebody waits for.
     watch_poll_seconds: float = Field(default=0.25, gt=0, le=60)
     #: Niceness of the worker, so that the API answers while all cores train.

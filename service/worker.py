@@ -52,7 +52,7 @@ from storage.study_rows import StudyRow
 #: A lease is renewed three times before it would run out.
 _RENEWALS_PER_LEASE = 3
 #: The results document is made anew at most this often; it looks at every trial of the study.
-_DOCUMENT_S = 0.5
+_DOCUMENT_S = 1.0
 #: Nor does it take more than this share of the worker's time, however many trials there are.
 _DOCUMENT_SHARE = 0.02
 #: What people want of a study is looked up at most this often; the driver asks at every rung.

@@ -16,9 +16,10 @@ SHARED = ("kind", "depth", "rate")
 
 
 def suggest(trial: optuna.Trial) -> optuna.Trial:
-    """Give the trial its values; only the kind "a" has a slope."""
+    """Give the trial its values; only the kind "a" has a slope and a curve."""
     if trial.suggest_categorical("kind", ["a", "b", "c"]) == "a":
         trial.suggest_float("slope", 0.0, 1.0)
+        trial.suggest_int("curve", 0, 9)
     trial.suggest_int("depth", 1, 6)
     trial.suggest_float("rate", 1e-4, 1e-1, log=True)
     return trial
@@ -71,19 +72,22 @@ def test_what_optuna_would_choose_of_all_candidates_is_among_the_proposals(seed:
     assert len({str(trial.params) for trial in batch}) > MOST // 2
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_an_axis_that_some_trials_have_is_modelled_in_a_group_of_its_own(seed: int) -> None:
-    study = study_of(batched(seed))
-    modelled = study.sampler.infer_relative_search_space(study, study.trials[0])
-    assert set(modelled) == {*SHARED, "slope"}
-    slopes = {trial.params.get("slope") for trial in ask(study, MOST)} - {None}
-    assert len(slopes) > MOST // 4
-
-
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(8))
 def test_one_proposal_is_the_one_that_optuna_makes(seed: int) -> None:
     (ours,), (theirs,) = ask(study_of(batched(seed, 1)), 1), ask(study_of(plain(seed)), 1)
     assert ours.params == theirs.params
+    # The best kind is the one whose slope and curve are a group of their own.
+    assert set(ours.params) == {*SHARED, "slope", "curve"}
+
+
+def test_axes_of_a_group_are_drawn_together_and_for_whom_has_them() -> None:
+    study = study_of(batched(0))
+    modelled = study.sampler.infer_relative_search_space(study, study.trials[0])
+    assert set(modelled) == set(SHARED)
+    batch = [trial.params for trial in ask(study, MOST)]
+    own = {(params["slope"], params["curve"]) for params in batch if params["kind"] == "a"}
+    assert len(own) > MOST // 4
+    assert all(set(params) == set(SHARED) for params in batch if params["kind"] != "a")
 
 
 def test_a_told_trial_is_in_the_model_of_the_next_proposal() -> None:
