@@ -219,10 +219,15 @@ class Worker:
                     recorder.record(pending, results=document)
                     pending.clear()
                 self._check(study.id, lost)
+        except (LeaseLost, SQLAlchemyError):
+            raise  # nothing can be written any more
         except _Leaving:
             recorder.record(pending, results=summary.document(phase_ended=False))
             self._queue.release(study.id, self._id)
             return StudyState.QUEUED
+        except Exception:
+            recorder.record(pending)  # whatever happened, what had finished before is kept
+            raise
         raise RuntimeError("the driver ended without saying how")
 
     def _control(self, study_id: str, lost: Flag) -> Callable[[], Control]:

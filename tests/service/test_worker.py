@@ -93,6 +93,24 @@ def test_a_study_goes_from_the_queue_to_its_verdict(
     assert evidence.winner(study_id)
 
 
+def test_what_finished_before_something_unexpected_is_kept(
+    client: TestClient, settings: Settings, database: Database
+) -> None:
+    class Breaking(Counting):
+        def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+            segment = args[0]
+            if isinstance(segment, Segment) and max(lane.trial for lane in segment.lanes) >= 18:
+                raise ArithmeticError("of all things")
+            return super().submit(fn, *args, **kwargs)
+
+    study = post(client, budget={"trials": 40, "epochs": 1})
+    work(settings, database, Breaking())
+    assert "of all things" in client.get(study).json()["error"]
+    trials = client.get(f"{study}/trials").json()["items"]
+    # Two cohorts of three had come back when the seventh broke.
+    assert sum(trial["state"] == "complete" for trial in trials) == 6
+
+
 def test_repeats_are_added_and_only_they_are_trained(
     client: TestClient, settings: Settings, database: Database
 ) -> None:
