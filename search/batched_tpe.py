@@ -69,6 +69,7 @@ class BatchedTPE(BaseSampler):
         self._models: list[_Witness] = []
         self._expected = 1
         self._wanted = 1
+        # Typed as a class; TPESampler only calls it, and checks what comes back.
         self._joint._parzen_estimator_cls = self._model  # type: ignore[assignment]
         #: Axes that finished trials have had together, by each axis; None until asked for.
         self._groups: dict[str, _Group] | None = None

@@ -28,7 +28,8 @@ def save_data(data: Prepared, folder: Path, name: str = "folds") -> Path:
 @lru_cache(maxsize=2)
 def load_data(path: Path) -> Prepared:
     """Read what `save_data` wrote; kept in memory, so that no name may be used twice."""
-    data = pickle.loads(path.read_bytes())  # noqa: S301 - written by our own process a moment ago
+    # Our own process has written it a moment ago, into a folder that only its user can enter.
+    data = pickle.loads(path.read_bytes())  # noqa: S301
     if not isinstance(data, Prepared):
         raise TypeError(f"{path} holds a {type(data).__name__}, not the folds of a study")
     return data
@@ -82,7 +83,7 @@ def _write(path: Path, state: LaneState) -> None:
 
 def _read(path: Path) -> LaneState:
     with path.open("rb") as file:
-        state = pickle.load(file)  # noqa: S301 - written by our own process a moment ago
+        state = pickle.load(file)  # noqa: S301 - as in `load_data`
     if not isinstance(state, LaneState):
         raise TypeError(f"{path} holds a {type(state).__name__}, not the state of a lane")
     return state

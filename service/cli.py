@@ -28,6 +28,7 @@ DataDir = Annotated[
 ]
 
 
+# Optional throughout, not `X | None`: Typer reads the annotations at run time.
 @app.command()
 def serve(
     host: Annotated[Optional[str], typer.Option(help="Address to listen on.")] = None,  # noqa: UP045
