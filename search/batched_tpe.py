@@ -76,8 +76,7 @@ class BatchedTPE(BaseSampler):
         self._everywhere: _Group = {}
         #: What is drawn and not proposed yet, by the names of the group.
         self._drawn: dict[frozenset[str], deque[dict[str, Any]]] = {}
-        #: The trial that is being asked, and what it has not asked yet of a group's proposal.
-        self._asking = -1
+        #: What the trial that is being asked has not asked yet of a group's proposal.
         self._pending: dict[str, Any] = {}
 
     def expect(self, count: int) -> None:
@@ -108,8 +107,6 @@ class BatchedTPE(BaseSampler):
         param_distribution: BaseDistribution,
     ) -> Any:
         """Return a value of an axis that only some trials have, with those that go with it."""
-        if self._asking != trial.number:
-            self._asking, self._pending = trial.number, {}
         group = (self._groups or {}).get(param_name)
         if param_name not in self._pending and group:
             self._pending |= self._next(study, trial, group, -(-self._expected // _RARITY))
@@ -123,7 +120,8 @@ class BatchedTPE(BaseSampler):
         self._single.reseed_rng()
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """Let Optuna's samplers prepare."""
+        """Begin with a trial that has been given nothing yet."""
+        self._pending = {}
         self._single.before_trial(study, trial)
 
     def after_trial(
