@@ -9,12 +9,13 @@ candidate as ever (`constant_liar`), only the batch's own proposals do not see e
 
 `TPESampler` is Optuna's, as released: we put an estimator of our own where it lets users do so
 (`_parzen_estimator_cls`, "Users can overwrite _ParzenEstimator to customize the TPE behavior"), and
-that one changes how many candidates are drawn, not how, nor how they are judged. A proposal asked
-alone is the one that Optuna makes, to the last digit.
+that one changes how many candidates are drawn, not from what, nor how they are judged. A proposal
+asked alone is the one that Optuna makes.
 
 Axes that exist in the same trials are a group with a model of its own (Optuna's `group`): those of
 all trials, a slope and what goes with it. Optuna draws from every group for every proposal; here a
-slope's is drawn from when a proposal has come to have one.
+slope's is drawn from when a proposal has come to have one, and what is left of the draw holds until
+a trial with that slope is told.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, TPESampler
-from optuna.samplers._tpe.parzen_estimator import _ParzenEstimator
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
+
+from search.parzen import ParzenEstimator
 
 #: Candidates a proposal, as Optuna has by default.
 CANDIDATES = 24
@@ -41,8 +43,8 @@ MOST = 16
 _Group = dict[str, BaseDistribution]
 
 
-class _Witness(_ParzenEstimator):
-    """Optuna's estimator; keeps what it drew and how likely it found what it was shown."""
+class _Witness(ParzenEstimator):
+    """An estimator that keeps what it drew and how likely it found what it was shown."""
 
     #: Proposals to draw candidates for.
     proposals = 1
@@ -71,8 +73,10 @@ class BatchedTPE(BaseSampler):
         self._wanted = 1
         # Typed as a class; TPESampler only calls it, and checks what comes back.
         self._joint._parzen_estimator_cls = self._model  # type: ignore[assignment]
-        #: Axes that finished trials have had together, by each axis; None until asked for.
+        #: Axes that finished trials have had together, by each axis; None where not known.
         self._groups: dict[str, _Group] | None = None
+        #: The sets of axes that the groups were made from; another may split a group.
+        self._seen: set[frozenset[str]] = set()
         self._everywhere: _Group = {}
         #: What is drawn and not proposed yet, by the names of the group.
         self._drawn: dict[frozenset[str], deque[dict[str, Any]]] = {}
@@ -131,22 +135,25 @@ class BatchedTPE(BaseSampler):
         state: TrialState,
         values: Sequence[float] | None,
     ) -> None:
-        """Forget what is prepared: what comes next is made from one trial more."""
+        """Forget what is prepared for the trial's axes: there is one more to make it from."""
         self._single.after_trial(study, trial, state, values)
-        self._groups = None
-        self._drawn.clear()
+        axes = trial.distributions.keys()
+        self._drawn = {group: drawn for group, drawn in self._drawn.items() if not group <= axes}
+        if frozenset(axes) not in self._seen:
+            self._groups = None
 
     def _grouped(self, study: Study, space: Mapping[str, BaseDistribution]) -> dict[str, _Group]:
         """Return the axes that exist in the same finished trials as each does."""
         finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+        self._seen = {frozenset(trial.distributions) for trial in finished}
         where = dict.fromkeys(space, 0)
-        for place, trial in enumerate(finished):
-            for name in space.keys() & trial.distributions.keys():
+        for place, axes in enumerate(self._seen):
+            for name in space.keys() & axes:
                 where[name] |= 1 << place
         together: dict[int, _Group] = {}
         for name, places in where.items():
             together.setdefault(places, {})[name] = space[name]
-        self._everywhere = together.get((1 << len(finished)) - 1, {})
+        self._everywhere = together.get((1 << len(self._seen)) - 1, {})
         return {name: together[places] for name, places in where.items()}
 
     def _next(self, study: Study, trial: FrozenTrial, group: _Group, count: int) -> dict[str, Any]:
