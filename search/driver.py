@@ -174,7 +174,10 @@ class _Search:
                 self._tell_at = monotonic() + _MOMENT_S
             self._cohorts.remove(soonest)
             self._done, _ = soonest
+            best = self._tally.best_value
             yield self._advance(cohort)
+            if self._tally.best_value != best:
+                self._tell_at = 0.0  # what people wait for is told at once
 
     def _fresh(self, size: int) -> list[TrialRecord]:
         """Return trials to start: the interrupted ones first, then new proposals."""

@@ -31,7 +31,8 @@ class Tally:
         #: thousands asks hundreds of times.
         self._states: dict[int, TrialState] = {}
         self._counts: Counter[TrialState] = Counter()
-        self._best_value: float | None = None
+        #: Of the first objective, over all complete trials.
+        self.best_value: float | None = None
         self._began = monotonic()
         self._spent = _seconds_spent(history)
         self.count(history)
@@ -68,8 +69,8 @@ class Tally:
             self._counts[record.state] += 1
             self._states[record.number] = record.state
             if record.state is TrialState.COMPLETE and record.values:
-                known = record.values[0] if self._best_value is None else self._best_value
-                self._best_value = self._best(known, record.values[0])
+                known = record.values[0] if self.best_value is None else self.best_value
+                self.best_value = self._best(known, record.values[0])
 
     def progress(self, total: int) -> Progress:
         """Return the counts and, once trials have finished in this run, rate and time left."""
@@ -86,7 +87,7 @@ class Tally:
             trials_running=self._counts[TrialState.RUNNING],
             trials_per_second=rate if rate > 0 else None,
             seconds_left=left,
-            best_value=self._best_value,
+            best_value=self.best_value,
         )
 
 

@@ -1,4 +1,4 @@
-"""When a trial is given up: Optuna's pruners, unmodified, one row each, and whom they compare.
+"""When a trial is given up: Optuna's pruners, one row each, and whom they compare.
 
 Slow starters (tanh, sigmoid) lose every comparison at an early epoch with fast ones, whatever they
 reach in the end. By default a trial is therefore compared within its activation only: each
@@ -18,13 +18,13 @@ from optuna.pruners import (
     MedianPruner,
     NopPruner,
     PercentilePruner,
-    SuccessiveHalvingPruner,
 )
 from optuna.samplers import RandomSampler
 from optuna.study import Study, StudyDirection
 from optuna.trial import Trial, TrialState
 
 from search.errors import UnknownChoice
+from search.halving import SuccessiveHalving
 from search.study import PrunerScope, PrunerSpec, TrialRecord
 
 #: Each rung of successive halving has this many times the epochs of the one before and keeps one
@@ -93,9 +93,7 @@ def _percentile(epochs: int) -> BasePruner:
 
 
 def _successive_halving(epochs: int) -> BasePruner:
-    return SuccessiveHalvingPruner(
-        min_resource=_first_rung(epochs), reduction_factor=REDUCTION_FACTOR
-    )
+    return SuccessiveHalving(min_resource=_first_rung(epochs), reduction_factor=REDUCTION_FACTOR)
 
 
 def _hyperband(epochs: int) -> BasePruner:

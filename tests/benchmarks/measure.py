@@ -129,7 +129,7 @@ def _late(scale: Scale, folder: Path) -> Result:
     cost = later_trials(scale, folder)
     how = (
         f"{1e3 * cost.late_seconds:.1f} ms a trial after {cost.late}, "
-        f"{1e3 * cost.early_seconds:.1f} ms after {cost.early}, one epoch each"
+        f"{1e3 * cost.early_seconds:.1f} ms after {cost.early}, three epochs each"
     )
     return ([Measured(row="late", value=cost.ratio, how=how)], {"late": asdict(cost)})
 

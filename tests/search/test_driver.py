@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from optuna.trial import TrialState
 
+from search import driver
 from search.datasets import Dataset, load_builtin
 from search.driver import cohort_size, run_study
 from search.pool import local_pool
@@ -120,6 +121,25 @@ def test_a_seed_gives_the_same_trials_on_any_number_of_processes(iris: Dataset) 
 )
 def test_cohorts_grow_with_what_is_known(trials: int, finished: int, size: int) -> None:
     assert cohort_size(trials, finished) == size
+
+
+def test_a_new_best_is_told_before_anything_else_finishes(
+    iris: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "_MOMENT_S", 3600.0)
+    best, told = -np.inf, True
+    bests = []
+    for event in run_study(replace(SPEC, objectives=("accuracy",)), iris):
+        if isinstance(event, ProgressMade):
+            told = told or event.progress.best_value == best
+        elif isinstance(event, TrialsChanged):
+            finished = [record for record in event.trials if record.state.is_finished()]
+            assert told or not finished
+            reached = max((r.values[0] for r in finished if r.values), default=-np.inf)
+            if reached > best:
+                best, told = reached, False
+                bests.append(reached)
+    assert len(bests) > 1
 
 
 def test_another_seed_gives_other_trials(iris: Dataset) -> None:
