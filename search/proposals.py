@@ -121,15 +121,14 @@ class Proposals:
     def tell(self, record: TrialRecord) -> None:
         """Let the sampler learn from a finished trial."""
         trial = self._trials.pop(record.number)
-        if len(self._plan.directions) == 1:
-            for epoch, value in record.intermediate_values.items():
-                trial.report(value, epoch)
-        values = _values(record)
+        if len(self._plan.directions) == 1 and record.intermediate_values:
+            # The last is all that a sampler looks at, and only where the trial did not complete.
+            last = max(record.intermediate_values)
+            trial.report(record.intermediate_values[last], last)
         # The brute-force sampler calls `Study.stop` when its grid is used up, which only works
         # inside `optimize`; the trial is told all the same, and `total` ends the study.
         with suppress(RuntimeError) if self._finite else nullcontext():
-            self._study.tell(trial, values, state=record.state)
-        self._note(_remembered(record))
+            self._note(self._study.tell(trial, _values(record), state=record.state))
 
     def _new_study(self) -> optuna.Study:
         return optuna.create_study(

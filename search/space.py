@@ -7,7 +7,7 @@ included. Axes exist conditionally: a slope only with its activation, momentum o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 
 from optuna.distributions import (
@@ -40,6 +40,13 @@ class SearchSpace:
     #: Every axis that can exist in this study, in normal form; conditional ones come after the axis
     #: they depend on.
     axes: Mapping[str, Axis]
+    #: Optuna's distribution of each searched axis, made once: a trial asks for all of them twice.
+    _distributions: Mapping[str, BaseDistribution] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Make the distributions."""
+        made = {name: distribution_of(AXES[name], self.axes[name]) for name in self.searched}
+        object.__setattr__(self, "_distributions", made)
 
     @property
     def activations(self) -> tuple[str, ...]:
@@ -60,7 +67,7 @@ class SearchSpace:
             if axis.is_fixed:
                 params[name] = _values(axis)[0]
             else:
-                params[name] = _suggest(trial, name, distribution_of(AXES[name], axis))
+                params[name] = _suggest(trial, name, self._distributions[name])
         return params
 
     def distributions(self, params: Mapping[str, ParamValue]) -> dict[str, BaseDistribution]:
@@ -69,8 +76,8 @@ class SearchSpace:
         They equal those that `suggest` leaves in a trial with these params.
         """
         return {
-            name: distribution_of(AXES[name], self.axes[name])
-            for name in self.searched
+            name: distribution
+            for name, distribution in self._distributions.items()
             if _exists(AXES[name], params)
         }
 
