@@ -1,4 +1,4 @@
-"""A study of a thousand trials under the default pruner: time outside segments, and memory.
+"""A study of a thousand trials: time outside segments, and memory.
 
 Outside is what the cores did not spend training: 1 - fit / (wall x processes). `fit` is the lesser
 of two: the wall time the training processes report of their segments, and their processor time. A
@@ -56,19 +56,22 @@ class LongStudy:
     def how(self) -> str:
         """The figures behind `outside`."""
         return (
-            f"{self.trials} trials in {self.seconds:.1f} s, default pruner; in segments "
+            f"{self.trials} trials in {self.seconds:.1f} s; in segments "
             f"{self.fit_wall:.1f} s of wall, {self.fit_cpu:.1f} s of processor; other processes "
             f"{self.other_cpu:.1f} s of processor"
         )
 
 
 def long_study(
-    scale: Scale, service: Service, *, folds: int = 1, processes: int = PROCESSES
+    scale: Scale,
+    service: Service,
+    *,
+    folds: int = 1,
+    pruner: str = "none",
+    processes: int = PROCESSES,
 ) -> LongStudy:
     """Run the study on `service`, which has that many training processes, and watch it."""
-    body = study_body(
-        trials=scale.long_trials, epochs=scale.epochs, pruner="successive_halving", folds=folds
-    )
+    body = study_body(trials=scale.long_trials, epochs=scale.epochs, pruner=pruner, folds=folds)
     before = _cpu_seconds(service)
     with _watched(service) as watch:
         run = service.run(body, every=_LOOK_S)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from search.pool import use_one_core
-from search.study import Evaluation
+from search.study import Evaluation, PrunerSpec
 from tests.benchmarks.database import database_cost
 from tests.benchmarks.engine import LANES, MIXED, step_cost
 from tests.benchmarks.equal_work import EqualWork, equal_work
@@ -29,8 +29,12 @@ from tests.benchmarks.work import ACTIVATIONS, reference_plan
 Result = tuple[list[Measured], dict[str, Any]]
 #: What a kind of search is called, by whether it is fair.
 _SEARCH = {False: "alike", True: "fair"}
-#: Folds of a study that asks for nothing else.
-_FOLDS = Evaluation().folds
+#: Row -> folds and pruner of the study whose share outside segments it shows.
+_LONG = {
+    "outside": (1, "none"),
+    "outside_default": (Evaluation().folds, PrunerSpec().name),
+    "outside_short": (1, PrunerSpec().name),
+}
 
 
 def measure(scale: Scale, letters: str) -> Iterator[Result]:
@@ -56,12 +60,15 @@ def measure(scale: Scale, letters: str) -> Iterator[Result]:
             [line for fair, pairs in found.items() for line in _scored(pairs, scale, fair=fair)],
             {"to_score": {_SEARCH[fair]: asdict(pairs) for fair, pairs in found.items()}},
         )
-        studies = {folds: long_study(scale, service, folds=folds) for folds in (1, _FOLDS)}
+        studies = {
+            row: long_study(scale, service, folds=folds, pruner=pruner)
+            for row, (folds, pruner) in _LONG.items()
+        }
         largest = max(studies.values(), key=lambda study: study.peak_bytes)
         yield (
             [
-                Measured(row=row, value=studies[folds].outside, how=studies[folds].how)
-                for row, folds in (("outside", _FOLDS), ("outside_holdout", 1))
+                Measured(row=row, value=study.outside, how=study.how)
+                for row, study in studies.items()
             ]
             + [
                 Measured(
@@ -71,7 +78,7 @@ def measure(scale: Scale, letters: str) -> Iterator[Result]:
                     + ", ".join(f"{size / 2**20:.0f}" for size in largest.peak_by_process),
                 ),
             ],
-            {"long_study": {folds: asdict(study) for folds, study in studies.items()}},
+            {"long_study": {row: asdict(study) for row, study in studies.items()}},
         )
 
 
