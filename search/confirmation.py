@@ -127,7 +127,7 @@ class Confirmation:
             for fold in range(self._folds)
             if (contender.key, repeats[position], fold) in self._missing
         ]
-        return [whole_training(self._plan, stack) for stack in pack(lanes)]
+        return [whole_training(self._plan, stack) for stack in pack(lanes, self._plan.device)]
 
     def _read(
         self,
@@ -214,6 +214,7 @@ def whole_training(
         evaluate_at=(epochs,),
         metrics=plan.metrics,
         keep_states=keep_states,
+        device=plan.device,
     )
 
 

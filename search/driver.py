@@ -25,6 +25,7 @@ from search.contenders import contenders
 from search.conveyor import Conveyor, Interrupted
 from search.cost import parameter_count
 from search.datasets import Dataset
+from search.device import Device
 from search.heldout import held_out
 from search.lane import NetworkConfig
 from search.plan import StudyPlan, plan_study
@@ -64,16 +65,18 @@ def run_study(
     confirmations: Sequence[ConfirmationRun] = (),
     control: Callable[[], Control] = Control,
     executor: Executor | None = None,
+    device: Device = Device.CPU,
 ) -> Iterator[Event]:
     """Run `spec` from where `history` left it, yielding what happens.
 
     `history` holds the recorded trials: finished ones teach the sampler, interrupted ones are
     trained again under their number, with the same result. Of the confirmation only what
     `confirmations` lacks is trained. `control` is asked between rungs, and between stacks of the
-    confirmation. Without an executor everything runs in this process. Raises InvalidInput where
-    the spec does not fit the dataset; the last event otherwise is a StudyEnded.
+    confirmation. Without an executor everything runs in this process; `device`, which trains there,
+    is what `usable_device` returned. Raises InvalidInput where the spec does not fit the dataset;
+    the last event otherwise is a StudyEnded.
     """
-    plan = plan_study(spec, dataset)
+    plan = plan_study(spec, dataset, device)
     workers = executor or InlineExecutor()
     # What was stopped may still be writing into the folder while it is removed.
     with TemporaryDirectory(prefix="activation-search-", ignore_cleanup_errors=True) as name:

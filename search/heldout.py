@@ -128,7 +128,8 @@ def _refit(
         for number, known in enumerate(refits.values())
         for repeat in range(plan.spec.evaluation.confirm_repeats)
     ]
-    segments = [whole_training(plan, stack, keep_states=True) for stack in pack(lanes)]
+    stacks = pack(lanes, plan.device)
+    segments = [whole_training(plan, stack, keep_states=True) for stack in stacks]
     for segment, reports in conveyor.run(train_saved, segments, data):
         for lane, report in zip(segment.lanes, reports, strict=True):
             known = list(refits.values())[lane.trial]

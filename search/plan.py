@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from search.datasets import Dataset
+from search.device import Device
 from search.folds import Splits, split
 from search.lane import Lane, NetworkConfig
 from search.metrics import Metric, Source, check_objectives, task_metrics
@@ -39,6 +40,8 @@ class StudyPlan:
     evaluate_at: tuple[int, ...]
     #: Training loss of the best constant prediction, by fold.
     chance: tuple[float, ...]
+    #: What trains, the processor or a GPU.
+    device: Device = Device.CPU
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -61,8 +64,11 @@ class StudyPlan:
         )
 
 
-def plan_study(spec: StudySpec, dataset: Dataset) -> StudyPlan:
-    """Check `spec` against `dataset` and prepare its folds; raises InvalidInput of every kind."""
+def plan_study(spec: StudySpec, dataset: Dataset, device: Device = Device.CPU) -> StudyPlan:
+    """Check `spec` against `dataset` and prepare its folds; raises InvalidInput of every kind.
+
+    `device` is what `usable_device` returned.
+    """
     objectives = check_objectives(spec.objectives, dataset.task)
     space = build_space(spec.space)
     check_sampler(spec.sampler, space)
@@ -85,4 +91,5 @@ def plan_study(spec: StudySpec, dataset: Dataset) -> StudyPlan:
         rungs=rungs,
         evaluate_at=evaluations(spec.budget.epochs, rungs),
         chance=tuple(chance_loss(dataset.task, fold.y_train) for fold in data.folds),
+        device=device,
     )

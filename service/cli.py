@@ -68,7 +68,7 @@ def run(
     if (spec is None) == (dataset is None):
         raise InvalidInput("give either a SPEC.json file or --dataset NAME, not both and not none")
     body = read_spec_file(spec) if spec is not None else {"dataset": dataset}
-    run_here(body, Console())
+    run_here(body, load_settings(), Console())
 
 
 @app.command()

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 from rich.console import Console
 
+from search.device import usable_device
 from search.driver import run_study
 from search.errors import InvalidInput
 from search.pool import local_pool
@@ -40,7 +41,7 @@ def read_spec_file(path: Path) -> Mapping[str, Any]:
     return body
 
 
-def run_here(body: Mapping[str, Any], console: Console) -> None:
+def run_here(body: Mapping[str, Any], settings: Settings, console: Console) -> None:
     """Run the study that `body` describes and print its results."""
     try:
         spec = StudyModel.model_validate(body).to_spec()
@@ -50,10 +51,11 @@ def run_here(body: Mapping[str, Any], console: Console) -> None:
     quieten_optuna()
     dataset = load_dataset(spec, None)
     summary = Summary(spec, dataset)
-    with local_pool() as executor, progress_bar() as bar:
+    device = usable_device(settings.device)
+    with local_pool(settings.processes) as executor, progress_bar() as bar:
         task = bar.add_task(dataset.name, total=spec.budget.trials, best="-", rate="")
         phase = Phase.SEARCH
-        for event in run_study(spec, dataset, executor=executor):
+        for event in run_study(spec, dataset, executor=executor, device=device):
             summary.take(event)
             if isinstance(event, PhaseStarted):
                 phase = event.phase

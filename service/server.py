@@ -15,6 +15,7 @@ from time import monotonic
 import uvicorn
 from fastapi import FastAPI
 
+from search.device import Device, usable_device
 from search.garbage import settle
 from service.app import create_app
 from service.logs import get_log
@@ -35,13 +36,16 @@ _GRACE_S = 5
 def serve(settings: Settings, *, with_worker: bool) -> None:
     """Serve until SIGINT or SIGTERM, then end the worker and raise SystemExit(0).
 
-    Raises what `open_database` raises.
+    Raises what `open_database` and, with a worker, `usable_device` raise.
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises the signal again when it has ended; the default action would then kill
         # this process before it has ended the worker.
         signal.signal(number, lambda *_: sys.exit(0))
-    open_database(settings.database).close()  # what is wrong with it is told before anything else
+    # What is wrong with these is told before anything else.
+    open_database(settings.database).close()
+    if with_worker and settings.device is Device.CUDA:
+        usable_device(settings.device)
     app = create_app(settings, expects_worker=with_worker)
     config = uvicorn.Config(
         app,

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from search.device import Device
 from search.errors import InvalidInput, UnknownChoice
 
 PREFIX = "ACTIVATION_SEARCH_"
@@ -36,6 +37,8 @@ class Settings(BaseSettings):
     database_url: str | None = None
     #: Training processes of one worker; None: one a core.
     processes: int | None = Field(default=None, ge=1, le=1024)
+    #: What the worker trains on; auto: a GPU where there is one.
+    device: Device = Device.CPU
     #: Seconds after which a silent worker loses its study to another.
     lease_seconds: float = Field(default=30.0, gt=0, le=3600)
     #: Seconds between two looks of an idle worker at the queue.

@@ -19,6 +19,7 @@ from typing import Protocol
 from sqlalchemy.exc import SQLAlchemyError
 
 from search.datasets import BUILTIN, Dataset, load_builtin
+from search.device import Device, usable_device
 from search.driver import run_study
 from search.errors import LeaseLost, SearchError
 from search.garbage import settle
@@ -91,6 +92,7 @@ class Driver(Protocol):
         confirmations: Sequence[ConfirmationRun],
         control: Callable[[], Control],
         executor: Executor | None,
+        device: Device,
     ) -> Iterator[Event]:
         """Yield what happens, a StudyEnded last."""
 
@@ -118,6 +120,7 @@ class Worker:
         database: Database,
         executor: Executor,
         *,
+        device: Device = Device.CPU,
         run: Driver = run_study,
     ) -> None:
         self._settings = settings
@@ -125,6 +128,7 @@ class Worker:
         self._id = f"{socket.gethostname()}-{os.getpid()}-{token_hex(3)}"
         self._database = database
         self._executor = executor
+        self._device = device
         self._queue = Queue(database)
         self._studies = Studies(database)
         self._datasets = Datasets(database)
@@ -201,6 +205,7 @@ class Worker:
             confirmations=confirmations,
             control=self._control(study.id, lost),
             executor=self._executor,
+            device=self._device,
         )
         try:
             for event in events:
@@ -310,15 +315,17 @@ def run_worker(
     """Run a worker in this process until SIGTERM or SIGINT, or until the queue is empty.
 
     `until_stdin_ends` also stops it when whoever holds the other end of its standard input is
-    gone, however that came about. Raises PoolBroken where a training process was killed.
+    gone, however that came about. Raises PoolBroken where a training process was killed, and
+    InvalidInput where the settings want a GPU and there is none.
     """
+    device = usable_device(settings.device)
     if hasattr(os, "nice"):
         os.nice(settings.worker_niceness)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database = open_database(settings.database)
     try:
         with local_pool(settings.processes) as executor:
-            worker = Worker(settings, database, executor)
+            worker = Worker(settings, database, executor, device=device)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: worker.stop())
             if until_stdin_ends:

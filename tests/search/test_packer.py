@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+from search.device import Device
 from search.lane import Lane
 from search.packer import pack, stack_width
 from tests.search.engine import lane
@@ -43,6 +44,13 @@ def test_stacks_of_wide_layers_have_fewer_lanes() -> None:
     assert [stack_width(units) for units in (16, 64, 256, 512)] == [16, 8, 4, 1]
     largest = {width: max(map(len, pack(lanes_of(width, 40, 1)))) for width in (16, 64, 256, 512)}
     assert largest == {16: 10, 64: 7, 256: 4, 512: 1}
+
+
+def test_stacks_for_a_gpu_are_wide() -> None:
+    assert all(stack_width(units, Device.CUDA) > stack_width(units) for units in (16, 128, 512))
+    (stack,) = pack(lanes_of(16, 1, 3), Device.CUDA)
+    assert len(stack) == 3
+    assert len(pack(lanes_of(64, 60), Device.CUDA)) == 2  # one of each normalization
 
 
 def test_a_trial_of_more_folds_than_a_stack_holds_is_a_stack_of_its_own() -> None:

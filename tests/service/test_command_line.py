@@ -75,6 +75,21 @@ def test_brackets_of_a_message_are_not_taken_for_markup(
     assert "pip install 'activation-search[postgres]'" in " ".join(err.split())
 
 
+@pytest.mark.parametrize("command", ["worker", "serve"])
+def test_a_gpu_that_is_not_there_is_one_sentence(
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setenv("ACTIVATION_SEARCH_DEVICE", "cuda")
+    monkeypatch.setenv("ACTIVATION_SEARCH_WORKER_NICENESS", "0")
+    code, _, err = run(monkeypatch, capsys, command, "--data-dir", str(tmp_path))
+    assert code == 1
+    assert "device 'cuda' needs a GPU" in " ".join(err.split())
+
+
 @pytest.mark.parametrize("command", [["studies"], ["serve", "--port", "0"]])
 @pytest.mark.parametrize("content", [None, b"no database, but long enough to look like one" * 100])
 def test_a_database_that_cannot_be_opened_is_one_sentence(
