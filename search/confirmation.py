@@ -16,20 +16,15 @@ from typing import TypeAlias
 
 from search.contenders import Contender, config_key
 from search.conveyor import Conveyor
-from search.folds import Fold, split_anew
 from search.lane import Lane, NetworkConfig
 from search.packer import pack
 from search.plan import StudyPlan
 from search.prepared import Prepared
-from search.preprocessing import prepare
+from search.repeats import Repeats
 from search.saved import train_saved
 from search.seeds import derive_seed
 from search.segment import LaneReport, Segment
 from search.study import ConfirmationRun, ConfirmationsMade, Event, Progress, ProgressMade
-
-#: Repeats are prepared together up to this size, so that their lanes fill wider stacks. Every
-#: worker process holds as much.
-BLOCK_BYTES = 128 * 2**20
 
 #: Configuration, repeat, fold: what is trained once, whatever its roles.
 Slot: TypeAlias = tuple[str, int, int]
@@ -41,6 +36,7 @@ class Confirmation:
     def __init__(
         self,
         plan: StudyPlan,
+        repeats: Repeats,
         contenders: Sequence[Contender],
         recorded: Sequence[ConfirmationRun],
         *,
@@ -48,6 +44,7 @@ class Confirmation:
     ) -> None:
         """`seconds` bounds the wall time; the first missing repeat is made all the same."""
         self._plan = plan
+        self._repeats = repeats
         self._contenders = contenders
         self._seconds = seconds
         self._folds = len(plan.splits.folds)
@@ -106,7 +103,7 @@ class Confirmation:
             started = monotonic()
             if longest and self._seconds is not None and started - began + longest > self._seconds:
                 return
-            data = prepare_repeats(self._plan, repeats)
+            data = self._repeats.prepared(repeats)
             for segment, reports in conveyor.run(train_saved, self._segments(repeats), data):
                 yield from self._made(self._read(repeats, data, segment, reports))
                 yield progress()
@@ -117,7 +114,7 @@ class Confirmation:
         repeats = sorted({repeat for _, repeat, _ in self._missing})
         if self._seconds is not None:
             return [(repeat,) for repeat in repeats]
-        return repeat_blocks(self._plan, repeats)
+        return self._repeats.blocks(repeats)
 
     def _segments(self, repeats: Sequence[int]) -> list[Segment]:
         lanes = [
@@ -163,25 +160,6 @@ class Confirmation:
             self._missing.pop(_slot(run), None)
         if made:
             yield ConfirmationsMade(runs=made)
-
-
-def repeat_blocks(plan: StudyPlan, repeats: Sequence[int]) -> list[tuple[int, ...]]:
-    """Cut `repeats` into blocks of about BLOCK_BYTES, one repeat at least."""
-    of_one = sum(fold.x_train.nbytes + fold.x_validation.nbytes for fold in plan.data.folds)
-    size = max(1, BLOCK_BYTES // max(1, of_one))
-    return [tuple(repeats[start : start + size]) for start in range(0, len(repeats), size)]
-
-
-def prepare_repeats(plan: StudyPlan, repeats: Sequence[int]) -> Prepared:
-    """Split and prepare the development rows anew for each of `repeats`.
-
-    The folds of the first repeat come first, then those of the second, and so on.
-    """
-    folds: list[Fold] = []
-    for repeat in repeats:
-        seed = derive_seed(plan.spec.sampler.seed, "confirm split", repeat)
-        folds += split_anew(plan.dataset, plan.splits.search, len(plan.splits.folds), seed)
-    return prepare(plan.dataset, replace(plan.splits, folds=tuple(folds)))
 
 
 def confirmation_lane(

@@ -33,6 +33,7 @@ from search.pool import InlineExecutor
 from search.progress import Tally
 from search.proposals import Proposals
 from search.pruners import Pruning
+from search.repeats import Repeats
 from search.saved import Shelf, save_data
 from search.study import (
     ConfirmationRun,
@@ -101,11 +102,12 @@ def _evidence(
     if not chosen:
         return
     yield PhaseStarted(phase=Phase.CONFIRM)
-    confirmation = Confirmation(plan, chosen, recorded, seconds=search.seconds_left)
+    repeats = Repeats(plan)
+    confirmation = Confirmation(plan, repeats, chosen, recorded, seconds=search.seconds_left)
     yield from confirmation.run(search.progress, conveyor)
     if evaluation.test_fraction > 0:
         yield PhaseStarted(phase=Phase.TEST)
-    yield from held_out(plan, confirmation.runs, conveyor)
+    yield from held_out(plan, repeats, confirmation.runs, conveyor)
 
 
 class _Search:

@@ -12,7 +12,7 @@ from math import isfinite
 
 import numpy as np
 
-from search.confirmation import last_scores, prepare_repeats, repeat_blocks, whole_training
+from search.confirmation import last_scores, whole_training
 from search.contenders import config_key
 from search.conveyor import Conveyor
 from search.folds import Fold
@@ -23,6 +23,7 @@ from search.plan import StudyPlan
 from search.prepared import Prepared
 from search.preprocessing import fit_preprocessor, prepare
 from search.references import REFERENCES, ReferenceFit, score_saved
+from search.repeats import Repeats
 from search.saved import train_saved
 from search.seeds import derive_seed
 from search.study import (
@@ -48,7 +49,7 @@ class _Refits:
 
 
 def held_out(
-    plan: StudyPlan, runs: Sequence[ConfirmationRun], conveyor: Conveyor
+    plan: StudyPlan, repeats: Repeats, runs: Sequence[ConfirmationRun], conveyor: Conveyor
 ) -> Iterator[Event]:
     """Refit, score and report; `runs` are those of the confirmation.
 
@@ -76,10 +77,10 @@ def held_out(
             )
         )
     validated: dict[TestRole, list[dict[str, float]]] = {role: [] for role in REFERENCES}
-    for repeats in repeat_blocks(plan, sorted({run.repeat for run in runs})):
-        block = _score_references(plan, prepare_repeats(plan, repeats), conveyor)
+    for block in repeats.blocks(sorted({run.repeat for run in runs})):
+        found = _score_references(plan, repeats.prepared(block), conveyor)
         for role in REFERENCES:
-            validated[role] += block[role]
+            validated[role] += found[role]
     tested = _score_references(plan, data, conveyor) if has_test else {}
     made += [
         TestRun(

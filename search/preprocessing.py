@@ -68,8 +68,7 @@ class Preprocessor:
 
         Levels that the schema does not know become zeros in all outputs of their column.
         """
-        outputs = self.transformer.transform(_without_gaps(features, self.schema))
-        return np.ascontiguousarray(outputs, dtype=np.float32)
+        return _as_floats(self.transformer.transform(_without_gaps(features, self.schema)))
 
     def encode_target(self, y: Target) -> LossTarget:
         """Turn `(N,)` targets into what the loss wants; standardised for regression."""
@@ -102,15 +101,19 @@ def infer_schema(features: pd.DataFrame, rows: Rows) -> Schema:
 
 def fit_preprocessor(dataset: Dataset, rows: Rows, schema: Schema | None = None) -> Preprocessor:
     """Fit on `rows` only; the schema too is read off them where none is given."""
-    schema = schema or infer_schema(dataset.features, rows)
+    return _fit_and_transform(dataset, rows, schema or infer_schema(dataset.features, rows))[0]
+
+
+def _fit_and_transform(dataset: Dataset, rows: Rows, schema: Schema) -> tuple[Preprocessor, Floats]:
+    """Fit on `rows`; return these rows transformed too, which fitting makes anyway."""
     transformer = _transformer(schema)
-    transformer.fit(_without_gaps(dataset.features.iloc[rows], schema))
+    outputs = transformer.fit_transform(_without_gaps(dataset.features.iloc[rows], schema))
     mean, scale = 0.0, 1.0
     if dataset.task is Task.REGRESSION:
         y = dataset.y[rows]
         mean = float(np.mean(y))
         scale = float(np.std(y)) or 1.0
-    return Preprocessor(
+    preprocessor = Preprocessor(
         task=dataset.task,
         classes=dataset.classes,
         schema=schema,
@@ -118,6 +121,7 @@ def fit_preprocessor(dataset: Dataset, rows: Rows, schema: Schema | None = None)
         target_mean=mean,
         target_scale=scale,
     )
+    return preprocessor, _as_floats(outputs)
 
 
 def prepare(dataset: Dataset, splits: Splits) -> Prepared:
@@ -129,10 +133,10 @@ def prepare(dataset: Dataset, splits: Splits) -> Prepared:
     _check_size(schema.width, splits)
     folds = []
     for fold in splits.folds:
-        fitted = fit_preprocessor(dataset, fold.train, schema)
+        fitted, x_train = _fit_and_transform(dataset, fold.train, schema)
         folds.append(
             FoldArrays(
-                x_train=fitted.transform(dataset.features.iloc[fold.train]),
+                x_train=x_train,
                 y_train=fitted.encode_target(dataset.y[fold.train]),
                 x_validation=fitted.transform(dataset.features.iloc[fold.validation]),
                 y_validation=fitted.encode_target(dataset.y[fold.validation]),
@@ -173,6 +177,10 @@ def _transformer(schema: Schema) -> Any:
         ],
         sparse_threshold=0,
     )
+
+
+def _as_floats(outputs: NDArray[Any]) -> Floats:
+    return np.ascontiguousarray(outputs, dtype=np.float32)
 
 
 def _without_gaps(features: pd.DataFrame, schema: Schema) -> pd.DataFrame:

@@ -18,7 +18,6 @@ from search.confirmation import (
     Confirmation,
     confirmation_lane,
     last_scores,
-    prepare_repeats,
 )
 from search.contenders import Contender, config_key, contenders
 from search.conveyor import Conveyor
@@ -29,6 +28,7 @@ from search.lane import Lane
 from search.plan import plan_study
 from search.pool import InlineExecutor, local_pool
 from search.prepared import Prepared
+from search.repeats import Repeats
 from search.saved import load_data
 from search.segment import LaneReport, Segment
 from search.study import (
@@ -121,7 +121,8 @@ def confirm(
     spec: StudySpec, dataset: Dataset, chosen: tuple[Contender, ...], folder: Path
 ) -> tuple[list[Event], list[tuple[Lane, Prepared]]]:
     executor = Listening()
-    confirmation = Confirmation(plan_study(spec, dataset), chosen, ())
+    plan = plan_study(spec, dataset)
+    confirmation = Confirmation(plan, Repeats(plan), chosen, ())
     base = Progress(trials_total=12, trials_finished=12)
     events = list(confirmation.run(base, Conveyor(executor, folder)))
     assert list(folder.iterdir()) == []
@@ -177,8 +178,8 @@ def test_all_configurations_share_rows_seeds_and_minibatches(
 
 def test_each_repeat_splits_the_development_rows_anew(iris: Dataset) -> None:
     plan = plan_study(SPEC, iris)
-    data = prepare_repeats(plan, (0, 1, 5))
-    again = prepare_repeats(plan, (5,))
+    data = Repeats(plan).prepared((0, 1, 5))
+    again = Repeats(plan).prepared((5,))
     assert [f.x_train.tobytes() for f in data.folds[4:]] == [
         f.x_train.tobytes() for f in again.folds
     ]
@@ -192,7 +193,7 @@ def test_each_repeat_splits_the_development_rows_anew(iris: Dataset) -> None:
 
 
 def test_statistics_of_the_preprocessing_come_from_the_training_rows(iris: Dataset) -> None:
-    for fold in prepare_repeats(plan_study(SPEC, iris), (0, 1)).folds:
+    for fold in Repeats(plan_study(SPEC, iris)).prepared((0, 1)).folds:
         assert np.allclose(fold.x_train.mean(axis=0), 0.0, atol=1e-5)
         assert np.allclose(fold.x_train.std(axis=0), 1.0, atol=1e-5)
         assert not np.allclose(fold.x_validation.mean(axis=0), 0.0, atol=1e-5)
@@ -204,7 +205,7 @@ def test_a_run_equals_a_plain_network_with_its_seeds(events: list[Event], iris: 
     compared = 0
     for run in runs_of(events):
         if (run.repeat, run.fold) == (1, 1):
-            data = prepare_repeats(plan, (run.repeat,))
+            data = Repeats(plan).prepared((run.repeat,))
             lane = confirmation_lane(plan, chosen[config_key(run.params)], 0, 0, 1, 1)
             _, losses = train_plainly(lane, data, plan.spec.budget.epochs)
             assert run.scores["log_loss"] == pytest.approx(losses[-1], rel=1e-4)
@@ -299,7 +300,8 @@ def test_a_configuration_that_becomes_the_baseline_keeps_its_runs(
     candidate = chosen_of(events)[0]
     made, _ = confirm(SPEC, iris, (candidate,), tmp_path)
     both = replace(candidate, roles=(Role.CANDIDATE, Role.BASELINE))
-    confirmation = Confirmation(plan_study(SPEC, iris), (both,), runs_of(made))
+    plan = plan_study(SPEC, iris)
+    confirmation = Confirmation(plan, Repeats(plan), (both,), runs_of(made))
     executor = Listening()
     base = Progress(trials_total=1)
     added = runs_of(confirmation.run(base, Conveyor(executor, tmp_path)))
@@ -380,7 +382,8 @@ def test_contenders_that_all_fail_are_recorded_with_the_reason(
     assert all(not run.scores for run in runs)
     assert all(run.failure and "learning rate" in run.failure for run in runs)
     conveyor = Conveyor(InlineExecutor(), tmp_path)
-    (tests,) = held_out(plan_study(SPEC, iris), runs, conveyor)
+    plan = plan_study(SPEC, iris)
+    (tests,) = held_out(plan, Repeats(plan), runs, conveyor)
     assert isinstance(tests, TestsMade)
     assert tests.winner is None
     assert [run.role for run in tests.runs] == [TestRole.LINEAR, TestRole.TRIVIAL]

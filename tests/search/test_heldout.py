@@ -27,6 +27,7 @@ from search.plan import StudyPlan, plan_study
 from search.pool import InlineExecutor
 from search.prepared import MISSING, Prepared
 from search.preprocessing import fit_preprocessor, prepare
+from search.repeats import Repeats
 from search.seeds import derive_seed
 from search.study import (
     Budget,
@@ -237,7 +238,7 @@ def test_a_baseline_that_wins_is_refitted_once(events: list[Event], tmp_path: Pa
     plan = plan_study(SPEC, load_builtin("iris"))
     baseline = tuple(r for r in runs_of(events) if r.role is Role.BASELINE)
     runs = (*baseline, *(replace(r, role=Role.CANDIDATE) for r in baseline))
-    (made,) = held_out(plan, runs, Conveyor(InlineExecutor(), tmp_path))
+    (made,) = held_out(plan, Repeats(plan), runs, Conveyor(InlineExecutor(), tmp_path))
     winner, other = row([made], TestRole.WINNER), row([made], TestRole.BASELINE)
     assert replace(winner, role=TestRole.BASELINE) == other
 
