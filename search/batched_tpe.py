@@ -5,7 +5,7 @@ model is Python over every trial that it is shown, three milliseconds each time,
 training a small network takes; all proposals of a batch are made from the same trials. So the model
 is made once, draws the candidates of the whole batch, and each proposal is the best of its own.
 Nothing else differs from asking one by one: what is under way in other batches counts against a
-candidate as ever (`constant_liar`), only the batch's own proposals do not see each other.
+candidate as ever (`constant_liar`), only proposals that were drawn together do not see each other.
 
 `TPESampler` is Optuna's, as released: we put an estimator of our own where it lets users do so
 (`_parzen_estimator_cls`, "Users can overwrite _ParzenEstimator to customize the TPE behavior"), and
@@ -143,9 +143,10 @@ class BatchedTPE(BaseSampler):
             self._groups = None
 
     def _grouped(self, study: Study, space: Mapping[str, BaseDistribution]) -> dict[str, _Group]:
-        """Return the axes that exist in the same finished trials as each does."""
+        """Return the axes that exist in the same trials as each does, of all studies so far."""
         finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
-        self._seen = {frozenset(trial.distributions) for trial in finished}
+        # Added to, like what the joint sampler knows: a later study may lack some of them.
+        self._seen |= {frozenset(trial.distributions) for trial in finished}
         where = dict.fromkeys(space, 0)
         for place, axes in enumerate(self._seen):
             for name in space.keys() & axes:

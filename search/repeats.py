@@ -36,7 +36,6 @@ class Repeats:
         The folds of the first repeat come first, then those of the second, and so on.
         """
         if self._last is None or self._last[0] != block:
-            self._last = None  # two blocks are not held at once
             self._last = (block, self._prepare(block))
         return self._last[1]
 

@@ -134,6 +134,34 @@ def test_an_axis_that_first_comes_late_is_modelled_from_then_on() -> None:
     assert set(study.sampler.infer_relative_search_space(study, late)) == {"rate"}
 
 
+def test_groups_outlive_the_study_that_showed_them() -> None:
+    """A study of what is remembered may lack the trials with a slope; the next may have one."""
+
+    def complete(study: optuna.Study, params: dict[str, object]) -> None:
+        study.enqueue_trial(params)
+        study.tell(branching(study.ask()), 1.0)
+
+    def branching(trial: optuna.Trial) -> optuna.Trial:
+        kind = trial.suggest_categorical("kind", KINDS)
+        if kind in ("a", "b"):
+            trial.suggest_float(f"slope of {kind}", 0.0, 1.0)
+        if trial.suggest_categorical("optimizer", ("adam", "sgd")) == "sgd":
+            trial.suggest_float("momentum", 0.0, 1.0)
+        return trial
+
+    sampler = batched(0)
+    study = optuna.create_study(sampler=sampler)
+    for kind in KINDS * 6:
+        complete(study, {"kind": kind, "optimizer": "adam"})
+    branching(study.ask())
+    recalled = [trial for trial in study.trials if trial.params["kind"] == "c"]
+    study = optuna.create_study(sampler=sampler)
+    study.add_trials([trial for trial in recalled if trial.state.is_finished()] * 3)
+    complete(study, {"kind": "c", "optimizer": "sgd"})  # axes that none had: groups are made anew
+    study.enqueue_trial({"kind": "a"})
+    assert 0.0 <= branching(study.ask()).params["slope of a"] <= 1.0
+
+
 def test_more_than_a_batch_can_be_asked() -> None:
     proposals = [str(trial.params) for trial in ask(study_of(batched(0)), 2 * MOST + 1)]
     assert len(set(proposals)) > MOST
