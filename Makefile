@@ -12,11 +12,11 @@ setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
-	$(BIN)/python -m search.compiled
+	$(BIN)/python -m search.engines.compiled
 	@touch $@
 
 demo: setup
-	$(BIN)/python -m service.demo $(if $(KEEP),--keep)
+	$(BIN)/python -m service.cli.demo $(if $(KEEP),--keep)
 
 serve: setup
 	$(BIN)/activation-search serve --port $(PORT) --data-dir $(DATA_DIR)

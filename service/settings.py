@@ -7,8 +7,8 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from search.device import Device
 from search.errors import InvalidInput, UnknownChoice
+from search.training.device import Device
 
 PREFIX = "ACTIVATION_SEARCH_"
 

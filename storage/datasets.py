@@ -18,9 +18,9 @@ from sqlalchemy.exc import IntegrityError
 
 from search.errors import Conflict, NotFound
 from search.study import StudyState, Task
-from storage import ids
-from storage.database import Database
-from storage.tables import CONTENTS, DATASETS, STUDIES
+from storage.sql import ids
+from storage.sql.database import Database
+from storage.sql.tables import CONTENTS, DATASETS, STUDIES
 
 _LISTS = ("feature_names", "classes", "class_counts", "notes")
 _UNFINISHED = [state.value for state in StudyState if not state.is_finished]

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, insert, select
 
 from search.errors import Conflict
 from search.study import StudySpec
-from storage.spec_json import write_spec
-from storage.tables import IDEMPOTENCY
+from storage.rows.spec_json import write_spec
+from storage.sql.tables import IDEMPOTENCY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from sqlalchemy import Update, update
 
 from search.errors import LeaseLost
 from search.study import StudyState
-from storage.tables import STUDIES
+from storage.sql.tables import STUDIES
 
 
 def update_as_holder(study_id: str, worker_id: str) -> Update:

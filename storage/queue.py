@@ -26,12 +26,12 @@ from sqlalchemy import (
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from search.study import Phase, Stop, StudyState
-from storage.closing import close_open_trials
-from storage.database import Database
 from storage.leases import end_columns, lease_lost, update_as_holder
-from storage.study_rows import StudyRow, get_study, read_study
-from storage.tables import CONFIRMATIONS, STUDIES, TRIALS, WORKERS
-from storage.upsert import upsert
+from storage.open_trials import close_open_trials
+from storage.rows.study_rows import StudyRow, get_study, read_study
+from storage.sql.database import Database
+from storage.sql.tables import CONFIRMATIONS, STUDIES, TRIALS, WORKERS
+from storage.sql.upsert import upsert
 
 #: A study that takes this many workers down in a row, with nothing finished between, is failed.
 MAX_CRASHES = 3

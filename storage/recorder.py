@@ -26,13 +26,13 @@ from search.study import (
     TrialRecord,
     TrialsChanged,
 )
-from storage.closing import close_open_trials
-from storage.database import Database
-from storage.evidence import read_confirmations, write_confirmations, write_tests
+from storage.confirmations import read_confirmations, write_confirmations, write_tests
 from storage.leases import end_columns, lease_lost, update_after_end, update_as_holder
+from storage.open_trials import close_open_trials
 from storage.results import write_results
-from storage.tables import STUDIES, TRIALS
-from storage.trial_rows import read_trial, select_trials
+from storage.rows.trial_rows import read_trial, select_trials
+from storage.sql.database import Database
+from storage.sql.tables import STUDIES, TRIALS
 from storage.trial_writer import TrialWriter
 
 _PROGRESS = tuple(field.name for field in fields(Progress))

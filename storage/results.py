@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from search.errors import NotFound
-from storage.database import Database
-from storage.tables import RESULTS, STUDIES
-from storage.upsert import upsert
+from storage.sql.database import Database
+from storage.sql.tables import RESULTS, STUDIES
+from storage.sql.upsert import upsert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

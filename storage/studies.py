@@ -23,15 +23,16 @@ from search.study import (
     StudyState,
     TrialRequest,
 )
-from storage import ids, optuna_studies
-from storage.closing import close_open_trials
-from storage.database import Database
 from storage.idempotency import RequestKey
 from storage.leases import end_columns
-from storage.pages import Page, check_limit, read_cursor, write_cursor
-from storage.spec_json import write_spec
-from storage.study_rows import StudyRow, get_study, read_study
-from storage.tables import DATASETS, REQUESTS, STUDIES
+from storage.open_trials import close_open_trials
+from storage.optuna_schema import studies as optuna_studies
+from storage.rows.spec_json import write_spec
+from storage.rows.study_rows import StudyRow, get_study, read_study
+from storage.sql import ids
+from storage.sql.database import Database
+from storage.sql.pagination import Page, check_limit, read_cursor, write_cursor
+from storage.sql.tables import DATASETS, REQUESTS, STUDIES
 
 
 class Studies:

@@ -15,12 +15,12 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from search.study import TrialRecord
-from storage import optuna_tables
-from storage.optuna_rows import CHILDREN, Rows, check, trial_row
-from storage.study_rows import get_study
-from storage.tables import REQUESTS, SPACES, TRIALS
-from storage.trial_rows import read_trial, select_trials, write_space, write_trial
-from storage.upsert import upsert, upsert_plain
+from storage.optuna_schema import tables as optuna_tables
+from storage.rows.optuna_rows import CHILDREN, Rows, check, trial_row
+from storage.rows.study_rows import get_study
+from storage.rows.trial_rows import read_trial, select_trials, write_space, write_trial
+from storage.sql.tables import REQUESTS, SPACES, TRIALS
+from storage.sql.upsert import upsert, upsert_plain
 
 #: One entry per table of CHILDREN.
 ChildRows: TypeAlias = tuple[Rows, ...]

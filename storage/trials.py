@@ -10,10 +10,10 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from search.errors import InvalidInput, NotFound, UnknownChoice
 from search.study import TrialRecord
-from storage.database import Database
-from storage.pages import Page, bad_cursor, check_limit, read_cursor, write_cursor
-from storage.tables import STUDIES, TRIALS
-from storage.trial_rows import read_trial, select_trials
+from storage.rows.trial_rows import read_trial, select_trials
+from storage.sql.database import Database
+from storage.sql.pagination import Page, bad_cursor, check_limit, read_cursor, write_cursor
+from storage.sql.tables import STUDIES, TRIALS
 
 _TIMES = ("started_at", "finished_at")
 _SORTABLE = ("number", "value", *_TIMES, "fit_seconds", "parameters")

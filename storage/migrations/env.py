@@ -6,7 +6,7 @@ from alembic import context
 from sqlalchemy import Connection
 from sqlalchemy.schema import SchemaItem
 
-from storage.tables import METADATA
+from storage.sql.tables import METADATA
 
 #: Optuna keeps its own revision in `alembic_version`; ours lives beside it.
 VERSION_TABLE = "activation_search_version"

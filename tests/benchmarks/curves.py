@@ -22,8 +22,8 @@ import torch
 from rich.console import Console
 from torch.nn import functional
 
-from search.pool import use_one_core
-from search.prepared import Prepared
+from search.data.fold_arrays import Prepared
+from search.training.executors import use_one_core
 from tests.benchmarks.engine import make_lanes, step_seconds
 from tests.benchmarks.ours import OurRun, served
 from tests.benchmarks.peer_network import build

@@ -10,10 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from search.study import StudySpec
-from storage.database import open_database
-from storage.queue import Queue
-from storage.recorder import Recorder
-from storage.studies import Studies
+from storage import Queue, Recorder, Studies, open_database
 from tests.benchmarks.scales import Scale
 from tests.storage.test_cost import seconds_a_trial_of_optunas, seconds_a_trial_of_ours
 

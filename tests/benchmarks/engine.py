@@ -22,14 +22,14 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from search.lane import Lane, NetworkConfig
-from search.minibatches import batch_plan
-from search.packer import pack
-from search.pool import use_one_core
-from search.prepared import Prepared
+from search.data.fold_arrays import Prepared
+from search.engines.minibatches import batch_plan
+from search.networks.lane import Lane, NetworkConfig
 from search.seeds import derive_seed
-from search.segment import Segment, evaluations, train_segment
 from search.study import ParamValue
+from search.training.executors import use_one_core
+from search.training.packing import pack
+from search.training.segment import Segment, evaluations, train_segment
 from tests.benchmarks.work import (
     ACTIVATIONS,
     BATCH,

@@ -23,8 +23,8 @@ Measured over 200 studies a case (luck: seeds 5000 to 5199, none of which its ru
 | better | 23 of 100 | 0 |
 | better, more rows | 96 of 100 | 0 |
 
-Without the luck of the search in the error (`search.confirmed`), 104 of 200 studies of the case
-`luck` named a winner: the configurations did differ, the functions did not.
+Without the luck of the search in the error (`search.analysis.confirmation_scores`), 104 of 200
+studies of the case `luck` named a winner: the configurations did differ, the functions did not.
 """
 
 from __future__ import annotations
@@ -39,8 +39,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from search.contenders import contenders, still_counting
-from search.datasets import Dataset
+from search.analysis.candidates import contenders, still_counting
+from search.analysis.verdict import verdict
+from search.data.datasets import Dataset
 from search.driver import run_study
 from search.metrics import get_metric
 from search.study import (
@@ -60,7 +61,6 @@ from search.study import (
     TrialRecord,
     TrialsChanged,
 )
-from search.verdict import verdict
 
 
 def _fixed(*values: str | float) -> Choices:

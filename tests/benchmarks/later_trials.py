@@ -20,18 +20,14 @@ from random import Random
 import optuna
 from optuna.trial import TrialState
 
-from search.datasets import load_builtin
-from search.lane import NetworkConfig
-from search.plan import StudyPlan, plan_study
-from search.pool import local_pool
+from search.data.datasets import load_builtin
+from search.driver.plan import StudyPlan, plan_study
+from search.networks.lane import NetworkConfig
 from search.study import FoldCurve, StudySpec, TrialRecord, TrialsChanged, TrialSource
+from search.training.executors import local_pool
 from service.settings import Settings
-from service.worker import Worker
-from storage.database import Database, open_database
-from storage.queue import Queue
-from storage.recorder import Recorder
-from storage.studies import Studies
-from storage.trials import Trials
+from service.worker.worker import Worker
+from storage import Database, Queue, Recorder, Studies, Trials, open_database
 from tests.benchmarks.scales import Scale
 from tests.benchmarks.work import PROCESSES, study_body, to_spec
 

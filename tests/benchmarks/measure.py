@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from search.pool import use_one_core
 from search.study import Evaluation, PrunerSpec
+from search.training.executors import use_one_core
 from tests.benchmarks.database import database_cost
 from tests.benchmarks.engine import LANES, MIXED, step_cost
 from tests.benchmarks.equal_work import EqualWork, equal_work

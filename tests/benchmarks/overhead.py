@@ -14,12 +14,11 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from search.pool import local_pool
+from search.training.executors import local_pool
 from service.logs import quieten_optuna
 from service.settings import Settings
-from service.worker import Worker
-from storage.database import open_database
-from storage.studies import Studies
+from service.worker.worker import Worker
+from storage import Studies, open_database
 from tests.benchmarks.work import PROCESSES, study_body, to_spec
 
 

@@ -16,15 +16,15 @@ from time import process_time
 from rich.console import Console
 from rich.table import Table
 
-from search.datasets import load_builtin
-from search.lane import Lane
-from search.packer import stack_width
-from search.plan import StudyPlan, plan_study
-from search.pool import use_one_core
-from search.probe import probe_epochs
-from search.pruners import REDUCTION_FACTOR
-from search.segment import Segment, train_segment
+from search.data.datasets import load_builtin
+from search.driver.plan import StudyPlan, plan_study
+from search.engines.probe_schedule import probe_epochs
+from search.networks.lane import Lane
+from search.pruners.catalog import REDUCTION_FACTOR
 from search.study import StudySpec
+from search.training.executors import use_one_core
+from search.training.packing import stack_width
+from search.training.segment import Segment, train_segment
 from tests.benchmarks.engine import MIXED, make_lanes
 from tests.benchmarks.work import WIDTH
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from search.prepared import FoldArrays, Prepared, Schema
+from search.data.fold_arrays import FoldArrays, Prepared, Schema
 from search.study import Task
 
 CLASSES = 10

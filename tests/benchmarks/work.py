@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.datasets import load_builtin
-from search.plan import StudyPlan, plan_study
-from search.segment import evaluations
+from search.data.datasets import load_builtin
+from search.driver.plan import StudyPlan, plan_study
 from search.study import StudySpec
-from service.schemas.study import StudyModel
+from search.training.segment import evaluations
+from service.api.schemas.study import StudyModel
 
 ACTIVATIONS = (
     "relu",

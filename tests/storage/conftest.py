@@ -8,11 +8,8 @@ from pathlib import Path
 import pytest
 
 from search.study import StudySpec
-from storage.database import Database, open_database
-from storage.queue import Queue
-from storage.recorder import Recorder
-from storage.studies import Studies
-from storage.study_rows import StudyRow
+from storage import Database, Queue, Recorder, Studies, open_database
+from storage.rows.study_rows import StudyRow
 
 WORKER = "worker-1"
 LEASE_S = 60.0

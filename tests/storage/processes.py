@@ -8,9 +8,7 @@ from threading import Barrier
 
 from optuna.trial import TrialState
 
-from storage.database import open_database
-from storage.queue import Queue
-from storage.recorder import Recorder
+from storage import Queue, Recorder, open_database
 from tests.storage.records import changed, make_record
 
 BATCH = 20

@@ -15,8 +15,15 @@ from optuna.distributions import (
 )
 from optuna.trial import TrialState
 
-from search.diagnosis import Finding, LayerSnapshot
-from search.study import FoldCurve, ParamValue, TrialRecord, TrialsChanged, TrialSource
+from search.study import (
+    Finding,
+    FoldCurve,
+    LayerSnapshot,
+    ParamValue,
+    TrialRecord,
+    TrialsChanged,
+    TrialSource,
+)
 
 STARTED = datetime(2026, 11, 24, 9, 30, 0, 123456, tzinfo=UTC)
 

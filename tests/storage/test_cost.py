@@ -10,9 +10,8 @@ import optuna
 from optuna.samplers import RandomSampler
 from optuna.trial import TrialState
 
-from search.diagnosis import LayerSnapshot
-from search.study import FoldCurve, TrialRecord
-from storage.recorder import Recorder
+from search.study import FoldCurve, LayerSnapshot, TrialRecord
+from storage import Recorder
 from tests.storage.records import DISTRIBUTIONS, changed, make_record
 
 STEPS = 10

@@ -15,10 +15,8 @@ from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
 from search.study import Progress, ProgressMade
-from storage.database import Database
-from storage.recorder import Recorder
-from storage.studies import Studies
-from storage.study_rows import StudyRow
+from storage import Database, Recorder, Studies
+from storage.rows.study_rows import StudyRow
 from tests.storage.records import KINDS, changed, make_record
 
 ROUNDS = 30

@@ -8,10 +8,8 @@ import pytest
 
 from search.errors import Conflict, NotFound
 from search.study import StudySpec, StudyState, Task
-from storage.database import Database
-from storage.datasets import DatasetRow, Datasets
-from storage.queue import Queue
-from storage.studies import Studies
+from storage import Database, Datasets, Queue, Studies
+from storage.datasets import DatasetRow
 from tests.storage.conftest import LEASE_S, WORKER
 
 CSV = b"a,b,label\n1,2,yes\n3,4,no\n"

@@ -13,13 +13,9 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy import text
 
-from search.diagnosis import Finding, LayerSnapshot
-from search.study import StudySpec, TrialRecord
-from storage.database import Database
-from storage.queue import Queue
-from storage.recorder import Recorder
-from storage.studies import Studies
-from storage.study_rows import StudyRow
+from search.study import Finding, LayerSnapshot, StudySpec, TrialRecord
+from storage import Database, Queue, Recorder, Studies
+from storage.rows.study_rows import StudyRow
 from tests.storage.conftest import LEASE_S, WORKER
 from tests.storage.records import KINDS, PARAMS, changed, make_record
 

@@ -11,12 +11,9 @@ from optuna.trial import TrialState
 
 from search.errors import LeaseLost
 from search.study import StudySpec, StudyState
-from storage.database import Database
-from storage.queue import MAX_CRASHES, Queue
-from storage.recorder import Recorder
-from storage.studies import Studies
-from storage.study_rows import StudyRow
-from storage.trials import Trials
+from storage import Database, Queue, Recorder, Studies, Trials
+from storage.queue import MAX_CRASHES
+from storage.rows.study_rows import StudyRow
 from tests.storage.conftest import LEASE_S, WORKER
 from tests.storage.processes import claim_all
 from tests.storage.records import changed, make_record

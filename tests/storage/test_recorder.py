@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
-from search.diagnosis import Finding, LayerSnapshot
 from search.errors import InvalidInput, LeaseLost
 from search.study import (
+    Finding,
     FoldCurve,
+    LayerSnapshot,
     ParamValue,
     Phase,
     PhaseStarted,
@@ -32,12 +33,8 @@ from search.study import (
     TrialRecord,
     TrialSource,
 )
-from storage.database import Database, open_database
-from storage.queue import Queue
-from storage.recorder import Recorder
-from storage.results import Results
-from storage.studies import Studies
-from storage.study_rows import StudyRow
+from storage import Database, Queue, Recorder, Results, Studies, open_database
+from storage.rows.study_rows import StudyRow
 from tests.storage.conftest import LEASE_S, WORKER
 from tests.storage.processes import BATCH, record_forever
 from tests.storage.records import KINDS, changed, make_record

@@ -7,9 +7,8 @@ import math
 import pytest
 
 from search.errors import NotFound
-from storage.database import Database
-from storage.results import Results
-from storage.study_rows import StudyRow
+from storage import Database, Results
+from storage.rows.study_rows import StudyRow
 
 
 def test_a_study_without_results_has_an_empty_document(

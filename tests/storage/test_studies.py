@@ -11,11 +11,8 @@ from optuna.trial import TrialState
 
 from search.errors import Conflict, InvalidInput, NotFound
 from search.study import Budget, Choices, Phase, PhaseStarted, Range, Stop, StudySpec, StudyState
-from storage.database import Database
-from storage.queue import Queue
-from storage.recorder import Recorder
-from storage.studies import Studies
-from storage.study_rows import StudyRow
+from storage import Database, Queue, Recorder, Studies
+from storage.rows.study_rows import StudyRow
 from tests.storage.conftest import LEASE_S, WORKER
 from tests.storage.records import changed, make_record
 

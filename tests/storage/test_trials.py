@@ -9,15 +9,12 @@ from typing import Any
 import pytest
 from optuna.trial import TrialState
 
-from search.diagnosis import LayerSnapshot
 from search.errors import InvalidInput, NotFound, UnknownChoice
-from search.study import FoldCurve, TrialRecord
-from storage.database import Database
-from storage.pages import write_cursor
-from storage.recorder import Recorder
-from storage.results import Results
-from storage.study_rows import StudyRow
-from storage.trials import ORDERS, Trials
+from search.study import FoldCurve, LayerSnapshot, TrialRecord
+from storage import Database, Recorder, Results, Trials
+from storage.rows.study_rows import StudyRow
+from storage.sql.pagination import write_cursor
+from storage.trials import ORDERS
 from tests.storage.records import PARAMS, STARTED, changed, make_record
 
 CURVE = FoldCurve(

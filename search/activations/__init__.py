@@ -1,0 +1,17 @@
+"""The activation functions: one row each, with formula, parameters, gain and paper.
+
+Imports `study` and `errors`; no torch. A name goes in, the row of facts comes out: the training
+engines look their kernels up by the same name.
+"""
+
+from search.activations.activation import Activation, ActivationName, Parameter
+from search.activations.catalog import ACTIVATIONS, get_activation, output_activation
+
+__all__ = [
+    "ACTIVATIONS",
+    "Activation",
+    "ActivationName",
+    "Parameter",
+    "get_activation",
+    "output_activation",
+]

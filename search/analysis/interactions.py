@@ -1,0 +1,237 @@
+"""Where an activation's merit depends on something else: initializer, depth, its own slope.
+
+Pure functions of recorded trials that return plain dictionaries ready for JSON. Only complete
+trials with a finite value count; values are those of the first objective. A sampler does not draw
+its trials evenly, so cells hold different numbers of trials, and the counts stand beside the means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import isfinite
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.trial import TrialState
+from scipy.interpolate import make_smoothing_spline
+from scipy.special import fdtrc
+from scipy.stats import rankdata
+
+from search.activations import ACTIVATIONS
+from search.analysis.search_summary import Json
+from search.space import AXES
+from search.space.axes import AxisRow
+from search.study import TrialRecord
+
+Floats: TypeAlias = NDArray[np.float64]
+Label: TypeAlias = str | int
+#: A trial and the other axis's cell that it falls into.
+Placed: TypeAlias = tuple[TrialRecord, Label]
+
+#: More depths than this are grouped.
+_MOST_DEPTHS = 10
+#: Fewer different slopes than this make no curve.
+LEAST_POINTS = 8
+CURVE_POINTS = 33
+#: What a document holds of a scatter; more would only hide each other.
+MOST_POINTS = 300
+
+
+def interactions(trials: Sequence[TrialRecord], sign: float) -> dict[str, Json]:
+    """Return the tables activation x initializer and activation x depth.
+
+    `sign` is 1 where less is better, -1 where more is. A table is {cells, share, p_value}: `share`
+    of the variance of ranks that the cells explain beyond activation and other axis added up, and
+    the F test of that share, null where the cells leave nothing to test with. Ranks, since one
+    diverging loss would decide everything.
+    """
+    complete = [trial for trial in trials if _is_usable(trial)]
+    depths = _depth_groups([trial.params.get("depth") for trial in complete])
+    return {
+        f"activation x {axis}": _table(axis, _placed(complete, place), sign)
+        for axis, place in (
+            ("initializer", lambda trial: trial.params.get("initializer")),
+            ("depth", lambda trial: depths.get(trial.params.get("depth"))),
+        )
+    }
+
+
+def _is_usable(trial: TrialRecord) -> bool:
+    return trial.state is TrialState.COMPLETE and bool(trial.values) and isfinite(_value(trial))
+
+
+def _value(trial: TrialRecord) -> float:
+    return trial.values[0] if trial.values else float("nan")
+
+
+def _placed(trials: Sequence[TrialRecord], place: Callable[[TrialRecord], object]) -> list[Placed]:
+    found = [(trial, place(trial)) for trial in trials]
+    return [(trial, label) for trial, label in found if isinstance(label, str | int)]
+
+
+def _depth_groups(depths: Sequence[object]) -> dict[object, Label]:
+    """Return the group of each depth: itself, or where there are many 1, 2, 3-4, 5-8, 9-16, ..."""
+    known = sorted({depth for depth in depths if isinstance(depth, int)})
+    if len(known) <= _MOST_DEPTHS:
+        return {depth: depth for depth in known}
+    groups: dict[object, Label] = {}
+    for depth in known:
+        high = 1 << (depth - 1).bit_length()
+        low = high // 2 + 1
+        groups[depth] = depth if low >= high else f"{low}-{high}"
+    return groups
+
+
+def _table(axis: str, placed: Sequence[Placed], sign: float) -> dict[str, Json]:
+    values: dict[tuple[str, Label], list[float]] = {}
+    for trial, label in placed:
+        values.setdefault((trial.activation, label), []).append(_value(trial))
+    share, p_value = _beyond_sum(placed)
+    return {
+        "cells": [
+            {
+                "activation": activation,
+                axis: label,
+                "count": len(cell),
+                "mean": float(np.mean(cell)),
+                "best": min(cell, key=lambda value: sign * value),
+            }
+            for (activation, label), cell in sorted(values.items(), key=lambda e: _order(*e[0]))
+        ],
+        "share": share,
+        "p_value": p_value,
+    }
+
+
+def _order(activation: str, label: Label) -> tuple[str, int, str]:
+    first = str(label).split("-")[0]
+    return activation, int(first) if first.isdigit() else 0, str(label)
+
+
+def _beyond_sum(placed: Sequence[Placed]) -> tuple[float | None, float | None]:
+    """Return the share of variance that only the cells explain, and the p-value of its F test."""
+    if len(placed) < 2:
+        return None, None
+    ranks = rankdata([_value(trial) for trial, _ in placed])
+    total = float(np.square(ranks - ranks.mean()).sum())
+    if total == 0.0:
+        return None, None
+    rows = _columns([trial.activation for trial, _ in placed])
+    columns = _columns([label for _, label in placed])
+    cells = _columns([(trial.activation, label) for trial, label in placed])
+    left_by_sum, rank_of_sum = _residual(np.hstack([rows, columns]), ranks)
+    left, rank = _residual(cells, ranks)
+    spare, extra = len(ranks) - rank, rank - rank_of_sum
+    if extra < 1 or spare < 1:
+        return None, None
+    explained = max(0.0, left_by_sum - left)
+    f = (explained / extra) / (left / spare) if left > 1e-12 * total else float("inf")
+    return explained / total, float(fdtrc(extra, spare, f)) if isfinite(f) else 0.0
+
+
+def _columns(labels: Sequence[object]) -> Floats:
+    """Return indicator columns, one a distinct label."""
+    distinct = {label: place for place, label in enumerate(dict.fromkeys(labels))}
+    table = np.zeros((len(labels), len(distinct)))
+    table[np.arange(len(labels)), [distinct[label] for label in labels]] = 1.0
+    return table
+
+
+def _residual(design: Floats, y: Floats) -> tuple[float, int]:
+    """Return the sum of squares that least squares leave, and the rank of the design."""
+    weights, _, rank, _ = np.linalg.lstsq(design, y, rcond=None)
+    return float(np.square(y - design @ weights).sum()), int(rank)
+
+
+def slope_effects(trials: Sequence[TrialRecord]) -> list[Json]:
+    """Return, for each searched number of an activation (slope, alpha, beta), its effect.
+
+    A row is {axis, activation, parameter, initial, learned}. `initial` is about the value that
+    training began with, `learned` about its mean over the layers afterwards (null where training
+    does not change it): {points: [{x, value, number}], curve: [{x, value}]}. The curve is a
+    smoothing spline, its smoothness by generalised cross-validation, over the logarithm of x where
+    the axis is searched so; empty with fewer than LEAST_POINTS different x.
+    """
+    complete = [trial for trial in trials if _is_usable(trial)]
+    rows: list[Json] = []
+    for activation in ACTIVATIONS.values():
+        own = [trial for trial in complete if trial.activation == activation.name.value]
+        for parameter in activation.parameters:
+            axis = activation.axis_name(parameter.name)
+            if not parameter.is_number or not any(axis in trial.distributions for trial in own):
+                continue
+            initial = [(trial, _number(trial.params.get(axis))) for trial in own]
+            learned = [(trial, _learned(trial, parameter.name)) for trial in own]
+            rows.append(
+                {
+                    "axis": axis,
+                    "activation": activation.name.value,
+                    "parameter": parameter.name,
+                    "initial": _effect(initial, AXES[axis]),
+                    "learned": _effect(learned, AXES[axis]) if parameter.learned else None,
+                }
+            )
+    return rows
+
+
+def _learned(trial: TrialRecord, parameter: str) -> float | None:
+    """Mean over the layers of a parameter after training; None where nobody recorded it."""
+    last = max(trial.layers, key=lambda snapshot: snapshot.epoch, default=None)
+    known = (
+        [value for value in last.statistics.get(parameter, ()) if isfinite(value)] if last else []
+    )
+    return float(np.mean(known)) if known else None
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, float | int) and isfinite(value) else None
+
+
+def _effect(
+    found: Sequence[tuple[TrialRecord, float | None]], axis: AxisRow
+) -> dict[str, Json] | None:
+    known = sorted(
+        ((x, trial) for trial, x in found if x is not None), key=lambda e: (e[0], e[1].number)
+    )
+    if not known:
+        return None
+    xs = np.array([x for x, _ in known])
+    values = np.array([_value(trial) for _, trial in known])
+    shown = np.unique(np.linspace(0, len(known) - 1, min(len(known), MOST_POINTS)).round())
+    return {
+        "points": [
+            {"x": known[i][0], "value": _value(known[i][1]), "number": known[i][1].number}
+            for i in shown.astype(int)
+        ],
+        "curve": _curve(xs, values, log=_is_log(axis) and bool((xs > 0.0).all())),
+    }
+
+
+def _is_log(axis: AxisRow) -> bool:
+    return bool(getattr(axis.default, "log", False))
+
+
+def _curve(xs: Floats, values: Floats, *, log: bool) -> list[Json]:
+    scale = np.log10(xs) if log else xs
+    # Trials at one place, and at places no picture could tell apart, are taken together: the
+    # spline needs its places apart.
+    width = float(np.ptp(scale)) / 1000.0
+    if width <= 0.0:
+        return []
+    places, inverse, counts = np.unique(
+        np.round((scale - scale.min()) / width), return_inverse=True, return_counts=True
+    )
+    if len(places) < LEAST_POINTS:
+        return []
+    low, high = np.quantile(values, [0.25, 0.75])
+    reach = 1.5 * (high - low)  # Tukey's fences: one exploded loss must not bend the curve
+    means = np.bincount(inverse, weights=values.clip(low - reach, high + reach)) / counts
+    unit = places / 1000.0
+    spline = make_smoothing_spline(unit, means, w=counts.astype(float))
+    at = np.linspace(0.0, 1.0, CURVE_POINTS)
+    drawn = scale.min() + at * np.ptp(scale)
+    return [
+        {"x": float(10.0**x if log else x), "value": float(y)}
+        for x, y in zip(drawn, spline(at), strict=True)
+    ]

@@ -1,0 +1,305 @@
+"""The verdict in words: one plain English sentence with its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import floor, isfinite, log10
+
+from search.activations import get_activation
+from search.analysis.candidates import config_key
+from search.analysis.comparisons import MOST_REPEATS, Comparison, Judgement, simplicity
+from search.analysis.confirmation_scores import Level
+from search.analysis.paired_tests import POWER
+from search.metrics import Direction, Metric
+from search.study import TestRole, TestRun
+
+#: Shares, which people think of in percentage points.
+_IN_POINTS = frozenset({"accuracy", "balanced_accuracy", "f1", "roc_auc"})
+#: More names than this are counted.
+_MOST_NAMES = 4
+#: Shares of variance with a smaller quotient are alike: forests of a few dozen trials tell no more.
+_ALIKE = 1.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Grounds:
+    """Everything a sentence is made from."""
+
+    judgement: Judgement
+    metric: Metric
+    importances: Mapping[str, float]
+    #: Activations of the space that no complete trial had.
+    unconfirmed: Sequence[str]
+    repeats_needed: int | None
+    tests: Mapping[TestRole, TestRun]
+
+
+def sentence(grounds: Grounds) -> str:
+    """Say who is best, how sure that is, what it gains, and what matters more."""
+    clauses = (
+        _who(grounds),
+        _what_would_decide(grounds),
+        _failed(grounds),
+        _unconfirmed(grounds),
+        _against_baseline(grounds),
+        _against_references(grounds),
+        _what_matters(grounds),
+        _held_out(grounds),
+    )
+    text = "; ".join(clause for clause in clauses if clause)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _who(grounds: Grounds) -> str:
+    judgement = grounds.judgement
+    levels, tied = judgement.confirmed.levels, judgement.tied
+    if not levels and not judgement.confirmed.failed:
+        return "nothing could be confirmed"
+    if not levels:
+        return "no configuration could be trained again to the end, so nothing was compared"
+    if len(levels) == 1:
+        return (
+            f"{_title(levels[0])} is the only activation confirmed, so there is no other to "
+            "compare it with"
+        )
+    if len(tied) == 1:
+        gap = _difference(judgement.to_best[0], grounds.metric)
+        other = f"{_title(levels[1])}, the next," if len(levels) > 2 else _title(levels[1])
+        if not judgement.confirmed.can_know_luck:
+            return f"the one configuration of {_title(levels[0])} beats that of {other} by {gap}"
+        return f"{_title(levels[0])} is the best, ahead of {other} by {gap}"
+    if len(tied) == len(levels):
+        whom = "the two" if len(levels) == 2 else f"the {len(levels)}"
+        who = f"nothing separates {whom} activations ({_names(tied)})"
+    else:
+        who = f"{_names(tied)} are tied"
+    return f"{who}, {_which(judgement)}"
+
+
+def _which(judgement: Judgement) -> str:
+    """Say which of the tied is recommended, and why."""
+    recommended, simplest = judgement.recommended, min(map(simplicity, judgement.tied))
+    if recommended is None:
+        return "and none is recommended"
+    name = _title(recommended)
+    if simplicity(recommended) == simplest:
+        return f"and {name} is the simplest of them"
+    if recommended is judgement.tied[0]:
+        return f"and no simpler one is within one standard error of {name}, the best"
+    return f"and {name} is the simplest of those within one standard error of the best"
+
+
+def _what_would_decide(grounds: Grounds) -> str:
+    judgement, needed = grounds.judgement, grounds.repeats_needed
+    levels, tied = judgement.confirmed.levels, judgement.tied
+    if len(levels) > 1 and not judgement.confirmed.can_know_luck:
+        return (
+            "one configuration of each does not tell an activation from the luck of its search: "
+            "confirm two of each at least (evaluation.confirm_top, and more trials)"
+        )
+    if len(tied) < 2:
+        return ""
+    more = "" if needed is None else f"{needed} more {_plural('repeat', needed)}"
+    if not judgement.enough_pairs():
+        pairs = judgement.known_pairs()
+        return (
+            f"{pairs} {_plural('pair', pairs)} of runs cannot name a winner whatever the scores, "
+            f"at least {judgement.least_pairs()} are needed" + (f": ask for {more}" if more else "")
+        )
+    comparison = judgement.to_best[levels.index(tied[1]) - 1]
+    gap = _difference(comparison, grounds.metric)
+    if more:
+        return (
+            f"{_title(levels[0])} leads {_title(tied[1])} by {gap}, which can be chance: {more} "
+            f"would decide it with {100 * POWER:.0f} % probability if the difference is truly so "
+            "large"
+        )
+    if comparison.test is not None and comparison.test.difference == 0.0:
+        return f"{_title(levels[0])} and {_title(tied[1])} score the same"
+    return (
+        f"{_title(levels[0])} leads {_title(tied[1])} by {gap}, and not even {MOST_REPEATS} "
+        "repeats would make that certain: only more rows or more trials could"
+    )
+
+
+def _failed(grounds: Grounds) -> str:
+    failed = grounds.judgement.confirmed.failed
+    if not failed:
+        return ""
+    return f"{_join([_short(name) for name in failed])} failed in every run"
+
+
+def _unconfirmed(grounds: Grounds) -> str:
+    names = [_short(name) for name in grounds.unconfirmed]
+    if not names:
+        return ""
+    whom = "it was" if len(names) == 1 else "they were"
+    return f"no trial of {_join(names, 'or')} came to its end, so {whom} not confirmed"
+
+
+def _against_baseline(grounds: Grounds) -> str:
+    judgement = grounds.judgement
+    confirmed, tied = judgement.confirmed, judgement.tied
+    if confirmed.baseline is None or not tied:
+        return ""
+    name = f"the baseline ({_short(confirmed.baseline.activation)} with He initialization)"
+    shown = [
+        (level, comparison, comparison.test.difference)
+        for level, comparison in zip(confirmed.levels, judgement.to_baseline, strict=True)
+        if level in tied and comparison.p_adjusted < judgement.alpha and comparison.test
+    ]
+    ahead = [(level, c) for level, c, difference in shown if difference > 0.0]
+    behind = [(level, c) for level, c, difference in shown if difference < 0.0]
+    if len(behind) == len(tied):
+        whom = _all_of(tied)
+        least = "at least " if len(tied) > 1 else ""
+        return f"{name} beats {whom} by {least}{_difference(_least(behind), grounds.metric, -1.0)}"
+    if not ahead:
+        whom = "none of them is" if len(tied) > 1 else f"{_title(tied[0])} is not"
+        same = ", which is the configuration recommended" if _is_baseline(judgement) else ""
+        return f"{whom} shown to beat {name}{same}"
+    gap = _difference(_least(ahead), grounds.metric)
+    if len(ahead) == 1:
+        return f"{_title(ahead[0][0])} beats {name} by {gap}"
+    who = _all_of(tied) if len(ahead) == len(tied) else _names([level for level, _ in ahead])
+    return f"{who} beat {name} by at least {gap}"
+
+
+def _all_of(tied: Sequence[Level]) -> str:
+    return (_title(tied[0]), "both")[len(tied) - 1] if len(tied) < 3 else "all of them"
+
+
+def _least(gaps: Sequence[tuple[Level, Comparison]]) -> Comparison:
+    """Return the comparison with the smallest difference."""
+    return min((c for _, c in gaps), key=lambda c: abs(c.test.difference) if c.test else 0.0)
+
+
+def _is_baseline(judgement: Judgement) -> bool:
+    recommended, baseline = judgement.recommended, judgement.confirmed.baseline
+    if recommended is None or baseline is None:
+        return False
+    return config_key(recommended.best.params) == config_key(baseline.params)
+
+
+#: What a network has to beat, the easier first, and what it means where it does not.
+_REFERENCES = (
+    (TestRole.TRIVIAL, "a predictor that knows no features", "nothing was learned"),
+    (TestRole.LINEAR, "a linear model", "a network may not pay"),
+)
+
+
+def _against_references(grounds: Grounds) -> str:
+    winner = grounds.tests.get(TestRole.WINNER)
+    for role, who, meaning in _REFERENCES:
+        reference = grounds.tests.get(role)
+        if winner is None or reference is None:
+            continue
+        rows = _rows_not_won(grounds.metric, winner, reference)
+        if rows is not None:
+            return f"{who} does at least as well on the {rows} rows, so {meaning}"
+    return ""
+
+
+def _rows_not_won(metric: Metric, winner: TestRun, reference: TestRun) -> str | None:
+    """Return the rows on which the reference does as well; those of the test count if known."""
+    for rows, ours, other in (
+        ("test", winner.scores, reference.scores),
+        ("validation", winner.validation_scores, reference.validation_scores),
+    ):
+        if metric.name in ours and metric.name in other:
+            return rows if _gain(metric, other[metric.name] - ours[metric.name]) >= 0.0 else None
+    return None
+
+
+def _what_matters(grounds: Grounds) -> str:
+    shares = {name: share for name, share in grounds.importances.items() if isfinite(share)}
+    own = shares.pop("activation", None)
+    if own is None or not shares:
+        return ""
+    other = max(shares, key=lambda name: shares[name])
+    low, high = sorted((own, shares[other]))
+    if high < _ALIKE * low:
+        relation = "about as much here as"
+    else:
+        relation = f"{'less' if own < shares[other] else 'more'} here than"
+    variance = f"({100 * own:.0f} % of the variance against {100 * shares[other]:.0f} %)"
+    return f"the activation matters {relation} the {other.replace('_', ' ')} {variance}"
+
+
+def _held_out(grounds: Grounds) -> str:
+    winner = grounds.tests.get(TestRole.WINNER)
+    name = grounds.metric.name
+    if winner is None or name not in winner.scores or name not in winner.validation_scores:
+        return ""
+    gain = _gain(grounds.metric, winner.scores[name] - winner.validation_scores[name])
+    reach = max(abs(gain), 0.001)
+    score = _number(winner.scores[name], grounds.metric, reach)
+    unit = " %" if grounds.metric.name in _IN_POINTS else ""
+    by = _amount(abs(gain), grounds.metric, reach)
+    scored = (
+        f"on the held-out test rows {_short(str(winner.params['activation']))} scores {score}{unit}"
+    )
+    if float(by.split()[0]) == 0.0:
+        return f"{scored}, as in validation"
+    return f"{scored}, {by} {'worse' if gain < 0.0 else 'better'} than in validation"
+
+
+def _difference(comparison: Comparison, metric: Metric, side: float = 1.0) -> str:
+    """Return such as "0.8 points [0.3, 1.3]": the better minus the other, always as a gain.
+
+    With `side` -1 it is the other minus the better.
+    """
+    if comparison.test is None or comparison.interval is None:
+        return "an unknown amount"
+    difference = side * comparison.test.difference
+    low, high = sorted(side * end for end in comparison.interval)
+    reach = (high - low) / 2.0 or abs(difference)
+    ends = f"[{_number(low, metric, reach)}, {_number(high, metric, reach)}]"
+    if metric.name in _IN_POINTS:
+        return f"{_amount(difference, metric, reach)} {ends}"
+    return f"{_number(difference, metric, reach)} {ends} in {_unit(metric)}"
+
+
+def _amount(value: float, metric: Metric, reach: float) -> str:
+    number = _number(value, metric, reach)
+    return f"{number} points" if metric.name in _IN_POINTS else f"{number}"
+
+
+def _number(value: float, metric: Metric, reach: float) -> str:
+    """Show `value` to the second digit of `reach`, the uncertainty it has."""
+    scale = 100.0 if metric.name in _IN_POINTS else 1.0
+    size = abs(reach) * scale
+    decimals = max(0, min(9, 1 - floor(log10(size)))) if size > 0.0 and isfinite(size) else 1
+    shown = f"{value * scale:.{decimals}f}"
+    return shown.lstrip("-") if float(shown) == 0.0 else shown
+
+
+def _unit(metric: Metric) -> str:
+    return metric.title if metric.title.isupper() else metric.title.lower()
+
+
+def _gain(metric: Metric, difference: float) -> float:
+    return difference if metric.direction is Direction.MAXIMIZE else -difference
+
+
+def _title(level: Level) -> str:
+    return _short(level.activation)
+
+
+def _short(activation: str) -> str:
+    return get_activation(activation).title.split(" (")[0]
+
+
+def _names(levels: Sequence[Level]) -> str:
+    return _join([_title(level) for level in levels])
+
+
+def _join(names: Sequence[str], word: str = "and") -> str:
+    if len(names) > _MOST_NAMES:
+        names = [*names[: _MOST_NAMES - 1], f"{len(names) - _MOST_NAMES + 1} more"]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {word} {names[-1]}"
+
+
+def _plural(word: str, count: int) -> str:
+    return word if count == 1 else f"{word}s"

@@ -1,0 +1,86 @@
+"""What training gets of a dataset: plain arrays by fold, without the tools that made them.
+
+Training processes import this and not scikit-learn or pandas, which would cost each of them two
+seconds and some hundred megabytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.data.datasets import Target
+from search.study import Task
+
+Floats: TypeAlias = NDArray[np.float32]
+#: Targets as the loss wants them: float32 for regression and binary, int64 codes for multiclass.
+LossTarget: TypeAlias = NDArray[np.float32] | NDArray[np.int64]
+
+#: The level of a missing category; no text of a table reads so after its blanks are stripped.
+MISSING = " missing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schema:
+    """What decides the outputs of the preprocessing, in this order."""
+
+    numeric: tuple[str, ...]
+    #: Numeric columns with missing values among the search rows.
+    indicators: tuple[str, ...]
+    categorical: tuple[str, ...]
+    #: Sorted levels of each categorical column; `MISSING` where values are missing.
+    levels: tuple[tuple[str, ...], ...]
+
+    @property
+    def width(self) -> int:
+        """Number of outputs `D`."""
+        return len(self.numeric) + len(self.indicators) + sum(map(len, self.levels))
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Names of the `D` outputs."""
+        return (
+            *self.numeric,
+            *(f"{column} is missing" for column in self.indicators),
+            *(
+                f"{column} is{level}" if level == MISSING else f"{column} = {level}"
+                for column, levels in zip(self.categorical, self.levels, strict=True)
+                for level in levels
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FoldArrays:
+    """One fold, ready for training."""
+
+    #: `(N, D)` float32, C-contiguous.
+    x_train: Floats
+    #: `(N,)`
+    y_train: LossTarget
+    x_validation: Floats
+    y_validation: LossTarget
+    #: `(N,)` as in the dataset, for metrics: units of the target, or class codes.
+    target_validation: Target
+    #: Standardisation of the target by the training rows; 0 and 1 for classification.
+    target_mean: float
+    target_scale: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Prepared:
+    """All folds of a study, ready for training."""
+
+    task: Task
+    #: `D`
+    features_in: int
+    #: `C` for multiclass, else 1.
+    outputs: int
+    classes: tuple[str, ...]
+    folds: tuple[FoldArrays, ...]
+    #: Names of the `D` inputs.
+    feature_names: tuple[str, ...]
+    schema: Schema

@@ -1,0 +1,9 @@
+"""What is wrong with a training, by name, and what helps.
+
+Imports `activations`, `space` and `study`; no torch. A trial's curves and layer statistics go in,
+findings with their remedies come out, the worst first.
+"""
+
+from search.diagnostics.rules import RULES, FindingName, diagnose, warn
+
+__all__ = ["RULES", "FindingName", "diagnose", "warn"]

@@ -1,0 +1,310 @@
+"""What can be wrong with a training: one row a rule, with thresholds, their source, and remedies.
+
+A *finding* is a rule that applies to a training: a name, what was measured, a sentence, a remedy.
+No paper gives numbers that fit here, so thresholds were set on 1,700 random configurations (depth 1
+to 12, learning rate 1e-5 to 1, 13 activations) trained for 30 epochs on digits, diabetes,
+breast_cancer and wine: between what networks that ended well show (336 of them, "good" below) and
+what those that ended at chance do. All losses are compared with
+*chance*, that of the best constant prediction: the entropy of the classes, or the variance.
+
+Rules that `end` a training are early warnings: at a rung, such a lane is given up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from search.diagnostics import conditions
+from search.diagnostics.advice import Advice, remedy
+from search.diagnostics.conditions import Case, Measured, Symptom
+from search.study import Finding, FoldCurve, LayerSnapshot, TrialRecord
+
+
+class FindingName(StrEnum):
+    """Names are stored with every trial: values are only ever added."""
+
+    DIVERGED = "diverged"
+    DEAD_LAYER = "dead_layer"
+    STUCK_AT_CHANCE = "stuck_at_chance"
+    EXPLODING_GRADIENTS = "exploding_gradients"
+    VANISHING_GRADIENTS = "vanishing_gradients"
+    BORN_DEAD = "born_dead"
+    DYING_RELU = "dying_relu"
+    SATURATION = "saturation"
+    DEAD_LEARNING_RATE = "dead_learning_rate"
+    SLOPE_COLLAPSED = "slope_collapsed"
+    UNDERFITTING = "underfitting"
+    OVERFITTING = "overfitting"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One kind of finding, all facts of it."""
+
+    name: FindingName
+    title: str
+    #: What it is, in a sentence.
+    meaning: str
+    symptom: Symptom
+    thresholds: Mapping[str, float]
+    #: A template over the measured numbers and `layer`.
+    sentence: str
+    #: What to do, the best first.
+    advices: tuple[Advice, ...]
+    #: Where the rule and its thresholds come from.
+    source: str
+    #: Whether it ends a training at the next rung, under every pruner but "none".
+    ends: bool = False
+    #: Rules that say no more where this one applies.
+    hides: tuple[FindingName, ...] = ()
+
+    def apply(self, case: Case) -> Finding | None:
+        """Return the finding, or None where the rule does not apply."""
+        measured = self.symptom(case, self.thresholds)
+        if measured is None:
+            return None
+        return Finding(
+            name=self.name.value,
+            layer=measured.layer,
+            numbers={**measured.numbers, **_marked(self.thresholds)},
+            sentence=case.failure or self._say(measured),
+            remedy=remedy(self.advices, case.params),
+        )
+
+    def _say(self, measured: Measured) -> str:
+        return self.sentence.format(layer=measured.layer, **measured.numbers)
+
+
+def _marked(thresholds: Mapping[str, float]) -> dict[str, float]:
+    return {f"threshold_{name}": value for name, value in thresholds.items()}
+
+
+_MEASURED_HERE = "thresholds set on 1,700 recorded trainings"
+
+_ROWS: tuple[Rule, ...] = (
+    Rule(
+        name=FindingName.DIVERGED,
+        title="Divergence",
+        meaning="The training loss is no finite number, or far above that of a constant.",
+        symptom=conditions.diverged,
+        # Of 30 that were beyond 100 at epoch 9, none came below 0.8 later.
+        thresholds={"loss_over_chance": 100.0, "loss_over_chance_at_the_end": 2.0},
+        sentence="The training loss is {loss_over_chance:.3g} times that of a constant.",
+        advices=(Advice.LOWER_RATE, Advice.CLIP, Advice.GAIN_AWARE),
+        source=f"Pascanu, Mikolov & Bengio (2013), On the Difficulty of Training Recurrent Neural "
+        f"Networks; {_MEASURED_HERE}",
+        ends=True,
+        hides=(FindingName.STUCK_AT_CHANCE, FindingName.OVERFITTING, FindingName.UNDERFITTING),
+    ),
+    Rule(
+        name=FindingName.DEAD_LAYER,
+        title="A dead layer",
+        meaning="Every unit of a layer gives the same output on all rows and passes no gradient.",
+        symptom=conditions.dead_layer,
+        # Not one of the 17 that had such a layer at epoch 9 got better than chance afterwards.
+        thresholds={"dead_units": 1.0},
+        sentence="Every unit of layer {layer} is dead: the network's output is constant, and no "
+        "gradient reaches the layers below.",
+        advices=(Advice.LEAKY, Advice.LOWER_RATE, Advice.NORMALIZE, Advice.WIDER, Advice.SHALLOWER),
+        source="Lu, Shin, Su & Karniadakis (2019), Dying ReLU and Initialization",
+        ends=True,
+        hides=(
+            FindingName.STUCK_AT_CHANCE,
+            FindingName.VANISHING_GRADIENTS,
+            FindingName.BORN_DEAD,
+            FindingName.DYING_RELU,
+            FindingName.SATURATION,
+            FindingName.DEAD_LEARNING_RATE,
+        ),
+    ),
+    Rule(
+        name=FindingName.STUCK_AT_CHANCE,
+        title="Stuck at chance",
+        meaning="The training loss is that of a constant and does not move.",
+        symptom=conditions.stuck_at_chance,
+        # Of 143 that were flat at epoch 9 five came below 0.9 later. Only two of those had steps as
+        # small or gradients as faded as this; they ended at 0.71 and 0.83.
+        thresholds={
+            "chance_at_least": 0.98,
+            "chance_at_most": 1.05,
+            "still_falling": 0.995,
+            "update_ratio": 1e-3,
+            "gradient_ratio": 1e-3,
+        },
+        sentence="The training loss stays at {loss_over_chance:.3f} times that of a constant: "
+        "nothing is learned.",
+        advices=(Advice.USUAL_RATE, Advice.GAIN_AWARE, Advice.NORMALIZE, Advice.SHALLOWER),
+        source=_MEASURED_HERE,
+        ends=True,
+        hides=(FindingName.UNDERFITTING,),
+    ),
+    Rule(
+        name=FindingName.EXPLODING_GRADIENTS,
+        title="Exploding gradients",
+        meaning="The gradient in a layer's weight is far larger than in networks that learn.",
+        symptom=conditions.exploding_gradients,
+        # 17 at most in good ones.
+        thresholds={"gradient_norm": 100.0},
+        sentence="The gradient of layer {layer} had norm {gradient_norm:.3g} at epoch {epoch}.",
+        advices=(Advice.CLIP, Advice.LOWER_RATE, Advice.GAIN_AWARE, Advice.NORMALIZE),
+        source=f"Pascanu, Mikolov & Bengio (2013), On the Difficulty of Training Recurrent Neural "
+        f"Networks; {_MEASURED_HERE}",
+    ),
+    Rule(
+        name=FindingName.VANISHING_GRADIENTS,
+        title="Vanishing gradients",
+        meaning="The gradient fades on its way to the first layer, or is next to nothing in all "
+        "layers while there is still much to learn.",
+        symptom=conditions.vanishing_gradients,
+        # The least ratio at the end of good ones was 0.26.
+        thresholds={"gradient_ratio": 0.01, "gradient_norm": 1e-3, "loss_over_chance": 0.9},
+        sentence="Too little gradient reaches the first layer: its norm is {first_layer:.1e} "
+        "there, {last_layer:.1e} at the last hidden one.",
+        advices=(
+            Advice.GAIN_AWARE,
+            Advice.ONE_SIDED,
+            Advice.SELU,
+            Advice.NORMALIZE,
+            Advice.SHALLOWER,
+        ),
+        source=f"Glorot & Bengio (2010), Understanding the Difficulty of Training Deep Feedforward "
+        f"Neural Networks; He et al. (2015), Delving Deep into Rectifiers; {_MEASURED_HERE}",
+    ),
+    Rule(
+        name=FindingName.BORN_DEAD,
+        title="Units born dead",
+        meaning="Half of a layer's units or more are dead before the first step.",
+        symptom=conditions.born_dead,
+        thresholds={"dead_units": 0.5},
+        sentence="{dead_units:.0%} of the units of layer {layer} are dead before the first step.",
+        advices=(Advice.LEAKY, Advice.WIDER, Advice.SHALLOWER, Advice.NORMALIZE),
+        source="Lu, Shin, Su & Karniadakis (2019), Dying ReLU and Initialization: the share grows "
+        "with depth and shrinks with width",
+    ),
+    Rule(
+        name=FindingName.DYING_RELU,
+        title="Dying units (dying ReLU)",
+        meaning="Half of a layer's units or more have died in training.",
+        symptom=conditions.dying_units,
+        # 0.33 at most in good ones on digits; with high learning rates 0.88 on diabetes.
+        thresholds={"died": 0.5},
+        sentence="{dead_units:.0%} of the units of layer {layer} are dead, {at_first:.0%} were "
+        "before training.",
+        advices=(Advice.LOWER_RATE, Advice.LEAKY, Advice.CLIP, Advice.NORMALIZE),
+        source=f"Maas, Hannun & Ng (2013), Rectifier Nonlinearities Improve Neural Network "
+        f"Acoustic Models; Lu et al. (2019), Dying ReLU and Initialization; {_MEASURED_HERE}",
+    ),
+    Rule(
+        name=FindingName.SATURATION,
+        title="Saturation",
+        meaning="Nearly all activations of a two-sided function sit on its flat parts, while there "
+        "is still something to learn.",
+        symptom=conditions.saturation,
+        # Up to 0.95 in good ones, hence the second threshold; above 0.96 in bad ones.
+        thresholds={"saturated": 0.9, "loss_over_chance": 0.25},
+        sentence="{saturated:.0%} of the activations of layer {layer} sit where the function is "
+        "flat (slope below 0.01).",
+        advices=(Advice.LOWER_RATE, Advice.NORMALIZE, Advice.ONE_SIDED, Advice.GAIN_AWARE),
+        source=f"Glorot & Bengio (2010), Understanding the Difficulty of Training Deep Feedforward "
+        f"Neural Networks; {_MEASURED_HERE}",
+    ),
+    Rule(
+        name=FindingName.DEAD_LEARNING_RATE,
+        title="Dead learning rate",
+        meaning="All optimizer steps were tiny beside the weights, and little was learned.",
+        symptom=conditions.dead_learning_rate,
+        thresholds={"update_ratio": 1e-4, "loss_over_chance": 0.8},
+        sentence="No step moved the weights of a layer by more than {update_ratio:.1e} of their "
+        "norm; about 1e-3 is usual.",
+        advices=(Advice.RAISE_RATE, Advice.ADAM, Advice.MORE_EPOCHS),
+        source="Karpathy (2015), CS231n, Ratio of weights:updates (about 1e-3, much lower is too "
+        f"low); {_MEASURED_HERE}",
+    ),
+    Rule(
+        name=FindingName.SLOPE_COLLAPSED,
+        title="Learned parameter collapsed",
+        meaning="Training moved a learned slope to 0 or 1, or a learned beta to 0.",
+        symptom=conditions.slope_collapsed,
+        thresholds={"distance": 0.01, "distance_at_first": 0.05},
+        sentence="The learned parameter of layer {layer} went from {at_first:.3g} to {value:.3g}: "
+        "with {collapsed_to:.0f} the activation is no longer itself (a slope of 0 is ReLU, of 1 "
+        "the identity; a beta of 0 is linear).",
+        advices=(Advice.FIXED_SLOPE, Advice.LOWER_RATE),
+        source="He, Zhang, Ren & Sun (2015), Delving Deep into Rectifiers, section 2",
+    ),
+    Rule(
+        name=FindingName.UNDERFITTING,
+        title="Underfitting",
+        meaning="The training loss was still high, and still falling, at the last epoch.",
+        symptom=conditions.underfitting,
+        thresholds={"loss_over_chance": 0.5, "loss_over_chance_at_most": 0.98, "fall": 0.1},
+        sentence="The training loss is still {loss_over_chance:.0%} of that of a constant and fell "
+        "by {fall:.0%} over the last third of the epochs: training ended too early.",
+        advices=(Advice.RAISE_RATE, Advice.MORE_EPOCHS, Advice.LESS_DROPOUT, Advice.WIDER),
+        source="Goodfellow, Bengio & Courville (2016), Deep Learning, section 5.2; "
+        f"{_MEASURED_HERE}",
+    ),
+    Rule(
+        name=FindingName.OVERFITTING,
+        title="Overfitting",
+        meaning="The validation loss has risen well above its least, the training loss is low.",
+        symptom=conditions.overfitting,
+        thresholds={"rise": 1.5, "gap": 2.0},
+        sentence="The validation loss rose to {rise:.2f} times its least, at a training loss of "
+        "{train_loss:.3g} against {validation_loss:.3g}.",
+        advices=(Advice.FEWER_EPOCHS, Advice.DECAY, Advice.DROPOUT),
+        source="Prechelt (1998), Early Stopping - But When?, generalization loss; "
+        f"{_MEASURED_HERE}",
+    ),
+)
+
+#: The worst first.
+RULES: dict[FindingName, Rule] = {row.name: row for row in _ROWS}
+
+
+def diagnose(
+    record: TrialRecord, chance: float, *, complete: bool, failure: str | None = None
+) -> tuple[Finding, ...]:
+    """Return what is wrong with a trial, in the mean over its folds, the worst first.
+
+    `chance` is the loss of the best constant prediction, `complete` whether all epochs were made,
+    `failure` why the engine gave the trial up, where it did.
+    """
+    case = Case(
+        params=record.params,
+        layers=record.layers,
+        train_loss=_mean([curve.train_loss for curve in record.curves]),
+        validation_loss=_mean([curve.validation_loss for curve in record.curves]),
+        chance=chance,
+        complete=complete,
+        failure=failure,
+    )
+    found = {rule.name: finding for rule in _ROWS if (finding := rule.apply(case)) is not None}
+    hidden = {name for rule in _ROWS if rule.name in found for name in rule.hides}
+    return tuple(finding for name, finding in found.items() if name not in hidden)
+
+
+def warn(
+    record: TrialRecord, curve: FoldCurve, layers: Sequence[LayerSnapshot], chance: float
+) -> Finding | None:
+    """Return why a fold of a trial under way is beyond hope; None where it is not.
+
+    `curve` and `layers` are the fold's own; of the snapshots the last one counts.
+    """
+    case = Case(
+        params=record.params,
+        layers=layers,
+        train_loss=curve.train_loss,
+        validation_loss=curve.validation_loss,
+        chance=chance,
+        complete=False,
+    )
+    found = next((f for rule in _ROWS if rule.ends and (f := rule.apply(case)) is not None), None)
+    return found and replace(found, sentence=f"Fold {curve.fold}: {found.sentence}")
+
+
+def _mean(by_fold: Sequence[Sequence[float]]) -> tuple[float, ...]:
+    """Mean over folds of as many evaluations as all of them have."""
+    return tuple(sum(losses) / len(losses) for losses in zip(*by_fold, strict=False))

@@ -1,0 +1,97 @@
+"""How far a study is, from counted trials and measured time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from time import monotonic
+
+from optuna.trial import TrialState
+
+from search.driver.plan import StudyPlan
+from search.metrics import Direction
+from search.study import Progress, TrialRecord
+
+#: Part of a wall-clock limit that is kept for the confirmation and the test.
+CONFIRMATION_SHARE = 1 / 3
+
+
+class Tally:
+    """Counts the trials of one run, those of its history included."""
+
+    def __init__(self, plan: StudyPlan, history: Sequence[TrialRecord]) -> None:
+        self._limit = plan.spec.budget.seconds
+        #: Seconds that the search leaves to what comes after it.
+        self._reserve = 0.0
+        if self._limit is not None and plan.spec.evaluation.confirm_top > 0:
+            self._reserve = CONFIRMATION_SHARE * self._limit
+        self._best = max if plan.objectives[0].direction is Direction.MAXIMIZE else min
+        #: State of each trial, and how many are in each: counted as they change, because a study of
+        #: thousands asks hundreds of times.
+        self._states: dict[int, TrialState] = {}
+        self._counts: Counter[TrialState] = Counter()
+        #: Of the first objective, over all complete trials.
+        self.best_value: float | None = None
+        self._began = monotonic()
+        self._spent = _seconds_spent(history)
+        self.count(history)
+        self._finished_before = self.finished
+
+    @property
+    def finished(self) -> int:
+        """Trials that have ended in whatever way, those of the history included."""
+        return sum(count for state, count in self._counts.items() if state.is_finished())
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the search has used its share of the wall-clock limit, earlier runs included."""
+        left = self.seconds_left
+        return left is not None and left <= self._reserve
+
+    @property
+    def seconds_left(self) -> float | None:
+        """What is left of the wall-clock limit, 0 at worst; None where there is no limit."""
+        if self._limit is None:
+            return None
+        return max(0.0, self._limit - self._elapsed - self._spent)
+
+    @property
+    def _elapsed(self) -> float:
+        return monotonic() - self._began
+
+    def count(self, records: Sequence[TrialRecord]) -> None:
+        """Take in new or changed trials."""
+        for record in records:
+            before = self._states.get(record.number)
+            if before is not None:
+                self._counts[before] -= 1
+            self._counts[record.state] += 1
+            self._states[record.number] = record.state
+            if record.state is TrialState.COMPLETE and record.values:
+                known = record.values[0] if self.best_value is None else self.best_value
+                self.best_value = self._best(known, record.values[0])
+
+    def progress(self, total: int) -> Progress:
+        """Return the counts and, once trials have finished in this run, rate and time left."""
+        finished = self.finished
+        rate = (finished - self._finished_before) / max(self._elapsed, 1e-9)
+        left = (total - finished) / rate if rate > 0 else None
+        if left is not None and self.seconds_left is not None:
+            left = min(left, max(0.0, self.seconds_left - self._reserve))
+        return Progress(
+            trials_total=total,
+            trials_finished=finished,
+            trials_pruned=self._counts[TrialState.PRUNED],
+            trials_failed=self._counts[TrialState.FAIL],
+            trials_running=self._counts[TrialState.RUNNING],
+            trials_per_second=rate if rate > 0 else None,
+            seconds_left=left,
+            best_value=self.best_value,
+        )
+
+
+def _seconds_spent(history: Sequence[TrialRecord]) -> float:
+    starts: list[datetime] = [r.started_at for r in history if r.started_at is not None]
+    ends: list[datetime] = [r.finished_at for r in history if r.finished_at is not None]
+    return (max(ends) - min(starts)).total_seconds() if starts and ends else 0.0

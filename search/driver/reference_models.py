@@ -1,0 +1,81 @@
+"""What a network has to beat: a linear model and a predictor that knows no features."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression, Ridge
+
+from search.data.fold_arrays import FoldArrays, Prepared
+from search.metrics import get_metric
+from search.study import Task, TestRole
+from search.training.worker_files import load_data
+
+#: Enough for standardised inputs; more would only polish coefficients on large tables.
+_ITERATIONS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceFit:
+    """One reference predictor to fit on one fold."""
+
+    role: TestRole
+    fold: int
+    #: Names of the metrics to score.
+    metrics: tuple[str, ...]
+
+
+_CLASSIFIERS: dict[TestRole, Callable[[], Any]] = {
+    TestRole.LINEAR: lambda: LogisticRegression(max_iter=_ITERATIONS),
+    TestRole.TRIVIAL: lambda: DummyClassifier(strategy="prior"),
+}
+_REGRESSORS: dict[TestRole, Callable[[], Any]] = {
+    TestRole.LINEAR: Ridge,
+    TestRole.TRIVIAL: lambda: DummyRegressor(strategy="mean"),
+}
+_MODELS = {
+    Task.REGRESSION: _REGRESSORS,
+    Task.BINARY: _CLASSIFIERS,
+    Task.MULTICLASS: _CLASSIFIERS,
+}
+
+REFERENCES: tuple[TestRole, ...] = tuple(_CLASSIFIERS)
+
+
+def score_saved(fit: ReferenceFit, path: Path) -> dict[str, float]:
+    """Do the same as `score_reference` on the folds saved at `path`."""
+    return score_reference(fit, load_data(path))
+
+
+def score_reference(fit: ReferenceFit, data: Prepared) -> dict[str, float]:
+    """Fit on the fold's training rows; return the metrics on its validation rows."""
+    fold = data.folds[fit.fold]
+    model = _MODELS[data.task][fit.role]()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(fold.x_train, fold.y_train)
+    prediction = _predict(model, data, fold)[None]
+    return {
+        name: float(get_metric(name).score(fold.target_validation, prediction)[0])
+        for name in fit.metrics
+    }
+
+
+def _predict(model: Any, data: Prepared, fold: FoldArrays) -> NDArray[np.floating]:
+    """Return (N, C) probabilities, (N, 1) of class 1, or (N, 1) values in the target's units."""
+    if data.task is Task.REGRESSION:
+        values = model.predict(fold.x_validation).astype(np.float64)
+        decoded: NDArray[np.floating] = values * fold.target_scale + fold.target_mean
+        return decoded[:, None]
+    # A class without training rows has no column of its own.
+    probabilities = np.zeros((len(fold.x_validation), max(len(data.classes), 2)))
+    probabilities[:, model.classes_.astype(np.int64)] = model.predict_proba(fold.x_validation)
+    return probabilities if data.task is Task.MULTICLASS else probabilities[:, 1:]

@@ -1,0 +1,48 @@
+"""The repeats of the confirmation: fresh splits of the development rows, prepared for training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from search.data.fold_arrays import Prepared
+from search.data.preprocessing import prepare
+from search.data.splits import Fold, split_anew
+from search.driver.plan import StudyPlan
+from search.seeds import derive_seed
+
+#: Repeats are prepared together up to this size, so that their lanes fill wider stacks. Every
+#: worker process holds as much.
+BLOCK_BYTES = 128 * 2**20
+
+
+class Repeats:
+    """All repeats of one study. The block prepared last is kept: references want it again."""
+
+    def __init__(self, plan: StudyPlan) -> None:
+        self._plan = plan
+        self._last: tuple[tuple[int, ...], Prepared] | None = None
+
+    def blocks(self, repeats: Sequence[int]) -> list[tuple[int, ...]]:
+        """Cut `repeats` into blocks of about BLOCK_BYTES, one repeat at least."""
+        folds = self._plan.data.folds
+        of_one = sum(fold.x_train.nbytes + fold.x_validation.nbytes for fold in folds)
+        size = max(1, BLOCK_BYTES // max(1, of_one))
+        return [tuple(repeats[start : start + size]) for start in range(0, len(repeats), size)]
+
+    def prepared(self, block: tuple[int, ...]) -> Prepared:
+        """Split and prepare the development rows anew for each repeat of `block`.
+
+        The folds of the first repeat come first, then those of the second, and so on.
+        """
+        if self._last is None or self._last[0] != block:
+            self._last = (block, self._prepare(block))
+        return self._last[1]
+
+    def _prepare(self, block: tuple[int, ...]) -> Prepared:
+        plan = self._plan
+        folds: list[Fold] = []
+        for repeat in block:
+            seed = derive_seed(plan.spec.sampler.seed, "confirm split", repeat)
+            folds += split_anew(plan.dataset, plan.splits.search, len(plan.splits.folds), seed)
+        return prepare(plan.dataset, replace(plan.splits, folds=tuple(folds)))

@@ -1,0 +1,222 @@
+"""A batch of trials on its way from rung to rung."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future, wait
+from dataclasses import replace
+from datetime import UTC, datetime
+from math import isfinite
+from pathlib import Path
+
+from optuna.trial import TrialState
+
+from search.diagnostics import FindingName, diagnose, warn
+from search.driver.plan import StudyPlan
+from search.engines.probe_schedule import mean_snapshots, probe_epochs
+from search.networks.cost import network_costs
+from search.pruners import Pruning
+from search.study import Finding, FoldCurve, TrialRecord
+from search.training.packing import pack, stack_work
+from search.training.segment import LaneReport, Segment
+from search.training.worker_files import Shelf, train_to_rung
+
+
+class Cohort:
+    """Trials asked together; one segment after another until all are finished."""
+
+    def __init__(
+        self, plan: StudyPlan, records: Sequence[TrialRecord], data: Path, shelf: Shelf
+    ) -> None:
+        """Begin; `data` is where the folds are saved, on `shelf` lanes wait between rungs."""
+        self._plan = plan
+        self._data = data
+        self._shelf = shelf
+        self._records = {record.number: record for record in records}
+        self._lanes = {n: plan.lanes(n, record.params) for n, record in self._records.items()}
+        self._probe_at = probe_epochs(plan.rungs[-1], plan.rungs)
+        self._files = {n: tuple(shelf.take() for _ in lanes) for n, lanes in self._lanes.items()}
+        self._rung = 0
+        self._futures: list[Future[tuple[LaneReport, ...]]] = []
+
+    @property
+    def running(self) -> tuple[TrialRecord, ...]:
+        """Trials that are not finished, by number."""
+        return tuple(r for _, r in sorted(self._records.items()) if not r.state.is_finished())
+
+    def submit(self, executor: Executor) -> int:
+        """Send the running lanes off to the next rung; return how much work that is.
+
+        Work is in multiplications a row, near enough: it tells which cohort is ready sooner.
+        """
+        plan = self._plan
+        first = plan.rungs[self._rung - 1] if self._rung else 0
+        last = plan.rungs[self._rung]
+        lanes = [lane for record in self.running for lane in self._lanes[record.number]]
+        stacks = pack(lanes, plan.device)
+        for stack in stacks:
+            segment = Segment(
+                lanes=stack,
+                first=first,
+                last=last,
+                epochs=plan.rungs[-1],
+                evaluate_at=tuple(e for e in plan.evaluate_at if first < e <= last),
+                metrics=plan.metrics,
+                keep_states=last < plan.rungs[-1],
+                probe_at=tuple(e for e in self._probe_at if first < e <= last or e == first == 0),
+                device=plan.device,
+            )
+            files = tuple(self._files[lane.trial][lane.fold] for lane in stack)
+            self._futures.append(executor.submit(train_to_rung, segment, self._data, files))
+        return (last - first) * sum(map(stack_work, stacks))
+
+    def is_ready(self, *, within: float) -> bool:
+        """Return whether the rung is reached within so many seconds; false where none are left."""
+        return within > 0.0 and not wait(self._futures, timeout=within).not_done
+
+    def abandon(self, stop: Callable[[TrialRecord], TrialRecord]) -> tuple[TrialRecord, ...]:
+        """Give up what is under way; return the interrupted trials as `stop` leaves them."""
+        for future in self._futures:
+            future.cancel()
+        return tuple(stop(record) for record in self.running)
+
+    def collect(self, pruning: Pruning) -> tuple[TrialRecord, ...]:
+        """Wait for the rung; return all trials that were under way, changed."""
+        reports = [report for future in self._futures for report in future.result()]
+        self._futures.clear()
+        last = self._rung == len(self._plan.rungs) - 1
+        by_trial: dict[int, list[LaneReport]] = {}
+        for report in reports:
+            by_trial.setdefault(report.trial, []).append(report)
+        changed = []
+        for number in sorted(by_trial):
+            folds = sorted(by_trial[number], key=lambda report: report.fold)
+            record = _grown(self._records[number], folds, self._plan.objectives[0].name)
+            record = self._judged(record, folds, last, pruning)
+            self._records[number] = record
+            changed.append(record)
+            if record.state.is_finished():
+                for path in self._files.pop(number):
+                    self._shelf.put_back(path)
+        self._rung += 1
+        return tuple(changed)
+
+    def _judged(
+        self, record: TrialRecord, folds: Sequence[LaneReport], last: bool, pruning: Pruning
+    ) -> TrialRecord:
+        """Decide whether a trial failed, is pruned, is complete or goes on."""
+        failures = [report.failure for report in folds if report.failure is not None]
+        if failures:
+            pruning.finish(record.number, None)
+            return self._ended(record, TrialState.FAIL, last, failure=failures[0])
+        known = {e for report in folds for e in report.epochs}
+        for epoch in sorted(known):
+            pruning.report(record.number, epoch, record.intermediate_values[epoch])
+        if not last:
+            return self._judged_at_rung(record, folds, pruning)
+        values = self._values(record)
+        unusable = [
+            f"{metric.name} is {value}"
+            for metric, value in zip(self._plan.objectives, values, strict=True)
+            if not isfinite(value)
+        ]
+        if unusable:
+            pruning.finish(record.number, None)
+            error = f"{', '.join(unusable)} on the validation rows, which cannot be compared"
+            failed = self._ended(record, TrialState.FAIL, last)
+            return replace(failed, error=error, flags=(*failed.flags, "undefined"))
+        pruning.finish(record.number, values[0])
+        return replace(self._ended(record, TrialState.COMPLETE, last), values=values)
+
+    def _judged_at_rung(
+        self, record: TrialRecord, folds: Sequence[LaneReport], pruning: Pruning
+    ) -> TrialRecord:
+        """Decide whether a trial is pruned, or given up because one of its folds is beyond hope."""
+        # Asked in any case: asking leaves the trial's mark at the rung, as it will in a replay.
+        pruned = pruning.should_prune(record.number)
+        warnings = (
+            warn(record, curve, report.layers, self._plan.chance[curve.fold])
+            for curve, report in zip(record.curves, folds, strict=True)
+        )
+        warning = next((found for found in warnings if found is not None), None)
+        if warning is None and not pruned:
+            return record
+        diverged = warning is not None and warning.name == FindingName.DIVERGED
+        state = TrialState.FAIL if diverged else TrialState.PRUNED
+        pruning.finish(record.number, None, pruned=not diverged)
+        return self._ended(record, state, False, warning=warning)
+
+    def _ended(
+        self,
+        record: TrialRecord,
+        state: TrialState,
+        last: bool,
+        *,
+        failure: str | None = None,
+        warning: Finding | None = None,
+    ) -> TrialRecord:
+        """Close a trial with what is wrong with it; `last` says whether all epochs were made."""
+        chance = _mean(self._plan.chance)
+        findings = diagnose(record, chance, complete=last, failure=failure)
+        if warning is not None:
+            findings = (warning, *(f for f in findings if f.name != warning.name))
+        return replace(
+            record,
+            state=state,
+            error=failure if warning is None else f"{warning.sentence} {warning.remedy}",
+            findings=findings,
+            flags=tuple(dict.fromkeys(finding.name for finding in findings)),
+            finished_at=datetime.now(UTC),
+        )
+
+    def _values(self, record: TrialRecord) -> tuple[float, ...]:
+        scores: dict[str, float] = dict(record.metrics)
+        unscored = [m.name for m in self._plan.objectives if m.name not in scores]
+        if unscored:
+            config = self._lanes[record.number][0].config
+            scores |= network_costs(config, self._plan.data, unscored)
+        return tuple(scores[metric.name] for metric in self._plan.objectives)
+
+
+def _grown(record: TrialRecord, folds: Sequence[LaneReport], objective: str) -> TrialRecord:
+    """Add what a segment reported of a trial's folds."""
+    before = {curve.fold: curve for curve in record.curves}
+    means = {
+        epoch: _mean([_at(report, objective, epoch) for report in folds])
+        for epoch in sorted(set.intersection(*(set(report.epochs) for report in folds)))
+    }
+    metrics: Mapping[str, float] = record.metrics
+    if all(report.epochs for report in folds):
+        metrics = {
+            name: _mean([report.scores[name][-1] for report in folds]) for name in folds[0].scores
+        }
+    return replace(
+        record,
+        intermediate_values={**record.intermediate_values, **means},
+        metrics=metrics,
+        curves=tuple(_joined(before.get(report.fold), report, objective) for report in folds),
+        layers=record.layers + mean_snapshots([report.layers for report in folds]),
+        fit_seconds=record.fit_seconds + sum(report.seconds for report in folds),
+    )
+
+
+def _mean(by_fold: Sequence[float]) -> float:
+    # NumPy's takes ten times as long for so few, and fmean fails where infinities meet.
+    return sum(by_fold) / len(by_fold)
+
+
+def _at(report: LaneReport, metric: str, epoch: int) -> float:
+    return report.scores[metric][report.epochs.index(epoch)]
+
+
+def _joined(curve: FoldCurve | None, report: LaneReport, objective: str) -> FoldCurve:
+    known = curve or FoldCurve(
+        fold=report.fold, epochs=(), train_loss=(), validation_loss=(), validation_score=()
+    )
+    return replace(
+        known,
+        epochs=known.epochs + report.epochs,
+        train_loss=known.train_loss + report.train_loss,
+        validation_loss=known.validation_loss + report.validation_loss,
+        validation_score=known.validation_score + report.scores.get(objective, ()),
+    )

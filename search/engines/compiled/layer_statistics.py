@@ -1,0 +1,89 @@
+"""What one lane's units and weights show (see `search.engines.layer_statistics`).
+
+Notation: N rows, H units. Passes over rows are gathered in `sums` (3,), those of f, of f squared,
+and of whether |f'| is saturated, and in `extremes` (3, H): the steepest |f'| of each unit, its
+largest f, and its least, negated.
+"""
+
+from __future__ import annotations
+
+from math import inf, sqrt
+
+from search.engines.compiled.elementary import like
+from search.engines.compiled.jit import Array, reduction, routine
+from search.engines.compiled.reductions import product, total
+from search.engines.layer_statistics import DEAD_RANGE, DEAD_SLOPE, SATURATED_SLOPE
+
+
+@routine
+def clear(sums: Array, extremes: Array) -> None:
+    """Begin anew."""
+    sums[:] = 0.0
+    extremes[:] = -inf
+
+
+@routine
+def gather(slopes: Array, active: Array, sums: Array, extremes: Array) -> None:
+    """Add a pass: f'(z) and f(z), (N, H) each."""
+    rows, units = active.shape
+    steepest, most, least = extremes[0], extremes[1], extremes[2]
+    for row in range(rows):
+        # Two short loops: one with as many arrays would not be vectorised.
+        for unit in range(units):
+            a = active[row, unit]
+            most[unit] = a if a > most[unit] else most[unit]
+            least[unit] = -a if -a > least[unit] else least[unit]
+        for unit in range(units):
+            slope = abs(slopes[row, unit])
+            steepest[unit] = slope if slope > steepest[unit] else steepest[unit]
+    values = active.ravel()
+    sums[0] += total(values)
+    sums[1] += product(values, values)
+    sums[2] += _below(slopes.ravel(), SATURATED_SLOPE)
+
+
+@reduction
+def _below(slopes: Array, limit: float) -> float:
+    """Return how many are smaller than `limit` in size."""
+    count, one, most = like(slopes[0], 0.0), like(slopes[0], 1.0), like(slopes[0], limit)
+    for i in range(slopes.size):
+        count += one if abs(slopes[i]) < most else like(one, 0.0)
+    return count
+
+
+@routine
+def conclude(sums: Array, extremes: Array, rows: int, out: Array) -> None:
+    """Write mean and deviation of f, shares of dead units and saturated slopes, (4,)."""
+    units = extremes.shape[1]
+    dead = 0
+    for unit in range(units):
+        spread = extremes[1, unit] + extremes[2, unit]
+        dead += (extremes[0, unit] < DEAD_SLOPE) and (spread < DEAD_RANGE)
+    count = rows * units
+    mean = sums[0] / count
+    variance = sums[1] / count - mean * mean
+    # Not max(variance, 0): NaN has to stay NaN.
+    out[0], out[1] = mean, sqrt(0.0 if variance < 0.0 else variance)
+    out[2], out[3] = dead / units, sums[2] / count
+
+
+@routine
+def norm(vector: Array) -> float:
+    """Return the Euclidean norm."""
+    return sqrt(product(vector, vector))
+
+
+@routine
+def moved(after: Array, before: Array) -> float:
+    """Return how far a vector has moved, relative to what it was."""
+    return sqrt(_distance(after, before) / product(before, before))
+
+
+@reduction
+def _distance(left: Array, right: Array) -> float:
+    """Return the sum of squared differences."""
+    result = like(left[0], 0.0)
+    for i in range(left.size):
+        difference = left[i] - right[i]
+        result += difference * difference
+    return result

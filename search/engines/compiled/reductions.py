@@ -1,0 +1,50 @@
+"""Sums over a lane's buffers.
+
+Sums along a row may be taken in the order that fills vector registers: it is decided when they are
+compiled, by nothing that a lane's company could change.
+"""
+
+from __future__ import annotations
+
+from search.engines.compiled.elementary import like
+from search.engines.compiled.jit import Array, reduction, scalar
+
+
+@reduction
+def total(vector: Array) -> float:
+    """Return the sum."""
+    result = like(vector[0], 0.0)
+    for i in range(vector.size):
+        result += vector[i]
+    return result
+
+
+@reduction
+def product(left: Array, right: Array) -> float:
+    """Return the sum of products."""
+    result = like(left[0], 0.0)
+    for i in range(left.size):
+        result += left[i] * right[i]
+    return result
+
+
+@scalar
+def column_sums(table: Array, sums: Array) -> None:
+    """Write the sums over rows, (N, H) -> (H,)."""
+    rows, units = table.shape
+    for unit in range(units):
+        sums[unit] = table[0, unit]
+    for row in range(1, rows):
+        for unit in range(units):
+            sums[unit] += table[row, unit]
+
+
+@scalar
+def column_products(left: Array, right: Array, sums: Array) -> None:
+    """Write the sums over rows of products, (N, H) twice -> (H,)."""
+    rows, units = left.shape
+    for unit in range(units):
+        sums[unit] = left[0, unit] * right[0, unit]
+    for row in range(1, rows):
+        for unit in range(units):
+            sums[unit] += left[row, unit] * right[row, unit]

@@ -1,0 +1,145 @@
+"""Which rows and which noise a lane sees at each step: common random numbers by stream.
+
+Notation: S streams, N rows of a minibatch, D features, H width, K hidden layers of the deepest
+lane. A stream is a (fold, order seed) pair; its lanes see the same minibatches and the same dropout
+noise, so that a difference between two lanes is theirs and not the draw's. Everything is seeded by
+(stream, epoch), so a segment may begin at any epoch, in any process, in any company.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from search.data.fold_arrays import Prepared
+from search.engines.stacked.kernels import is_noisy
+from search.engines.stacked.parameters import Shape
+from search.networks.lane import Lane
+from search.seeds import derive_seed
+
+#: Of minibatches and noise drawn at a time: enough steps that a call does not count, few enough
+#: that the processor's third cache holds them while every lane passes through them.
+BLOCK_BYTES = 4 * 2**20
+
+#: What noise is for -> whether a lane needs it.
+NOISE: dict[str, Callable[[Lane], bool]] = {
+    "dropout": lambda lane: lane.config.dropout > 0,
+    "slope": lambda lane: is_noisy(lane.config.activation),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPlan:
+    """An epoch cut into `steps` minibatches of `rows` rows each."""
+
+    steps: int
+    rows: int
+
+
+def batch_plan(train_rows: Sequence[int], batch_size: int) -> BatchPlan:
+    """Cut an epoch into equal minibatches, as near to `batch_size` as the rows allow.
+
+    All folds of a study share the plan, so it follows the smallest one: every lane makes the same
+    number of steps, and fewer than `steps` rows (plus one) sit out an epoch, others in the next.
+    """
+    smallest = min(train_rows)
+    steps = max(1, round(smallest / batch_size))
+    return BatchPlan(steps=steps, rows=smallest // steps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Block:
+    """T consecutive steps, made up beforehand; buffers that the next block overwrites."""
+
+    #: Number of the first, counted from 0 at the start of the training.
+    first: int
+    x: Tensor  # (S, T, N, D)
+    y: Tensor  # (S, T, N)
+    #: Uniform noise on [0, 1) for each hidden layer, (S, T, K, N, H), by what it is for.
+    noise: Mapping[str, Tensor]
+
+
+class Minibatches:
+    """Draws the minibatches of the lanes of one segment, and the kinds of noise they need."""
+
+    def __init__(self, lanes: Sequence[Lane], data: Prepared, shape: Shape) -> None:
+        self.streams = sorted({lane.stream for lane in lanes})
+        #: Place of each lane's stream.
+        self.lane_streams = [self.streams.index(lane.stream) for lane in lanes]
+        sizes = [len(fold.x_train) for fold in data.folds]
+        config = lanes[0].config
+        self.plan = plan = batch_plan(sizes, config.batch_size)
+        folds = [data.folds[fold] for fold, _ in self.streams]
+        #: All training rows of each stream, (rows, D).
+        self.tables = [torch.from_numpy(f.x_train).to(shape.device, shape.dtype) for f in folds]
+        #: Class codes too are numbers of the one precision: all of float32's are exact.
+        self._y = [torch.from_numpy(f.y_train).to(shape.device, shape.dtype) for f in folds]
+        layers = max(lane.config.depth for lane in lanes)
+        self._noise_shape = (layers, plan.rows, config.width)
+        self._noise = [kind for kind, needs in NOISE.items() if any(map(needs, lanes))]
+        self._shape = shape
+
+    def blocks(self, first: int, last: int) -> Iterator[Block]:
+        """Yield all steps of the epochs (first, last], in blocks of at most BLOCK_BYTES or one."""
+        plan, streams, shape = self.plan, len(self.streams), self._shape
+        layers, _, width = self._noise_shape
+        numbers = plan.rows * (shape.features + len(self._noise) * layers * width)
+        size = BLOCK_BYTES // (streams * numbers * shape.dtype.itemsize)
+        total = (last - first) * plan.steps
+        size = max(1, min(size, total))
+        x = shape.empty(streams, size, plan.rows, shape.features)
+        y = shape.empty(streams, size, plan.rows)
+        noise = {
+            kind: torch.empty(streams, size, *self._noise_shape, dtype=shape.dtype)
+            for kind in self._noise
+        }
+        epoch, orders, generators = first, list[Tensor](), dict[tuple[str, int, int], Generator]()
+        for start in range(0, total, size):
+            count = min(size, total - start)
+            filled = 0
+            while filled < count:
+                step = (start + filled) % plan.steps  # of the epoch
+                if step == 0:
+                    epoch += 1
+                    orders, generators = self._orders(epoch), self._generators(epoch)
+                fit = min(count - filled, plan.steps - step)
+                drawn = slice(filled, filled + fit)
+                for s, order in enumerate(orders):
+                    rows = order[step * plan.rows : (step + fit) * plan.rows]
+                    torch.index_select(self.tables[s], 0, rows, out=x[s, drawn].flatten(0, 1))
+                    torch.index_select(self._y[s], 0, rows, out=y[s, drawn].flatten())
+                # Step by step: that is the order in which noise has always been drawn.
+                for t in range(filled, filled + fit):
+                    for (kind, s, layer), generator in generators.items():
+                        noise[kind][s, t, layer].uniform_(generator=generator)
+                filled += fit
+            yield Block(
+                first=first * plan.steps + start,
+                x=x[:, :count],
+                y=y[:, :count],
+                noise={kind: field[:, :count].to(shape.device) for kind, field in noise.items()},
+            )
+
+    def _orders(self, epoch: int) -> list[Tensor]:
+        """Return the order in which each stream's rows come."""
+        return [
+            torch.randperm(len(x), generator=_generator(stream, "rows", epoch)).to(x.device)
+            for stream, x in zip(self.streams, self.tables, strict=True)
+        ]
+
+    def _generators(self, epoch: int) -> dict[tuple[str, int, int], Generator]:
+        """Return what draws the noise, by its kind, the stream's place and the layer."""
+        return {
+            (kind, s, layer): _generator(stream, f"{kind} {layer}", epoch)
+            for kind in self._noise
+            for s, stream in enumerate(self.streams)
+            for layer in range(self._noise_shape[0])
+        }
+
+
+def _generator(stream: tuple[int, int], purpose: str, epoch: int) -> Generator:
+    _, order_seed = stream
+    return Generator().manual_seed(derive_seed(order_seed, purpose, epoch))

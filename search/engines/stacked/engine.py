@@ -1,0 +1,107 @@
+"""Training on any device: the lanes of a segment as one stack, by torch's own kernels.
+
+Notation as in `search.engines.stacked.stack`; S streams. The stack has an order of its own: deepest
+lanes first.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from search.engines.engine import Training
+from search.engines.probe_schedule import Probe, probe_rows
+from search.engines.stacked.optimizer_step import Descent
+from search.engines.stacked.parameters import Parameters
+from search.engines.stacked.stack import Stack
+from search.networks.lane import KernelKey, Lane, LaneState
+from search.study import LayerSnapshot, Task
+
+
+class StackedEngine:
+    """Steps all lanes at once."""
+
+    def __init__(self, training: Training) -> None:
+        batches, shape, task = training.batches, training.shape, training.data.task
+        # Equal kernels and trials side by side, so that few calls activate and update many.
+        order = sorted(range(len(training.lanes)), key=lambda i: _place(training.lanes[i]))
+        lanes = [training.lanes[i] for i in order]
+        #: Where each lane stands in the stack.
+        self._positions = sorted(range(len(order)), key=order.__getitem__)
+        streams = [batches.lane_streams[i] for i in order]
+        self._lanes, self._streams = len(lanes), torch.tensor(streams, device=shape.device)
+        self._parameters = Parameters(lanes, [training.states[i] for i in order], shape)
+        self._batches, self._shape = batches, shape
+        self._target = torch.int64 if task is Task.MULTICLASS else shape.dtype
+        self._stack = Stack(self._parameters, rows=batches.plan.rows, task=task, shape=shape)
+        steps = batches.plan.steps
+        descent = Descent(self._parameters, steps_total=training.epochs * steps, shape=shape)
+        rows = probe_rows(batches, training.probe_at)
+        self._probe = Probe(
+            descent,
+            self._stack,
+            self._parameters,
+            [self._spread(x) for x in rows],
+            steps=steps,
+            probe_at=training.probe_at,
+            shape=shape,
+        )
+        self._validation = self._whole_minibatches(training)
+
+    def _whole_minibatches(self, training: Training) -> tuple[Tensor, ...]:
+        """Cut the validation rows into minibatches (S, N, D), repeating rows to fill the last."""
+        rows, shape = self._stack.rows, self._shape
+        tables = [training.data.folds[fold].x_validation for fold, _ in self._batches.streams]
+        padded = -(-max(map(len, tables)) // rows) * rows
+        x = torch.stack(
+            [torch.from_numpy(np.resize(table, (padded, shape.features))) for table in tables]
+        )
+        return torch.split(x.to(shape.device, shape.dtype), rows, dim=1)
+
+    def train(self, first: int, last: int) -> list[float]:
+        """Train epochs (first, last]; return the sum of each lane's losses over their steps."""
+        loss = self._shape.zeros(self._lanes)
+        for block in self._batches.blocks(first, last):
+            for step in range(block.x.shape[1]):
+                noise = {
+                    kind: [self._spread(field) for field in part[:, step].unbind(1)]
+                    for kind, part in block.noise.items()
+                }
+                x = self._spread(block.x[:, step])
+                self._stack.forward(
+                    x,
+                    training=True,
+                    dropout_noise=noise.get("dropout"),
+                    slope_noise=noise.get("slope"),
+                )
+                target = self._spread(block.y[:, step]).to(self._target)
+                loss += self._stack.backward(x, target)
+                self._probe.step(block.first + step)
+        losses: list[float] = loss[self._positions].tolist()
+        return losses
+
+    def logits(self) -> Tensor:
+        """Return (L, C, M) of each lane's validation rows."""
+        parts = [
+            self._stack.forward(self._spread(x), training=False).clone() for x in self._validation
+        ]
+        return torch.cat(parts, dim=2)[self._positions]
+
+    def snapshots(self, index: int) -> tuple[LayerSnapshot, ...]:
+        """Return what was seen of a lane."""
+        return self._probe.snapshots(self._positions[index])
+
+    def state(self, index: int) -> LaneState:
+        """Return a lane as it stands."""
+        return self._parameters.state(self._positions[index])
+
+    def _spread(self, by_stream: Tensor) -> Tensor:
+        """Give every lane its stream's slice: (S, ...) -> (L, ...), a view where S is one."""
+        if len(by_stream) == 1:
+            return by_stream.expand(self._lanes, *by_stream.shape[1:])
+        return by_stream.index_select(0, self._streams)
+
+
+def _place(lane: Lane) -> tuple[int, KernelKey, int, int]:
+    return (-lane.config.depth, lane.config.kernel_key, lane.trial, lane.fold)

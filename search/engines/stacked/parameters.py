@@ -1,0 +1,176 @@
+"""The parameters of all lanes of a stack, their gradients and the optimizers' memory of them.
+
+Notation: L lanes sorted by depth, deepest first, n_k of them with at least k hidden layers;
+D features, H width, C outputs. Weights are (n_k, in, out), with the output layer's (L, H, C) first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from search.activations import ActivationName
+from search.engines.stacked.kernels import get_kernel
+from search.networks.initial_weights import first_state
+from search.networks.lane import Lane, LaneState
+from search.networks.normalization import NORMALIZATIONS
+from search.networks.optimizers import Row
+from search.networks.parameter_layout import Piece, row_layout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What data and device impose on every lane of a stack."""
+
+    features: int
+    outputs: int
+    dtype: torch.dtype = torch.float32
+    device: str = "cpu"
+
+    def zeros(self, *size: int) -> Tensor:
+        """Return zeros of this dtype on this device."""
+        return torch.zeros(size, dtype=self.dtype, device=self.device)
+
+    def empty(self, *size: int) -> Tensor:
+        """Return uninitialised memory of this dtype on this device."""
+        return torch.empty(size, dtype=self.dtype, device=self.device)
+
+    def column(self, values: Sequence[float]) -> Tensor:
+        """Return one number a lane, (L, 1, 1), to broadcast over rows and units."""
+        return torch.tensor(values, dtype=self.dtype, device=self.device).view(-1, 1, 1)
+
+    def first_state(self, lane: Lane) -> LaneState:
+        """Draw the state in which `lane` begins."""
+        return first_state(lane, features=self.features, outputs=self.outputs, dtype=self.dtype)
+
+
+def view(vectors: Tensor, piece: Piece) -> Tensor:
+    """View `piece` of the rows `vectors` (n, S), (n, 1, length)."""
+    return vectors[:, piece.start : piece.start + piece.size].unsqueeze(1)
+
+
+class Bank:
+    """One number for every parameter of every lane: the values, or their gradients, or moments."""
+
+    def __init__(self, fans: Sequence[tuple[int, int, int]], size: int, shape: Shape) -> None:
+        #: matrices[0] is the output layer's, matrices[k] the k-th hidden layer's.
+        self.matrices = [shape.zeros(*fan) for fan in fans]
+        self.vectors = shape.zeros(fans[0][0], size)
+
+    def vector(self, piece: Piece, lanes: int) -> Tensor:
+        """View `piece` of the first `lanes` lanes, (lanes, 1, length)."""
+        return view(self.vectors[:lanes], piece)
+
+
+class Parameters:
+    """Everything about the lanes of a stack that a segment begins and ends with."""
+
+    def __init__(
+        self, lanes: Sequence[Lane], states: Sequence[LaneState | None], shape: Shape
+    ) -> None:
+        first = lanes[0].config
+        self.lanes = lanes
+        self.depths = [lane.config.depth for lane in lanes]
+        #: counts[k] lanes have more than k hidden layers.
+        self.counts = [sum(depth > k for depth in self.depths) for k in range(self.depths[0])]
+        #: Whether no kernel needs what it was given once it has its output.
+        self.in_place = all(
+            get_kernel(ActivationName(config.activation), plain=config.plain).in_place
+            for config in (lane.config for lane in lanes)
+        )
+        self.normalization = NORMALIZATIONS[first.normalization]
+        self.row = row_layout(
+            width=first.width,
+            outputs=shape.outputs,
+            depth=self.depths[0],
+            normalized=self.normalization.normalizes,
+            learned=[pair for lane in lanes for pair in lane.config.learned],
+        )
+        fans = [(len(lanes), first.width, shape.outputs)]
+        for k, count in enumerate(self.counts):
+            fans.append((count, shape.features if k == 0 else first.width, first.width))
+        self.values, self.grads, self.first_moment, self.second_moment = (
+            Bank(fans, self.row.size, shape) for _ in range(4)
+        )
+        #: Steps made, the same for all lanes.
+        self.steps = torch.zeros((), device=shape.device)
+        #: Running mean and variance of each layer, (L, depth, 2, H).
+        self.running = shape.zeros(len(lanes), self.depths[0], 2, first.width)
+        for index, (lane, state) in enumerate(zip(lanes, states, strict=True)):
+            self._restore(index, state or shape.first_state(lane))
+
+    def _pieces(self, index: int) -> Iterator[Piece]:
+        """Yield the vectors that a lane has: the output's, then layer by layer."""
+        config = self.lanes[index].config
+        width = {"layer": 1, "channel": config.width}
+        yield self.row.output
+        for pieces in self.row.layers[: config.depth]:
+            yield from (pieces[name] for name in ("bias", "scale", "shift") if name in pieces)
+            yield from (pieces[name].head(width[sharing]) for name, sharing in config.learned)
+
+    def _views(self, bank: Bank, index: int) -> list[Tensor]:
+        """All numbers of one lane, whatever its company: weights, then vectors."""
+        matrices = [matrix[index] for matrix in bank.matrices[: self.depths[index] + 1]]
+        row = bank.vectors[index]
+        return [*matrices, *(row[p.start : p.start + p.size] for p in self._pieces(index))]
+
+    def _dump(self, bank: Bank, index: int) -> NDArray[np.floating]:
+        flat = torch.cat([tensor.reshape(-1) for tensor in self._views(bank, index)])
+        array: NDArray[np.floating] = flat.cpu().numpy()
+        return array
+
+    def _load(self, bank: Bank, index: int, flat: NDArray[np.floating]) -> None:
+        views = self._views(bank, index)
+        parts = torch.split(torch.from_numpy(flat), [view.numel() for view in views])
+        for view, part in zip(views, parts, strict=True):
+            view.copy_(part.view(view.shape))
+
+    def _restore(self, index: int, state: LaneState) -> None:
+        depth = self.depths[index]
+        self._load(self.values, index, state.params)
+        self._load(self.first_moment, index, state.first_moment)
+        if state.second_moment.size:
+            self._load(self.second_moment, index, state.second_moment)
+        if state.running.size:
+            self.running[index, :depth] = torch.from_numpy(state.running)
+        self.steps.fill_(state.steps)
+
+    def state(self, index: int) -> LaneState:
+        """One lane as plain arrays, copied."""
+        depth = self.depths[index]
+        config = self.lanes[index].config
+        empty = np.empty(0, dtype=np.float32)
+        return LaneState(
+            params=self._dump(self.values, index),
+            first_moment=self._dump(self.first_moment, index),
+            second_moment=(
+                self._dump(self.second_moment, index) if config.optimizer == "adamw" else empty
+            ),
+            running=(
+                self.running[index, :depth].cpu().numpy().copy()
+                if self.normalization.running
+                else empty
+            ),
+            steps=int(self.steps),
+        )
+
+    def rows(self, first: int, end: int) -> Row:
+        """Return lanes [first, end), which are equally deep, as an optimizer takes them."""
+        used = slice(self.depths[first] + 1)
+
+        def of(bank: Bank) -> list[Tensor]:
+            return [*(m[first:end] for m in bank.matrices[used]), bank.vectors[first:end]]
+
+        params = of(self.values)
+        return Row(
+            params,
+            of(self.grads),
+            of(self.first_moment),
+            of(self.second_moment),
+            [self.steps] * len(params),
+        )

@@ -1,0 +1,101 @@
+"""The winner as something to keep: its weights and how raw rows become its inputs, as one blob.
+
+A NumPy archive without pickles: the arrays of the trained lane, the statistics of the
+preprocessing, and one JSON document that names columns, levels, classes and the configuration.
+Nothing else is needed to rebuild the predictor, not even the dataset.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.data.datasets import Dataset
+from search.data.fold_arrays import Schema
+from search.data.preprocessing import CLIP, Preprocessor
+from search.networks.lane import LaneState
+from search.study import ParamValue, Task
+
+_STATISTICS = ("median", "mean", "scale")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Keepsake:
+    """A trained network and what it takes to feed it."""
+
+    params: Mapping[str, ParamValue]
+    task: Task
+    #: Labels in the order of their codes; empty for regression.
+    classes: tuple[str, ...]
+    target: str
+    schema: Schema
+    #: `median`, `mean` and `scale` of each numeric column; scaled numbers are cut off at `clip`.
+    statistics: Mapping[str, NDArray[np.float64]]
+    clip: float
+    #: Predictions of a regression are `output * target_scale + target_mean`.
+    target_mean: float
+    target_scale: float
+    #: All parameters in the order of `search.networks.parameter_layout`, (P,), float32.
+    weights: NDArray[np.floating]
+    #: Running mean and variance of batch normalization, empty without it.
+    running: NDArray[np.floating]
+
+
+def pack_keepsake(
+    params: Mapping[str, ParamValue],
+    state: LaneState,
+    preprocessor: Preprocessor,
+    dataset: Dataset,
+) -> bytes:
+    """Return the blob of a network trained to `state` on what `preprocessor` made."""
+    document = {
+        "params": dict(params),
+        "task": preprocessor.task.value,
+        "classes": preprocessor.classes,
+        "target": dataset.target,
+        "schema": asdict(preprocessor.schema),
+        "clip": CLIP,
+        "target_mean": preprocessor.target_mean,
+        "target_scale": preprocessor.target_scale,
+    }
+    arrays = {
+        "document": np.frombuffer(json.dumps(document).encode(), dtype=np.uint8),
+        "params": state.params,
+        "running": state.running,
+        **preprocessor.statistics,
+    }
+    blob = BytesIO()
+    np.savez_compressed(blob, allow_pickle=False, **arrays)
+    return blob.getvalue()
+
+
+def unpack_keepsake(blob: bytes) -> Keepsake:
+    """Return what `pack_keepsake` packed."""
+    with np.load(BytesIO(blob), allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    document: dict[str, Any] = json.loads(arrays["document"].tobytes())
+    schema = document["schema"]
+    return Keepsake(
+        params=document["params"],
+        task=Task(document["task"]),
+        classes=tuple(document["classes"]),
+        target=document["target"],
+        schema=Schema(
+            numeric=tuple(schema["numeric"]),
+            indicators=tuple(schema["indicators"]),
+            categorical=tuple(schema["categorical"]),
+            levels=tuple(map(tuple, schema["levels"])),
+        ),
+        statistics={name: arrays[name] for name in _STATISTICS},
+        clip=document["clip"],
+        target_mean=document["target_mean"],
+        target_scale=document["target_scale"],
+        weights=arrays["params"],
+        running=arrays["running"],
+    )

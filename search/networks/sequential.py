@@ -1,0 +1,117 @@
+"""One lane as a plain torch.nn.Sequential: what a person takes home, and the stack's oracle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from search.activations import ActivationName as Name
+from search.networks.lane import LaneState, NetworkConfig
+
+
+class SiLUBeta(nn.Module):
+    """z * sigmoid(beta * z), beta one number, learned or fixed (Ramachandran et al. 2017)."""
+
+    beta: Tensor
+
+    def __init__(self, beta: float, *, learned: bool) -> None:
+        super().__init__()
+        value = torch.tensor([beta])
+        if learned:
+            self.beta = nn.Parameter(value)
+        else:
+            self.register_buffer("beta", value)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Apply elementwise."""
+        return z * torch.sigmoid(self.beta * z)
+
+
+def _prelu(config: NetworkConfig) -> nn.Module:
+    units = config.width if config.activation_params["sharing"] == "channel" else 1
+    return nn.PReLU(units, init=config.activation_numbers["slope"])
+
+
+def _silu(config: NetworkConfig) -> nn.Module:
+    learned = bool(config.activation_params["learned"])
+    beta = config.activation_numbers["beta"]
+    return SiLUBeta(beta, learned=learned) if learned or beta != 1.0 else nn.SiLU()
+
+
+MODULES: dict[Name, Callable[[NetworkConfig], nn.Module]] = {
+    Name.RELU: lambda _: nn.ReLU(),
+    Name.LEAKY_RELU: lambda c: nn.LeakyReLU(c.activation_numbers["slope"]),
+    Name.PRELU: _prelu,
+    Name.RRELU: lambda c: nn.RReLU(c.activation_numbers["lower"], c.activation_numbers["upper"]),
+    Name.ELU: lambda c: nn.ELU(c.activation_numbers["alpha"]),
+    Name.CELU: lambda c: nn.CELU(c.activation_numbers["alpha"]),
+    Name.SELU: lambda _: nn.SELU(),
+    Name.GELU: lambda _: nn.GELU(),
+    Name.SILU: _silu,
+    Name.MISH: lambda _: nn.Mish(),
+    Name.HARDSWISH: lambda _: nn.Hardswish(),
+    Name.TANH: lambda _: nn.Tanh(),
+    Name.SIGMOID: lambda _: nn.Sigmoid(),
+    Name.SOFTPLUS: lambda _: nn.Softplus(),
+    Name.SOFTSIGN: lambda _: nn.Softsign(),
+    Name.HARDTANH: lambda _: nn.Hardtanh(),
+    Name.RELU6: lambda _: nn.ReLU6(),
+    Name.IDENTITY: lambda _: nn.Identity(),
+}
+
+_NORMS: Mapping[str, Callable[[int], nn.Module]] = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
+
+
+def build_network(config: NetworkConfig, *, features: int, outputs: int) -> nn.Sequential:
+    """Build the plain network of `config`, with torch's own initial weights; it gives logits."""
+    modules: list[nn.Module] = []
+    fan_in = features
+    for _ in range(config.depth):
+        modules.append(nn.Linear(fan_in, config.width))
+        if config.normalization in _NORMS:
+            modules.append(_NORMS[config.normalization](config.width))
+        modules.append(MODULES[Name(config.activation)](config))
+        if config.dropout > 0:
+            modules.append(nn.Dropout(config.dropout))
+        fan_in = config.width
+    return nn.Sequential(*modules, nn.Linear(fan_in, outputs))
+
+
+@torch.no_grad()
+def load_state(network: nn.Sequential, state: LaneState, config: NetworkConfig) -> None:
+    """Give `network`, built from `config`, the weights of a trained lane."""
+    flat = torch.from_numpy(state.params)
+    linears = [module for module in network if isinstance(module, nn.Linear)]
+    position = 0
+
+    def take(count: int) -> Tensor:
+        nonlocal position
+        position += count
+        return flat[position - count : position]
+
+    for linear in (linears[-1], *linears[:-1]):
+        weight = take(linear.weight.numel()).view(linear.in_features, linear.out_features)
+        linear.weight.copy_(weight.t())
+    for tensors in _vectors(network):
+        for tensor in tensors:
+            tensor.copy_(take(tensor.numel()).view(tensor.shape))
+    if state.running.size:
+        norms = [module for module in network if isinstance(module, nn.BatchNorm1d)]
+        for norm, (mean, variance) in zip(norms, torch.from_numpy(state.running), strict=True):
+            norm.get_buffer("running_mean").copy_(mean)
+            norm.get_buffer("running_var").copy_(variance)
+
+
+def _vectors(network: nn.Sequential) -> list[list[Tensor]]:
+    """Biases, normalization and learned slopes in the order of a LaneState."""
+    linears = [module for module in network if isinstance(module, nn.Linear)]
+    layers: list[list[Tensor]] = []
+    for module in list(network)[:-1]:
+        if isinstance(module, nn.Linear):
+            layers.append([])
+        tensors = dict(module.named_parameters())
+        wanted = ("bias",) if isinstance(module, nn.Linear) else ("weight", "bias", "beta")
+        layers[-1] += [tensors[name] for name in wanted if name in tensors]
+    return [[linears[-1].bias], *layers]

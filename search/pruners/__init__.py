@@ -1,0 +1,9 @@
+"""The pruners that end hopeless trials early: one row each, after Optuna's.
+
+Imports `study` and `errors`. Scores of a trial at its rungs go in, the decision to prune it comes
+out, made within an activation or over the whole study.
+"""
+
+from search.pruners.catalog import PRUNERS, Pruning, get_pruner
+
+__all__ = ["PRUNERS", "Pruning", "get_pruner"]

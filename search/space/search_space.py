@@ -1,0 +1,256 @@
+"""The search space of one study: the person's axes over the defaults of `search.space.axes`.
+
+A configuration is a mapping from axis to value; it holds every axis that exists for it, fixed ones
+included. Axes exist conditionally: a slope only with its activation, momentum only with sgd.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import prod
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.trial import BaseTrial
+
+from search.activations import ActivationName
+from search.errors import InvalidAxis, InvalidInput, UnknownChoice
+from search.space.axes import AXES, AXIS_ALIASES, AxisRow
+from search.space.axis_rules import (
+    axis_size,
+    check_axis,
+    check_value,
+    distribution_of,
+    lies_in,
+    nearest,
+    show_axis,
+)
+from search.study import Axis, Choices, ParamValue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchSpace:
+    """What a study searches. Made by `build_space`, which checks it."""
+
+    #: Every axis that can exist in this study, in normal form; conditional ones come after the axis
+    #: they depend on.
+    axes: Mapping[str, Axis]
+    #: Optuna's distribution of each searched axis, made once: a trial asks for all of them twice.
+    _distributions: Mapping[str, BaseDistribution] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Make the distributions."""
+        made = {name: distribution_of(AXES[name], self.axes[name]) for name in self.searched}
+        object.__setattr__(self, "_distributions", made)
+
+    @property
+    def activations(self) -> tuple[str, ...]:
+        """Names of the activations, in the order given."""
+        return tuple(str(value) for value in _values(self.axes["activation"]))
+
+    @property
+    def searched(self) -> tuple[str, ...]:
+        """Names of the axes that are not fixed."""
+        return tuple(name for name, axis in self.axes.items() if not axis.is_fixed)
+
+    def suggest(self, trial: BaseTrial) -> dict[str, ParamValue]:
+        """Return a whole configuration; `trial` suggests the searched axes that exist in it."""
+        params: dict[str, ParamValue] = {}
+        for name, axis in self.axes.items():
+            if not _exists(AXES[name], params):
+                continue
+            if axis.is_fixed:
+                params[name] = _values(axis)[0]
+            else:
+                params[name] = _suggest(trial, name, self._distributions[name])
+        return params
+
+    def distributions(self, params: Mapping[str, ParamValue]) -> dict[str, BaseDistribution]:
+        """Return Optuna's distributions of the searched axes that exist in `params`.
+
+        They equal those that `suggest` leaves in a trial with these params.
+        """
+        return {
+            name: distribution
+            for name, distribution in self._distributions.items()
+            if _exists(AXES[name], params)
+        }
+
+    def baseline(self) -> dict[str, ParamValue] | None:
+        """Return the usual network (ReLU, He initialization, two layers) as near as the space goes.
+
+        None where ReLU is not in the space.
+        """
+        if ActivationName.RELU.value not in self.activations:
+            return None
+        params: dict[str, ParamValue] = {}
+        for name, axis in self.axes.items():
+            if _exists(AXES[name], params):
+                params[name] = nearest(AXES[name], axis, AXES[name].usual)
+        return params
+
+    def check(self, params: Mapping[str, ParamValue]) -> dict[str, ParamValue]:
+        """Return a person's own configuration, whole or in part, in normal form.
+
+        Raises UnknownChoice for an axis or name that this space does not have, InvalidInput for a
+        value outside its axis or for an axis that does not exist beside the other values.
+        """
+        given = {AXIS_ALIASES.get(name, name): value for name, value in params.items()}
+        for name in given:
+            if name not in self.axes:
+                raise UnknownChoice(
+                    "axis of this study", name, self.axes, pointer=f"/params/{name}"
+                )
+        checked = {name: self._check_one(name, given[name]) for name in self.axes if name in given}
+        for name in checked:
+            self._check_condition(AXES[name], checked)
+        return checked
+
+    def stratum(self, activation: str) -> dict[str, ParamValue]:
+        """Return what to enqueue for a trial of `activation`, leaving the rest to the sampler.
+
+        It is empty where the axis is fixed. Raises UnknownChoice where the space has no such
+        activation.
+        """
+        if activation not in self.activations:
+            raise UnknownChoice("activation of this study", activation, self.activations)
+        return {} if self.axes["activation"].is_fixed else {"activation": activation}
+
+    @property
+    def continuous(self) -> tuple[str, ...]:
+        """Names of the axes with infinitely many values."""
+        return tuple(n for n, axis in self.axes.items() if axis_size(AXES[n], axis) is None)
+
+    def grid_size(self) -> int | None:
+        """Return how many configurations there are; None where an axis is continuous."""
+        if self.continuous:
+            return None
+        holders = {row.condition.axis for row in map(AXES.get, self.axes) if row and row.condition}
+        return prod(
+            self._branches(name) if name in holders else _size(name, axis)
+            for name, axis in self.axes.items()
+            if AXES[name].condition is None
+        )
+
+    def _branches(self, holder: str) -> int:
+        """Count the configurations of the axis `holder` and the axes that depend on it."""
+        return sum(
+            prod(
+                _size(name, axis)
+                for name, axis in self.axes.items()
+                if (condition := AXES[name].condition) is not None
+                and condition.axis == holder
+                and condition.value == value
+            )
+            for value in _values(self.axes[holder])
+        )
+
+    def _check_one(self, name: str, value: ParamValue) -> ParamValue:
+        try:
+            checked = check_value(AXES[name], value)
+        except InvalidInput as error:
+            error.pointer = f"/params/{name}"
+            raise
+        if not lies_in(AXES[name], self.axes[name], checked):
+            raise InvalidInput(
+                f"'{name}' cannot be {checked} in this study, which searches "
+                f"{show_axis(self.axes[name])}; choose a value there, or start another study",
+                pointer=f"/params/{name}",
+            )
+        # On a grid of steps, 0.30000000000000004 means 0.3.
+        return nearest(AXES[name], self.axes[name], checked)
+
+    def _check_condition(self, row: AxisRow, params: Mapping[str, ParamValue]) -> None:
+        if row.condition is None:
+            return
+        axis, value = row.condition.axis, row.condition.value
+        fixed = _values(self.axes[axis])[0] if self.axes[axis].is_fixed else None
+        if params.get(axis, fixed) != value:
+            raise InvalidInput(
+                f"'{row.name}' exists only where {axis} is '{value}'; "
+                f"set {axis} to '{value}' or leave '{row.name}' out",
+                pointer=f"/params/{row.name}",
+            )
+
+
+def build_space(overrides: Mapping[str, Axis]) -> SearchSpace:
+    """Return the space that `overrides` make of the defaults.
+
+    Raises UnknownChoice for a name that is not known, InvalidAxis for an axis that cannot be
+    searched or would exist in no configuration.
+    """
+    asked = _by_true_name(overrides)
+    axes: dict[str, Axis] = {}
+    for name, row in AXES.items():
+        if row.condition is None or row.condition.value in _values(axes[row.condition.axis]):
+            axes[name] = check_axis(row, asked.get(name, row.default))
+        elif name in asked:
+            holder, value = row.condition.axis, row.condition.value
+            raise InvalidAxis(
+                name,
+                f"it exists only with {holder} '{value}', which this space does not have; "
+                f"add '{value}' to {holder} or leave '{name}' out",
+            )
+    _check_rrelu(axes)
+    return SearchSpace(axes=axes)
+
+
+def _by_true_name(overrides: Mapping[str, Axis]) -> dict[str, Axis]:
+    asked: dict[str, Axis] = {}
+    for name, axis in overrides.items():
+        true = AXIS_ALIASES.get(name, name)
+        if true not in AXES:
+            raise UnknownChoice("axis", name, AXES, pointer=f"/space/{name}")
+        if true in asked:
+            raise InvalidAxis(name, f"it is another name of '{true}'; give only one of them")
+        asked[true] = axis
+    return asked
+
+
+def _check_rrelu(axes: Mapping[str, Axis]) -> None:
+    """Slopes are drawn between rrelu_lower and rrelu_upper, whichever values the two take."""
+    lower, upper = axes.get("rrelu_lower"), axes.get("rrelu_upper")
+    if lower is None or upper is None:
+        return
+    greatest, least = max(_ends(lower)), min(_ends(upper))
+    if greatest > least:
+        raise InvalidAxis(
+            "rrelu_lower",
+            f"it reaches {greatest:g}, above the least rrelu_upper, {least:g}; "
+            f"keep all of rrelu_lower at or below all of rrelu_upper",
+        )
+
+
+def _ends(axis: Axis) -> tuple[float, ...]:
+    if isinstance(axis, Choices):
+        return tuple(float(v) for v in axis.values if isinstance(v, int | float))
+    return (axis.low, axis.high)
+
+
+def _values(axis: Axis) -> tuple[ParamValue, ...]:
+    """Return the values of a list of choices; in normal form every fixed axis is one."""
+    return axis.values if isinstance(axis, Choices) else ()
+
+
+def _exists(row: AxisRow, params: Mapping[str, ParamValue]) -> bool:
+    return row.condition is None or params.get(row.condition.axis) == row.condition.value
+
+
+def _size(name: str, axis: Axis) -> int:
+    return axis_size(AXES[name], axis) or 0
+
+
+def _suggest(trial: BaseTrial, name: str, distribution: BaseDistribution) -> ParamValue:
+    match distribution:
+        case CategoricalDistribution(choices=choices):
+            return trial.suggest_categorical(name, choices)
+        case IntDistribution(low=low, high=high, step=step, log=log):
+            return trial.suggest_int(name, low, high, step=step, log=log)
+        case FloatDistribution(low=low, high=high, step=step, log=log):
+            return trial.suggest_float(name, low, high, step=step, log=log)
+    raise TypeError(f"{distribution!r} is not a distribution of this project")

@@ -1,0 +1,73 @@
+"""The web application: routes, errors as problems, and the Optuna dashboard."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import Depends, FastAPI
+
+from service.api.body_limit import BodyLimit
+from service.api.dashboard import DashboardRoute
+from service.api.dependencies import House
+from service.api.long_polling import Watcher
+from service.api.openapi import document_problems, problems
+from service.api.problems import add_problem_handlers
+from service.api.routes import catalog, datasets, health, results, studies, trials
+from service.api.unknown_parameters import refuse_unknown_names
+from service.settings import Settings
+from storage import Datasets, Queue, Results, Studies, Trials, open_database
+
+_ROUTERS = (catalog, datasets, studies, trials, results)
+
+
+def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
+    """Build the application; it opens the database when it starts and closes it when it ends.
+
+    Where this process started a worker (`expects_worker`), it is ready only while one is alive.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        database = open_database(settings.database)
+        results_of = Results(database)
+        watcher = Watcher(results_of.version, interval=settings.watch_poll_seconds)
+        app.state.house = House(
+            settings=settings,
+            database=database,
+            studies=Studies(database),
+            trials=Trials(database),
+            datasets=Datasets(database),
+            results=results_of,
+            queue=Queue(database),
+            watcher=watcher,
+            expects_worker=expects_worker,
+        )
+        dashboard = DashboardRoute(database.optuna_storage(), writable=settings.dashboard_writable)
+        app.router.routes.append(dashboard)
+        try:
+            yield
+        finally:
+            app.router.routes.remove(dashboard)
+            watcher.close()
+            database.close()
+
+    app = FastAPI(
+        title="activation-search",
+        description="Which activation function suits your data, and how sure is that?",
+        lifespan=lifespan,
+    )
+    add_problem_handlers(app)
+    app.add_middleware(
+        BodyLimit,
+        most=settings.max_body_bytes,
+        uploads={"/v1/datasets": settings.max_upload_bytes},
+    )
+    app.include_router(health.router)
+    for module in _ROUTERS:
+        app.include_router(
+            module.router, dependencies=[Depends(refuse_unknown_names)], responses=problems(422)
+        )
+    document_problems(app)
+    return app

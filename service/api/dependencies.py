@@ -1,0 +1,60 @@
+"""What the routes ask for: the repositories of the one database that the app holds."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Path, Request
+from pydantic import AfterValidator
+
+from search.activations import get_activation
+from search.errors import NotFound, UnknownChoice
+from service.api.long_polling import Watcher
+from service.settings import Settings
+from storage import Database, Datasets, Queue, Results, Studies, Trials
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """Everything a running app holds; the app's state has it as `house`."""
+
+    settings: Settings
+    database: Database
+    studies: Studies
+    trials: Trials
+    datasets: Datasets
+    results: Results
+    queue: Queue
+    watcher: Watcher
+    #: Whether this process started a worker, without which it is not ready.
+    expects_worker: bool
+
+
+async def _house(request: Request) -> House:
+    house: House = request.app.state.house
+    return house
+
+
+def _id_of(kind: str) -> AfterValidator:
+    def check(value: str) -> str:
+        # Ids of ours are plain words; asking the database for others is a waste, and PostgreSQL
+        # refuses a NUL in a text.
+        if not value.isascii() or not value.isprintable() or len(value) > 100:
+            raise NotFound(kind, value[:100])
+        return value
+
+    return AfterValidator(check)
+
+
+def _true_name(value: str) -> str:
+    try:
+        return get_activation(value).name.value
+    except UnknownChoice as error:
+        error.pointer = "/activation"
+        raise
+
+
+HouseDep = Annotated[House, Depends(_house)]
+StudyId = Annotated[str, _id_of("study"), Path(examples=["st_k3fxw8mq2abz"])]
+DatasetId = Annotated[str, _id_of("dataset"), Path(examples=["digits"])]
+#: A name from `GET /v1/activations`, or another spelling of one.
+ActivationFilter = Annotated[str, AfterValidator(_true_name)]

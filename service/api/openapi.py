@@ -1,0 +1,95 @@
+"""The OpenAPI document: every error is documented as a problem, with an example."""
+
+import json
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any
+
+from fastapi import FastAPI
+
+from service.api.problems import PROBLEM_JSON, TYPE_PREFIX
+from service.api.schemas.problem import ProblemOut
+
+_EXAMPLES: dict[int, dict[str, Any]] = {
+    400: {"title": "Bad request", "detail": "the request could not be read; see /docs for what "
+          "is expected"},
+    403: {"title": "Forbidden", "detail": "the dashboard is read-only; set "
+          "ACTIVATION_SEARCH_DASHBOARD_WRITABLE=true to open it"},
+    404: {"title": "Not found", "detail": "there is no study 'st_k3fxw8mq2abz'; list the study "
+          "collection to see what is"},
+    409: {"title": "Conflict", "detail": "study 'st_k3fxw8mq2abz' is completed; only a queued, "
+          "running or paused study can be cancelled"},
+    413: {"title": "Content too large", "detail": "the body is larger than this server accepts"},
+    422: {"title": "Unknown choice", "detail": "activation 'rleu' is not known; did you mean "
+          "'relu'? choose one of relu, leaky_relu, prelu, ...",
+          "errors": [{"pointer": "/space/activation", "detail": "activation 'rleu' is not known; "
+                      "did you mean 'relu'? choose one of relu, leaky_relu, prelu, ..."}]},
+    500: {"title": "Internal server error", "detail": "something went wrong that should not have; "
+          "the server's log says what"},
+    501: {"title": "Missing extra", "detail": "reading Parquet needs an optional package; install "
+          "it with pip install 'activation-search[parquet]'"},
+    503: {"title": "Not ready", "detail": "the database does not answer; see the server's log, and "
+          "the disk it is on"},
+}  # fmt: skip
+
+Responses = dict[int | str, dict[str, Any]]
+
+
+def header(status: int, name: str, description: str) -> Responses:
+    """Return the `responses` of a route whose answer of this status carries a header."""
+    described = {"description": description, "schema": {"type": "string"}}
+    return {status: {"headers": {name: described}}}
+
+
+def problems(*statuses: int) -> Responses:
+    """Return the `responses` of a route that may answer with these errors, and always with 500."""
+    return {status: _documented(status) for status in (*statuses, 500)}
+
+
+def _documented(status: int) -> dict[str, Any]:
+    example = _EXAMPLES[status]
+    slug = example["title"].lower().replace(" ", "-")
+    return {
+        "description": example["title"],
+        "content": {
+            PROBLEM_JSON: {
+                "schema": {"$ref": "#/components/schemas/ProblemOut"},
+                "example": {"type": f"{TYPE_PREFIX}{slug}", "status": status, **example},
+            }
+        },
+    }
+
+
+def document_problems(app: FastAPI) -> None:
+    """Complete the app's OpenAPI document: the schema of problems, and an example of each answer.
+
+    The answers are those of a real study, see `tests/service/record_examples.py`.
+    """
+    generate: Callable[[], dict[str, Any]] = app.openapi
+    answers = json.loads(files("service").joinpath("examples.json").read_text("utf-8"))
+
+    def openapi() -> dict[str, Any]:
+        document = generate()
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        own = ProblemOut.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas |= own.pop("$defs")
+        schemas["ProblemOut"] = own
+        # FastAPI documents errors of its own shape wherever a path has a parameter.
+        for name in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(name, None)
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
+                _complete(operation, answers.get(f"{method.upper()} {path}"))
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI documents this way of extending
+
+
+def _complete(operation: dict[str, Any], answer: object) -> None:
+    responses = operation["responses"]
+    if "HTTPValidationError" in str(responses.get("422")):
+        responses["422"] = _documented(422)
+    for response in responses.values():
+        content = response.get("content", {}).get("application/json")
+        if content is not None and answer is not None:
+            content.setdefault("example", answer)

@@ -1,0 +1,39 @@
+"""Whether the service lives, can work, and how it is doing."""
+
+from importlib.metadata import version
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from search.errors import NotReady
+from service.api.dependencies import HouseDep
+from service.api.openapi import problems
+from service.api.schemas.health import AliveOut, ReadyOut
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz", responses=problems())
+def get_health() -> AliveOut:
+    """Tell that the process answers."""
+    return AliveOut(status="alive", version=version("activation-search"))
+
+
+@router.get("/readyz", responses=problems(503))
+def get_readiness(house: HouseDep) -> ReadyOut:
+    """Tell whether the database answers and, where this server started a worker, one is alive."""
+    if not house.database.ping():
+        raise NotReady("the database does not answer; see the server's log, and the disk it is on")
+    workers = len(house.queue.live_workers(house.settings.lease_seconds))
+    if house.expects_worker and workers == 0:
+        raise NotReady(
+            f"no worker has given a sign of life for {house.settings.lease_seconds:g} s; it takes "
+            "some seconds to start, and the server's log says why one has ended"
+        )
+    return ReadyOut(status="ready", database=True, workers=workers)
+
+
+@router.get("/metrics", response_class=Response, responses=problems())
+def get_metrics() -> Response:
+    """Prometheus metrics of this process."""
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,61 @@
+"""Results of a study, with long polling."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Response
+from starlette.concurrency import run_in_threadpool
+
+from service.api.dependencies import House, HouseDep, StudyId
+from service.api.openapi import Responses, header, problems
+from service.api.schemas.results import ResultsOut
+
+router = APIRouter(prefix="/v1/studies/{study_id}/results", tags=["results"])
+
+_ETAG = "Changes with the study; send it back as If-None-Match."
+_ANSWERS: Responses = {
+    **header(200, "ETag", _ETAG),
+    304: {
+        "description": "Nothing has changed since the ETag given.",
+        **header(304, "ETag", _ETAG)[304],
+    },
+    **problems(404, 422),
+}
+
+
+@router.get("", response_model=ResultsOut, responses=_ANSWERS)
+async def get_results(
+    study_id: StudyId,
+    house: HouseDep,
+    wait: Annotated[float, Query(ge=0, le=60, description="Seconds to wait for news.")] = 0.0,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """Show what is known; with `wait` and an ETag, hold the answer until something changed."""
+    if wait and if_none_match is None:
+        # Without an ETag news is whatever comes after now.
+        seen = await run_in_threadpool(house.results.version, study_id)
+        await house.watcher.wait(study_id, seen, seconds=wait)
+    elif wait and if_none_match is not None:
+        await house.watcher.wait(study_id, _version(_tags(if_none_match)), seconds=wait)
+    return await run_in_threadpool(_answer, house, study_id, if_none_match)
+
+
+def _answer(house: House, study_id: str, if_none_match: str | None) -> Response:
+    stored = house.results.get(study_id)
+    etag = f'"{stored.version}"'
+    if if_none_match is not None and not _tags(if_none_match).isdisjoint((etag, "*")):
+        return Response(status_code=304, headers={"ETag": etag})
+    body = ResultsOut.from_stored(house.studies.get(study_id), stored).model_dump_json()
+    return Response(body, media_type="application/json", headers={"ETag": etag})
+
+
+def _tags(header: str) -> set[str]:
+    """Return the tags of an If-None-Match; weak ones, which proxies make, count as strong."""
+    return {tag.strip().removeprefix("W/") for tag in header.split(",")}
+
+
+def _version(tags: set[str]) -> int:
+    """Return the latest version that somebody with these tags has seen; -1 for none of ours."""
+    numbers = (tag.strip('"') for tag in tags)
+    return max(
+        (int(n) for n in numbers if n.isascii() and n.isdecimal() and len(n) < 18), default=-1
+    )

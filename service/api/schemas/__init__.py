@@ -1,0 +1,1 @@
+"""The wire format: what the routes take and answer, as pydantic models."""

@@ -1,0 +1,210 @@
+"""A study as somebody asks for it, and its mapping to `StudySpec`."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Discriminator, Field, Tag
+
+from search.study import (
+    Axis,
+    Budget,
+    Choices,
+    Evaluation,
+    ParamValue,
+    PrunerScope,
+    PrunerSpec,
+    Range,
+    SamplerSpec,
+    StudySpec,
+    Task,
+)
+from service.api.schemas.base import Number, RequestModel, Scalar, Text
+
+MAX_CHOICES = 100
+MAX_AXES = 100
+MAX_TRIALS = 100_000
+MAX_EPOCHS = 10_000
+MAX_REPEATS = 100
+MAX_SECONDS = 30 * 24 * 3600.0
+
+EXAMPLE_SMALL: dict[str, Any] = {"dataset": "digits"}
+EXAMPLE_FULL: dict[str, Any] = {
+    "name": "digits, which activation?",
+    "dataset": "digits",
+    "space": {
+        "activation": ["relu", "leaky_relu", "prelu", "elu", "selu", "gelu", "silu", "tanh"],
+        "prelu_slope": {"low": 0.0, "high": 0.5},
+        "initializer": ["xavier_uniform", "kaiming_normal", "lecun_normal", "orthogonal"],
+        "depth": {"low": 1, "high": 8},
+        "width": [32, 64, 128],
+        "learning_rate": {"low": 1e-4, "high": 1e-1, "log": True},
+    },
+    "sampler": {"name": "tpe", "seed": 0, "min_trials_per_activation": None},
+    "pruner": {"name": "successive_halving", "scope": "activation"},
+    "budget": {"trials": 200, "epochs": 30, "seconds": None},
+    "evaluation": {"folds": 3, "test_fraction": 0.2, "confirm_top": 3, "confirm_repeats": 5},
+    "objectives": ["log_loss"],
+}
+
+
+class RangeModel(RequestModel):
+    """An axis over a range, ends included."""
+
+    low: Number
+    high: Number
+    step: Number | None = Field(default=None, description="Grid within the range.")
+    log: bool = Field(default=False, strict=True, description="Search on a logarithmic scale.")
+
+
+def _axis_kind(value: Any) -> str:
+    if isinstance(value, Mapping | RangeModel):
+        return "range()"
+    return "choices()" if isinstance(value, list) else "fixed()"
+
+
+AxisModel = Annotated[
+    Annotated[list[Scalar], Field(min_length=1, max_length=MAX_CHOICES), Tag("choices()")]
+    | Annotated[RangeModel, Tag("range()")]
+    | Annotated[Scalar, Tag("fixed()")],
+    Discriminator(_axis_kind),
+    Field(description="A list of choices, a range, or one fixed value."),
+]
+
+
+class SamplerModel(RequestModel):
+    """Who proposes configurations. `GET /v1/samplers` lists the names."""
+
+    name: Text = Field(default="tpe", examples=["tpe"])
+    seed: int = Field(default=0, strict=True, ge=0, le=2**31 - 1)
+    min_trials_per_activation: int | None = Field(
+        default=None,
+        strict=True,
+        ge=0,
+        le=MAX_TRIALS,
+        description="Trials that every activation gets, as far as the budget goes; null: an even "
+        "share of half the budget.",
+    )
+
+
+class PrunerModel(RequestModel):
+    """Who ends hopeless trials early. `GET /v1/pruners` lists the names."""
+
+    name: Text = Field(default="successive_halving", examples=["successive_halving"])
+    scope: PrunerScope = Field(
+        default=PrunerScope.ACTIVATION,
+        description="Whom a trial is compared with: trials of its activation, or all.",
+    )
+
+
+class BudgetModel(RequestModel):
+    """When the search ends."""
+
+    trials: int = Field(default=200, strict=True, ge=1, le=MAX_TRIALS)
+    epochs: int = Field(default=30, strict=True, ge=1, le=MAX_EPOCHS)
+    seconds: float | None = Field(
+        default=None, strict=True, gt=0, le=MAX_SECONDS, description="Wall clock; null: no limit."
+    )
+
+
+class EvaluationModel(RequestModel):
+    """How a configuration is judged."""
+
+    folds: int = Field(default=3, strict=True, ge=1, le=50, description="1: one holdout split.")
+    test_fraction: float = Field(
+        default=0.2, strict=True, ge=0, le=0.5, description="Rows that the search never sees."
+    )
+    confirm_top: int = Field(
+        default=3, strict=True, ge=0, le=50, description="0 skips the confirmation."
+    )
+    confirm_repeats: int = Field(default=5, strict=True, ge=1, le=MAX_REPEATS)
+
+
+class ExtensionModel(RequestModel):
+    """What to add to a finished study: trials, repeats of the confirmation, or both."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"repeats": 5}, {"trials": 100}]})
+
+    trials: int = Field(
+        default=0, strict=True, ge=0, le=MAX_TRIALS, description="Beyond those already tried."
+    )
+    repeats: int = Field(
+        default=0,
+        strict=True,
+        ge=0,
+        le=MAX_REPEATS,
+        description="Beyond those of the confirmation so far.",
+    )
+
+
+class StudyModel(RequestModel):
+    """A study. Only `dataset` is required."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE_SMALL, EXAMPLE_FULL]})
+
+    dataset: Text = Field(description="A name or id from `GET /v1/datasets`.", examples=["digits"])
+    name: Text = Field(default="", description="For people; need not be unique.")
+    task: Task | None = Field(default=None, description="null: inferred from the target.")
+    space: dict[str, AxisModel] = Field(
+        default_factory=dict,
+        max_length=MAX_AXES,
+        description="Axes that differ from the default space: activation, initializer, depth, "
+        "width, learning_rate, weight_decay, dropout, normalization, gradient_clip, batch_size, "
+        "optimizer, momentum, schedule, and <activation>_<parameter> of `GET /v1/activations`.",
+    )
+    sampler: SamplerModel = SamplerModel()
+    pruner: PrunerModel = PrunerModel()
+    budget: BudgetModel = BudgetModel()
+    evaluation: EvaluationModel = EvaluationModel()
+    objectives: list[Text] = Field(
+        default_factory=list,
+        max_length=10,
+        description="Metrics to optimise, the first one also prunes; a second one may be "
+        "`parameters` or `latency`. Empty: log_loss, or mse for regression.",
+        examples=[["log_loss"]],
+    )
+
+    def to_spec(self) -> StudySpec:
+        """Return the study as the rest of the house knows it."""
+        return StudySpec(
+            dataset=self.dataset,
+            name=self.name,
+            task=self.task,
+            space={name: _to_axis(axis) for name, axis in self.space.items()},
+            sampler=SamplerSpec(**dict(self.sampler)),
+            pruner=PrunerSpec(**dict(self.pruner)),
+            budget=Budget(**dict(self.budget)),
+            evaluation=Evaluation(**dict(self.evaluation)),
+            objectives=tuple(self.objectives),
+        )
+
+    @classmethod
+    def from_spec(cls, spec: StudySpec) -> "StudyModel":
+        """Return `spec` in the wire format, as it was asked for."""
+        return cls(
+            dataset=spec.dataset,
+            name=spec.name,
+            task=spec.task,
+            space={name: _from_axis(axis) for name, axis in spec.space.items()},
+            sampler=SamplerModel.model_validate(_fields(spec.sampler)),
+            pruner=PrunerModel.model_validate(_fields(spec.pruner)),
+            budget=BudgetModel.model_validate(_fields(spec.budget)),
+            evaluation=EvaluationModel.model_validate(_fields(spec.evaluation)),
+            objectives=list(spec.objectives),
+        )
+
+
+def _to_axis(value: list[ParamValue] | RangeModel | ParamValue) -> Axis:
+    if isinstance(value, RangeModel):
+        return Range(low=value.low, high=value.high, step=value.step, log=value.log)
+    return Choices(values=tuple(value) if isinstance(value, list) else (value,))
+
+
+def _from_axis(axis: Axis) -> list[ParamValue] | RangeModel:
+    if isinstance(axis, Range):
+        return RangeModel.model_validate(_fields(axis))
+    return list(axis.values)
+
+
+def _fields(value: object) -> dict[str, Any]:
+    """Return the fields of a slotted dataclass, unlike `asdict` not recursively."""
+    return {name: getattr(value, name) for name in type(value).__dataclass_fields__}  # type: ignore[attr-defined]  # it is one

@@ -1,0 +1,100 @@
+"""A study as it is shown, and lists of them."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from search.study import Phase, Progress, StudyState
+from service.api.schemas.base import ResponseModel, UtcTime
+from service.api.schemas.study import StudyModel
+from storage.rows.study_rows import StudyRow
+from storage.sql.pagination import Page
+
+
+class ProgressOut(ResponseModel):
+    """How far a study is."""
+
+    trials_total: int
+    trials_finished: int = Field(description="Complete, pruned or failed.")
+    trials_pruned: int
+    trials_failed: int
+    trials_running: int
+    trials_per_second: float | None = Field(description="Measured; null before there is a rate.")
+    seconds_left: float | None
+    best_value: float | None = Field(description="Best value of the first objective.")
+    confirmations_total: int = Field(description="Trainings of the confirmation; 0 before it.")
+    confirmations_finished: int
+
+    @classmethod
+    def from_progress(cls, progress: Progress) -> "ProgressOut":
+        """Return `progress` in the wire format."""
+        return cls(**{name: getattr(progress, name) for name in cls.model_fields})
+
+
+class LinksOut(ResponseModel):
+    """Where to go from a study."""
+
+    self: Annotated[str, Field(examples=["/v1/studies/st_k3fxw8mq2abz"])]
+    results: str
+    trials: str
+    dashboard: str = Field(description="The study in the Optuna dashboard.")
+
+    @classmethod
+    def from_row(cls, row: StudyRow) -> "LinksOut":
+        """Return the links of the study `row`."""
+        here = f"/v1/studies/{row.id}"
+        return cls(
+            self=here,
+            results=f"{here}/results",
+            trials=f"{here}/trials",
+            dashboard=f"/dashboard/studies/{row.optuna_id}",
+        )
+
+
+class StudyOut(ResponseModel):
+    """A study and how far it is."""
+
+    id: str = Field(examples=["st_k3fxw8mq2abz"])
+    name: str
+    state: StudyState
+    phase: Phase | None = Field(description="What a running study is doing.")
+    dataset: str
+    spec: StudyModel = Field(description="The study as asked for, defaults filled in.")
+    progress: ProgressOut
+    created_at: UtcTime
+    started_at: UtcTime | None
+    finished_at: UtcTime | None
+    error: str | None = Field(description="Why a failed study failed, a sentence.")
+    links: LinksOut
+
+    @classmethod
+    def from_row(cls, row: StudyRow) -> "StudyOut":
+        """Return `row` in the wire format."""
+        return cls(
+            id=row.id,
+            name=row.name,
+            state=row.state,
+            phase=row.phase,
+            dataset=row.dataset,
+            spec=StudyModel.from_spec(row.spec),
+            progress=ProgressOut.from_progress(row.progress),
+            created_at=row.created_at,
+            started_at=row.started_at,
+            finished_at=row.finished_at,
+            error=row.error,
+            links=LinksOut.from_row(row),
+        )
+
+
+class StudyPage(ResponseModel):
+    """Some studies, newest first."""
+
+    items: list[StudyOut]
+    next_cursor: str | None = Field(description="Pass as `cursor` for the next page.")
+
+    @classmethod
+    def from_page(cls, page: Page[StudyRow]) -> "StudyPage":
+        """Return `page` in the wire format."""
+        return cls(
+            items=[StudyOut.from_row(row) for row in page.items], next_cursor=page.next_cursor
+        )

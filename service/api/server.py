@@ -1,0 +1,132 @@
+"""The server: the API in this process, and a worker beside it that is started again if it dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+from time import monotonic
+
+import uvicorn
+from fastapi import FastAPI
+
+from search.gc_freeze import settle
+from search.training.device import Device, usable_device
+from service.api.app import create_app
+from service.logs import get_log
+from service.settings import Settings
+from storage import open_database
+
+#: Pause before a dead worker is started again, doubled after every early death up to the most.
+_BACKOFF_S = 1.0
+_MOST_BACKOFF_S = 30.0
+#: A worker that lived this long did not die of how it was started.
+_HEALTHY_S = 60.0
+#: A worker that is asked to stop puts its study back at the next rung; then it is ended.
+_PATIENCE_S = 20.0
+#: Requests get this long to end when the server does.
+_GRACE_S = 5
+
+
+def serve(settings: Settings, *, with_worker: bool) -> None:
+    """Serve until SIGINT or SIGTERM, then end the worker and raise SystemExit(0).
+
+    Raises what `open_database` and, with a worker, `usable_device` raise.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn raises the signal again when it has ended; the default action would then kill
+        # this process before it has ended the worker.
+        signal.signal(number, lambda *_: sys.exit(0))
+    # What is wrong with these is told before anything else.
+    open_database(settings.database).close()
+    if with_worker and settings.device is Device.CUDA:
+        usable_device(settings.device)
+    app = create_app(settings, expects_worker=with_worker)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_level=settings.log_level.value,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=_GRACE_S,
+    )
+    listener = config.bind_socket()  # a port in use is told before anything else is started
+    # asyncio sets this only on sockets that name their protocol, and uvicorn's does not; without
+    # it the body of an answer waits up to 40 ms for the client to acknowledge the headers.
+    # Accepted connections inherit it.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if not with_worker:
+        _Server(config, app).run([listener])
+        return
+    with _supervised(settings):
+        _Server(config, app).run([listener])
+
+
+class _Server(uvicorn.Server):
+    """A server that answers those who wait for news before it waits for them."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the app, then leave what it loaded to itself."""
+        await super().startup(sockets)
+        settle()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End open requests, then the app."""
+        self._app.state.house.watcher.close()
+        await super().shutdown(sockets)
+
+
+@contextmanager
+def _supervised(settings: Settings) -> Iterator[None]:
+    ended = Event()
+    thread = Thread(target=_supervise, args=(settings, ended))
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _supervise(settings: Settings, ended: Event) -> None:
+    """Keep a worker process alive until `ended`, then end it."""
+    log = get_log(__name__)
+    backoff = _BACKOFF_S
+    command = [sys.executable, "-m", "service.cli", "worker", "--until-stdin-ends"]
+    environment = {**os.environ, **settings.environment()}
+    while not ended.is_set():
+        started = monotonic()
+        # The pipe ends with this process, even where it is killed, and the worker ends with it.
+        # In a session of its own, so that Ctrl-C reaches this process only.
+        with subprocess.Popen(  # noqa: S603 - our own program
+            command, env=environment, stdin=subprocess.PIPE, start_new_session=True
+        ) as process:
+            while process.poll() is None and not ended.wait(0.2):
+                pass
+            if ended.is_set():
+                _end(process)
+                return
+        if monotonic() - started > _HEALTHY_S:
+            backoff = _BACKOFF_S
+        log.warning("the worker died; starting another", code=process.returncode, wait=backoff)
+        ended.wait(backoff)
+        backoff = min(2 * backoff, _MOST_BACKOFF_S)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

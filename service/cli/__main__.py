@@ -1,0 +1,5 @@
+"""The command line by module: `python -m service.cli`."""
+
+from service.cli.main import main
+
+main()

@@ -1,0 +1,143 @@
+"""What a person sees in a terminal: progress, and tables of studies and results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Column, Table
+from rich.text import Text
+
+from storage.rows.study_rows import StudyRow
+
+#: What a bar counts in each phase.
+_COUNTED = {
+    "search": ("trials_finished", "trials_total"),
+    "confirm": ("confirmations_finished", "confirmations_total"),
+}
+
+
+def progress_bar() -> Progress:
+    """Return a bar over what a phase counts; `show_progress` moves it."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        TextColumn("best so far {task.fields[best]}"),
+    )
+
+
+def show_progress(bar: Progress, task: TaskID, phase: str | None, now: Mapping[str, Any]) -> None:
+    """Move `bar` to `now`, a study's progress by the names of the wire format, in `phase`."""
+    finished, total = _COUNTED.get(phase or "search", _COUNTED["confirm"])
+    bar.update(
+        task,
+        description=phase or "queued",
+        completed=now[finished],
+        total=now[total] or None,
+        best=show_number(now["best_value"]),
+        rate=f"{now['trials_per_second'] or 0.0:.1f} trials/s" if phase == "search" else "",
+    )
+
+
+#: From here on a number is shown in powers of ten.
+_LARGE = 1e7
+
+
+def show_number(value: float | None, digits: int = 4) -> str:
+    """Return `value` to some significant digits, whole where it is large, or a dash."""
+    if value is None:
+        return "-"
+    whole = 10**digits - 0.5 <= abs(value) < _LARGE
+    return f"{value:.0f}" if whole else f"{value:.{digits}g}"
+
+
+def studies_table(rows: Sequence[StudyRow]) -> Table:
+    """List studies, a line each."""
+    # Of an id that is cut short nothing can be asked.
+    table = Table(Column("id", no_wrap=True), "name", "dataset", "state", "trials", "best")
+    for row in rows:
+        done = f"{row.progress.trials_finished}/{row.progress.trials_total}"
+        best = show_number(row.progress.best_value)
+        # As text: a name in brackets would be taken for markup.
+        table.add_row(row.id, Text(row.name), Text(row.dataset), row.state, done, best)
+    return table
+
+
+def results_table(document: Mapping[str, Any]) -> Group:
+    """Show a results document: a row an activation, the best configuration, the verdict.
+
+    The document is empty where no worker has begun with the study.
+    """
+    table = Table("activation", title="by activation, the best first")
+    for heading in ("trials", "completed", "pruned", "failed", "best", "median"):
+        table.add_column(heading, justify="right")
+    for row in document.get("by_activation", ()):
+        counts = [str(row[name]) for name in ("trials", "completed", "pruned", "failed")]
+        scores = [show_number(row["best_value"]), show_number(row["median_value"])]
+        table.add_row(row["activation"], *counts, *scores)
+    best = document.get("best")
+    if best is None:
+        return Group(table, Text("no trial has completed yet"))
+    lines = [f"best configuration (trial {best['number']}):"]
+    lines += [f"  {name} = {_show(value)}" for name, value in best["params"].items()]
+    metrics = best.get("metrics", {})
+    lines += [f"  validation {name}: {show_number(value)}" for name, value in metrics.items()]
+    return Group(table, Text("\n".join(lines)), *_verdict(document.get("verdict")))
+
+
+def _verdict(verdict: Mapping[str, Any] | None) -> list[Table | Text]:
+    """Show what the confirmation and the test rows say; nothing before there is a verdict."""
+    if verdict is None:
+        return []
+    metric = verdict["metric"]
+    title = f"trained anew: {metric}, 95 % interval, differences to the best and to the baseline"
+    table = Table("activation", title=title, box=SIMPLE_HEAD, pad_edge=False)
+    for heading, _ in _COMPARED:
+        table.add_column(heading, justify="right")
+    for row in verdict["comparisons"]:
+        name = row["activation"] + ("*" if row["tied"] else "")
+        table.add_row(name, *(show_number(row[key], 3) for _, key in _COMPARED))
+    table.caption = "* not shown to be worse than the best"
+    shown: list[Table | Text] = [table]
+    if verdict["test"] is not None:
+        shown.append(_test_table(verdict["test"], metric))
+    return [*shown, Text(verdict["sentence"], style="bold")]
+
+
+_COMPARED = (
+    ("mean", "mean"),
+    ("low", "ci_low"),
+    ("high", "ci_high"),
+    ("worst", "worst"),
+    ("to best", "difference"),
+    ("p", "p_adjusted"),
+    ("to base", "baseline_difference"),
+)
+
+
+def _test_table(test: Mapping[str, Any], metric: str) -> Table:
+    table = Table("predictor", title=f"{metric} on the held-out test rows", box=SIMPLE_HEAD)
+    table.add_column("validation", justify="right")
+    table.add_column("test", justify="right")
+    for role in ("winner", "baseline", "linear", "trivial"):
+        row = test[role]
+        if row is not None:
+            table.add_row(role, show_number(row["validation_score"]), show_number(row["score"]))
+    return table
+
+
+def _show(value: object) -> str:
+    return show_number(value) if isinstance(value, float) else str(value)

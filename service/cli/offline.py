@@ -1,0 +1,80 @@
+"""What the command line does without a server: run a study here, read a database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from rich.console import Console
+
+from search.analysis.live_results import Summary
+from search.driver import run_study
+from search.errors import InvalidInput
+from search.study import Phase, PhaseStarted, ProgressMade
+from search.training.device import usable_device
+from search.training.executors import local_pool
+from service.api.problems import InvalidRequest
+from service.api.schemas.study import StudyModel
+from service.api.validation_messages import complaint
+from service.cli.console_tables import progress_bar, results_table, show_progress
+from service.logs import quieten_optuna
+from service.settings import Settings
+from service.worker.worker import load_dataset
+from storage import Results, Studies, open_database
+from storage.rows.study_rows import StudyRow
+
+
+def read_spec_file(path: Path) -> Mapping[str, Any]:
+    """Read a JSON object; InvalidInput where there is none."""
+    try:
+        body = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InvalidInput(f"{path} cannot be read as JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise InvalidInput(f"{path} holds no JSON object; write one as POST /v1/studies takes it")
+    return body
+
+
+def run_here(body: Mapping[str, Any], settings: Settings, console: Console) -> None:
+    """Run the study that `body` describes and print its results."""
+    try:
+        spec = StudyModel.model_validate(body).to_spec()
+    except ValidationError as error:
+        found = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
+        raise InvalidRequest(complaint(each, StudyModel) for each in found) from error
+    quieten_optuna()
+    dataset = load_dataset(spec, None)
+    summary = Summary(spec, dataset)
+    device = usable_device(settings.device)
+    with local_pool(settings.processes) as executor, progress_bar() as bar:
+        task = bar.add_task(dataset.name, total=spec.budget.trials, best="-", rate="")
+        phase = Phase.SEARCH
+        for event in run_study(spec, dataset, executor=executor, device=device):
+            summary.take(event)
+            if isinstance(event, PhaseStarted):
+                phase = event.phase
+            elif isinstance(event, ProgressMade):
+                show_progress(bar, task, phase, asdict(event.progress))
+    console.print(results_table(summary.document(phase_ended=True)))
+
+
+def recorded_studies(settings: Settings) -> tuple[StudyRow, ...]:
+    """Return the newest hundred studies of the database."""
+    database = open_database(settings.database)
+    try:
+        return tuple(Studies(database).list(limit=100).items)
+    finally:
+        database.close()
+
+
+def recorded_results(settings: Settings, study_id: str) -> Mapping[str, Any]:
+    """Return the results document of one study; NotFound where there is no such study."""
+    database = open_database(settings.database)
+    try:
+        return Results(database).get(study_id).document
+    finally:
+        database.close()

@@ -1,0 +1,337 @@
+"""The worker process: claims a study, runs it, records what happens, and takes the next one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Executor
+from contextlib import contextmanager
+from pathlib import PurePath
+from secrets import token_hex
+from threading import Event as Flag
+from threading import Thread
+from time import monotonic
+from typing import Protocol
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from search.analysis.live_results import Summary
+from search.data.dataset_builder import read_table, with_task
+from search.data.datasets import BUILTIN, Dataset, load_builtin
+from search.driver import run_study
+from search.errors import LeaseLost, SearchError
+from search.gc_freeze import settle
+from search.study import (
+    ConfirmationRun,
+    ConfirmationsMade,
+    Control,
+    Event,
+    Phase,
+    PhaseStarted,
+    ProgressMade,
+    StudyEnded,
+    StudySpec,
+    StudyState,
+    TrialRecord,
+    TrialsChanged,
+)
+from search.training.device import Device, usable_device
+from search.training.executors import local_pool
+from service.logs import get_log
+from service.settings import Settings
+from storage import Database, Datasets, Queue, Recorder, Results, Studies, open_database
+from storage.rows.study_rows import StudyRow
+
+#: A lease is renewed three times before it would run out.
+_RENEWALS_PER_LEASE = 3
+#: The results document is made anew at most this often; it looks at every trial of the study.
+_DOCUMENT_S = 1.0
+#: Nor does it take more than this share of the worker's time, however many trials there are.
+_DOCUMENT_SHARE = 0.02
+#: What people want of a study is looked up at most this often; the driver asks at every rung.
+_WISHES_S = 0.1
+#: Events that are written at once, with all that came before them.
+_WORTH_RECORDING = (ProgressMade, PhaseStarted)
+_SUFFIX = {"text/csv": ".csv", "application/vnd.apache.parquet": ".parquet"}
+
+
+def load_dataset(spec: StudySpec, datasets: Datasets | None) -> Dataset:
+    """Return the dataset a study names, built-in or uploaded, for the task it asks for."""
+    if spec.dataset in BUILTIN or datasets is None:
+        dataset = load_builtin(spec.dataset)
+    else:
+        row = datasets.get(spec.dataset)
+        dataset = read_table(
+            datasets.content(row.id),
+            target=row.target,
+            task=row.task,
+            name=row.name,
+            dataset_id=row.id,
+            filename=str(PurePath(row.id).with_suffix(_SUFFIX[row.content_type])),
+        )
+    return with_task(dataset, spec.task)
+
+
+class Driver(Protocol):
+    """Runs a study, as `search.driver.driver.run_study` does."""
+
+    def __call__(
+        self,
+        spec: StudySpec,
+        dataset: Dataset,
+        *,
+        history: Sequence[TrialRecord],
+        confirmations: Sequence[ConfirmationRun],
+        control: Callable[[], Control],
+        executor: Executor | None,
+        device: Device,
+    ) -> Iterator[Event]:
+        """Yield what happens, a StudyEnded last."""
+
+
+class PoolBroken(SearchError):
+    """A training process died, which no study can survive; nor can the worker."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a training process was killed, most likely for want of memory; the worker ends, and "
+            "the study is taken up again by the next one"
+        )
+
+
+class _Leaving(Exception):
+    """The worker is told to stop and puts its study back."""
+
+
+class Worker:
+    """Runs studies of one database, one at a time, each on a pool of processes."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        executor: Executor,
+        *,
+        device: Device = Device.CPU,
+        run: Driver = run_study,
+    ) -> None:
+        self._settings = settings
+        self._run = run
+        self._id = f"{socket.gethostname()}-{os.getpid()}-{token_hex(3)}"
+        self._database = database
+        self._executor = executor
+        self._device = device
+        self._queue = Queue(database)
+        self._studies = Studies(database)
+        self._datasets = Datasets(database)
+        self._stopping = Flag()
+        self._log = get_log(__name__, worker=self._id)
+
+    def stop(self) -> None:
+        """Ask the worker to put its study back and return; safe in a signal handler."""
+        self._stopping.set()
+
+    def run(self, *, until_idle: bool = False) -> None:
+        """Work until stopped, or until the queue is empty."""
+        with self._beating():
+            settle()
+            while not self._stopping.is_set():
+                study = self._queue.claim(self._id, self._settings.lease_seconds)
+                if study is not None:
+                    self._run_one(study)
+                    settle()  # what the study loaded stays; what it left is collected
+                elif until_idle:
+                    return
+                else:
+                    self._stopping.wait(self._settings.queue_poll_seconds)
+
+    def _run_one(self, study: StudyRow) -> None:
+        log = get_log(__name__, worker=self._id, study=study.id)
+        log.info("claimed", dataset=study.dataset, trials=study.spec.budget.trials)
+        try:
+            with self._renewing(study.id) as lost:
+                state = self._record(study, lost)
+            log.info("left", state=state)
+        except LeaseLost as error:
+            log.warning("another worker took the study over", reason=str(error))
+        except SearchError as error:
+            log.warning("failed", reason=str(error))
+            self._fail(study.id, str(error))
+        except BrokenExecutor as error:
+            # Not the study's own failure as far as we know: it stays claimed until the lease runs
+            # out, and the queue counts how many workers it took down.
+            raise PoolBroken from error
+        except SQLAlchemyError:
+            raise  # a database that fails says nothing about the study
+        except Exception as error:
+            # Whatever a study does, the next one must find a worker.
+            log.error("failed unexpectedly", exc_info=error)
+            sentence = (
+                f"the worker met an unexpected {type(error).__name__}: {error}; "
+                "its log has the details"
+            )
+            self._fail(study.id, sentence)
+
+    def _fail(self, study_id: str, sentence: str) -> None:
+        try:
+            self._queue.finish(study_id, self._id, StudyState.FAILED, sentence)
+        except LeaseLost as error:
+            self._log.warning("another worker took the study over", reason=str(error))
+
+    def _record(self, study: StudyRow, lost: Flag) -> StudyState:
+        """Run the study to its end, or until this worker is stopped; return what became of it."""
+        recorder = Recorder(self._database, study.id, self._id)
+        history = recorder.history()
+        dataset = load_dataset(study.spec, self._datasets)
+        before = Results(self._database).get(study.id).document
+        summary = Summary(study.spec, dataset, before=before)
+        summary.take(TrialsChanged(trials=history))
+        confirmations = recorder.confirmations()
+        summary.take(ConfirmationsMade(runs=confirmations))
+        pending: list[Event] = []
+        document_due = 0.0
+        events = self._run(
+            study.spec,
+            dataset,
+            history=history,
+            confirmations=confirmations,
+            control=self._control(study.id, lost),
+            executor=self._executor,
+            device=self._device,
+        )
+        try:
+            for event in events:
+                summary.take(event)
+                pending.append(event)
+                if isinstance(event, StudyEnded):
+                    recorder.record(pending, results=summary.document(phase_ended=True))
+                    return event.state
+                if isinstance(event, _WORTH_RECORDING):
+                    phase_ended = isinstance(event, PhaseStarted) and event.phase != Phase.SEARCH
+                    document, began = None, monotonic()
+                    if phase_ended or began >= document_due:
+                        document = summary.document(phase_ended=phase_ended)
+                        took = monotonic() - began
+                        document_due = began + max(_DOCUMENT_S, took / _DOCUMENT_SHARE)
+                    recorder.record(pending, results=document)
+                    pending.clear()
+                self._check(study.id, lost)
+        except (LeaseLost, SQLAlchemyError):
+            raise  # nothing can be written any more
+        except _Leaving:
+            recorder.record(pending, results=summary.document(phase_ended=False))
+            self._queue.release(study.id, self._id)
+            return StudyState.QUEUED
+        except Exception:
+            recorder.record(pending)  # whatever happened, what had finished before is kept
+            raise
+        raise RuntimeError("the driver ended without saying how")
+
+    def _control(self, study_id: str, lost: Flag) -> Callable[[], Control]:
+        """Return what tells the driver what is wanted; it raises what `_check` raises."""
+        due = 0.0
+
+        def control() -> Control:
+            nonlocal due
+            self._check(study_id, lost)
+            if monotonic() < due:
+                return Control()
+            due = monotonic() + _WISHES_S
+            return self._studies.control(study_id)
+
+        return control
+
+    def _check(self, study_id: str, lost: Flag) -> None:
+        """Raise _Leaving where this worker is told to stop, LeaseLost where it lost the study."""
+        if lost.is_set():
+            raise LeaseLost(f"the lease of study '{study_id}' ran out; stop writing to it")
+        if self._stopping.is_set():
+            raise _Leaving
+
+    @contextmanager
+    def _beating(self) -> Iterator[None]:
+        with _every(self._settings.lease_seconds / _RENEWALS_PER_LEASE, self._beat):
+            yield
+
+    def _beat(self) -> None:
+        self._queue.beat(self._id)
+
+    @contextmanager
+    def _renewing(self, study_id: str) -> Iterator[Flag]:
+        lost = Flag()
+
+        def renew() -> None:
+            try:
+                self._queue.renew(study_id, self._id, self._settings.lease_seconds)
+            except LeaseLost:
+                lost.set()
+
+        with _every(self._settings.lease_seconds / _RENEWALS_PER_LEASE, renew):
+            yield lost
+
+
+class _Ticker(Thread):
+    """Calls something at once and then every `seconds` until told to end."""
+
+    def __init__(self, seconds: float, call: Callable[[], None]) -> None:
+        super().__init__(daemon=True)
+        self._seconds, self._call, self.ended = seconds, call, Flag()
+
+    def run(self) -> None:
+        """Tick until ended; a tick that fails is logged and tried again."""
+        log = get_log(__name__)
+        while True:
+            try:
+                self._call()
+            except Exception as error:
+                # A database busy for a moment must not end the heartbeat.
+                log.error("heartbeat failed", exc_info=error)
+            if self.ended.wait(self._seconds):
+                return
+
+
+@contextmanager
+def _every(seconds: float, call: Callable[[], None]) -> Iterator[None]:
+    ticker = _Ticker(seconds, call)
+    ticker.start()
+    try:
+        yield
+    finally:
+        ticker.ended.set()
+        ticker.join()
+
+
+def run_worker(
+    settings: Settings, *, until_idle: bool = False, until_stdin_ends: bool = False
+) -> None:
+    """Run a worker in this process until SIGTERM or SIGINT, or until the queue is empty.
+
+    `until_stdin_ends` also stops it when whoever holds the other end of its standard input is
+    gone, however that came about. Raises PoolBroken where a training process was killed, and
+    InvalidInput where the settings want a GPU and there is none.
+    """
+    device = usable_device(settings.device)
+    if hasattr(os, "nice"):
+        os.nice(settings.worker_niceness)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    database = open_database(settings.database)
+    try:
+        with local_pool(settings.processes) as executor:
+            worker = Worker(settings, database, executor, device=device)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: worker.stop())
+            if until_stdin_ends:
+                Thread(target=_stop_at_end, args=(sys.stdin.fileno(), worker), daemon=True).start()
+            worker.run(until_idle=until_idle)
+    finally:
+        database.close()
+
+
+def _stop_at_end(stream: int, worker: Worker) -> None:
+    # Read past Python's buffer, whose lock a thread must not hold when the process ends.
+    while os.read(stream, 1024):
+        pass  # nobody is supposed to write; only the end counts
+    worker.stop()

@@ -1,0 +1,155 @@
+"""What comes after the search: runs of the confirmation, test scores, the winner's network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select
+
+from search.errors import NotFound
+from search.study import (
+    ConfirmationRun,
+    ParamValue,
+    Role,
+    TestRole,
+    TestRun,
+    TestsMade,
+)
+from storage.sql.database import Database
+from storage.sql.tables import CONFIRMATIONS, STUDIES, TESTS, WINNERS
+from storage.sql.upsert import upsert
+
+_KEY = ("study_id", "configuration", "role", "repeat", "fold")
+_UPDATED = [column.name for column in CONFIRMATIONS.c if column.name not in _KEY]
+_TEST_ORDER = list(TestRole)
+
+
+class Evidence:
+    """What the studies of one database have confirmed."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def confirmations(self, study_id: str) -> tuple[ConfirmationRun, ...]:
+        """Return every recorded run, by repeat and fold; NotFound for no such study."""
+        with self._database.reading() as connection:
+            _require_study(connection, study_id)
+            return read_confirmations(connection, study_id)
+
+    def tests(self, study_id: str) -> tuple[TestRun, ...]:
+        """Return what the test rows said, empty before; NotFound for no such study."""
+        with self._database.reading() as connection:
+            _require_study(connection, study_id)
+            return read_tests(connection, study_id)
+
+    def winner(self, study_id: str) -> bytes | None:
+        """Return the winner's network, None before there is one; NotFound for no such study."""
+        query = select(WINNERS.c.content).where(WINNERS.c.study_id == study_id)
+        with self._database.reading() as connection:
+            _require_study(connection, study_id)
+            content: bytes | None = connection.execute(query).scalar_one_or_none()
+        return content
+
+
+def write_confirmations(
+    connection: Connection, study_id: str, runs: Sequence[ConfirmationRun]
+) -> None:
+    """Insert or replace `runs` within a transaction."""
+    rows = {}
+    for run in runs:
+        canonical = json.dumps(dict(run.params), sort_keys=True)
+        configuration = sha256(canonical.encode()).hexdigest()
+        rows[configuration, run.role, run.repeat, run.fold] = {
+            "study_id": study_id,
+            "configuration": configuration,
+            "role": run.role.value,
+            "repeat": run.repeat,
+            "fold": run.fold,
+            "trial": run.trial,
+            "activation": run.activation,
+            "params": json.dumps(dict(run.params)),
+            "scores": json.dumps(dict(run.scores)),
+            "failure": run.failure,
+            "train_rows": run.train_rows,
+            "validation_rows": run.validation_rows,
+            "fit_seconds": run.fit_seconds,
+        }
+    upsert(connection, CONFIRMATIONS, list(rows.values()), key=_KEY, update=_UPDATED)
+
+
+def read_confirmations(connection: Connection, study_id: str) -> tuple[ConfirmationRun, ...]:
+    """Return every recorded run of the study, by repeat and fold."""
+    table = CONFIRMATIONS.c
+    query = (
+        select(CONFIRMATIONS)
+        .where(table.study_id == study_id)
+        .order_by(table.repeat, table.fold, table.role.desc(), table.trial, table.configuration)
+    )
+    return tuple(_read_confirmation(row) for row in connection.execute(query))
+
+
+def write_tests(connection: Connection, study_id: str, tests: TestsMade) -> None:
+    """Replace what is known of the test rows, and the winner, within a transaction."""
+    for table in (TESTS, WINNERS):
+        connection.execute(delete(table).where(table.c.study_id == study_id))
+    rows = [
+        {
+            "study_id": study_id,
+            "role": run.role.value,
+            "params": json.dumps(dict(run.params)),
+            "scores": json.dumps(dict(run.scores)),
+            "validation_scores": json.dumps(dict(run.validation_scores)),
+            "repeats": run.repeats,
+        }
+        for run in tests.runs
+    ]
+    if rows:
+        connection.execute(insert(TESTS), rows)
+    if tests.winner is not None:
+        connection.execute(insert(WINNERS).values(study_id=study_id, content=tests.winner))
+
+
+def read_tests(connection: Connection, study_id: str) -> tuple[TestRun, ...]:
+    """Return what is recorded of the test rows, in the order of TestRole."""
+    rows = connection.execute(select(TESTS).where(TESTS.c.study_id == study_id))
+    tests = [
+        TestRun(
+            role=TestRole(row.role),
+            params=_params(row.params),
+            scores=json.loads(row.scores),
+            validation_scores=json.loads(row.validation_scores),
+            repeats=row.repeats,
+        )
+        for row in rows
+    ]
+    return tuple(sorted(tests, key=lambda run: _TEST_ORDER.index(run.role)))
+
+
+def _read_confirmation(row: Row[Any]) -> ConfirmationRun:
+    return ConfirmationRun(
+        trial=row.trial,
+        activation=row.activation,
+        role=Role(row.role),
+        params=_params(row.params),
+        repeat=row.repeat,
+        fold=row.fold,
+        scores=json.loads(row.scores),
+        failure=row.failure,
+        train_rows=row.train_rows,
+        validation_rows=row.validation_rows,
+        fit_seconds=row.fit_seconds,
+    )
+
+
+def _params(text: str) -> Mapping[str, ParamValue]:
+    params: dict[str, ParamValue] = json.loads(text)
+    return params
+
+
+def _require_study(connection: Connection, study_id: str) -> None:
+    found = connection.execute(select(STUDIES.c.id).where(STUDIES.c.id == study_id))
+    if found.one_or_none() is None:
+        raise NotFound("study", study_id)

@@ -1,0 +1,204 @@
+"""One database with two schemas in it: Optuna's and ours.
+
+SQLite allows one writer at a time. A transaction that begins by reading and then writes fails
+when another wrote in between, whatever the timeout; so writing transactions take the write lock
+at once (BEGIN IMMEDIATE), and reading ones never take it. That is why there are two engines, and
+a third that belongs to Optuna's storage.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import optuna
+from optuna.storages import RDBStorage
+from sqlalchemy import URL, Connection, create_engine, event, make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from search.errors import InvalidInput, MissingExtra
+from storage.sql.schema import create_schema
+
+#: How long a connection waits for another process's write lock.
+BUSY_TIMEOUT_S = 60
+_PRAGMAS = (
+    f"busy_timeout={BUSY_TIMEOUT_S * 1000}",  # first: the others may have to wait
+    "journal_mode=WAL",  # readers do not block the writer, nor it them
+    "synchronous=NORMAL",  # with WAL a killed process loses nothing; only a power cut could
+    "foreign_keys=ON",
+    f"journal_size_limit={64 * 2**20}",
+)
+_DRIVERS = ("sqlite", "postgresql")
+
+
+class Database:
+    """Engines to one database; made by `open_database`, ended by `close`.
+
+    Safe to share between threads. Never fork with one open: SQLite forbids carrying a connection
+    over a fork, so a use in another process than the opener's is refused.
+    """
+
+    def __init__(self, url: URL) -> None:
+        self.url = url
+        self._pid = os.getpid()
+        if url.get_backend_name() == "sqlite":
+            # One writing connection a process: its threads then queue fairly for it, where
+            # SQLite itself would let them poll with growing pauses.
+            self._writer = create_engine(
+                url, pool_size=1, max_overflow=0, pool_timeout=BUSY_TIMEOUT_S
+            )
+            self._reader = create_engine(url, pool_size=5, max_overflow=45)
+            event.listen(self._writer, "connect", _prepare_sqlite)
+            event.listen(self._reader, "connect", _prepare_sqlite)
+            event.listen(self._reader, "connect", _refuse_writes)
+            event.listen(self._writer, "begin", _begin_immediate)
+            event.listen(self._reader, "begin", _begin)
+        else:
+            self._writer = create_engine(url, pool_pre_ping=True)
+            self._reader = self._writer.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Open one transaction that may write: committed at the end, rolled back on any error."""
+        self._refuse_fork()
+        with self._writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open one consistent snapshot; it waits for no writer and blocks none."""
+        self._refuse_fork()
+        with self._reader.connect() as connection:
+            yield connection
+
+    def ping(self) -> bool:
+        """Return whether the database answers."""
+        try:
+            with self.reading() as connection:
+                connection.execute(text("SELECT 1"))
+        except SQLAlchemyError:
+            return False
+        return True
+
+    def optuna_storage(self) -> RDBStorage:
+        """Open a plain Optuna storage on the same tables, for the dashboard; with its own engine.
+
+        It never begins a transaction by reading, so its reads take no lock. The caller disposes
+        of it with `storage.engine.dispose()`.
+        """
+        return open_optuna_storage(self.url)
+
+    def close(self) -> None:
+        """Close every connection; the database cannot be used afterwards by this object."""
+        self._reader.dispose()
+        self._writer.dispose()
+
+    def _refuse_fork(self) -> None:
+        if os.getpid() != self._pid:
+            raise RuntimeError(
+                f"this database was opened in process {self._pid}, not here; open it again in "
+                "each process, and start processes with 'spawn'"
+            )
+
+
+def open_database(url: str) -> Database:
+    """Open the database at `url`, creating or migrating both schemas where needed.
+
+    Safe when several processes do so at the same moment. Raises InvalidInput for a URL that is
+    neither a SQLite file nor PostgreSQL and for a database that cannot be opened, MissingExtra
+    where PostgreSQL's driver is not installed.
+    """
+    parsed = _parse(url)
+    try:
+        if parsed.database and parsed.get_backend_name() == "sqlite":
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        database = Database(parsed)
+    except OSError as error:
+        raise _unusable(parsed, error) from error
+    except ModuleNotFoundError as error:
+        raise MissingExtra("a PostgreSQL database", "postgres") from error
+    try:
+        create_schema(parsed, database._writer, open_optuna_storage)
+    except (OSError, DBAPIError) as error:
+        database.close()
+        raise _unusable(parsed, getattr(error, "orig", error)) from error
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def open_optuna_storage(url: URL) -> RDBStorage:
+    """Open a vanilla RDBStorage whose connections carry our pragmas."""
+    options = {"connect_args": {"timeout": BUSY_TIMEOUT_S}}
+    is_sqlite = url.get_backend_name() == "sqlite"
+    # Optuna formats its URL with str.format, so a brace in a path must be doubled.
+    address = url.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}")
+    verbosity = optuna.logging.get_verbosity()
+    storage = RDBStorage(address, engine_kwargs=options if is_sqlite else {"pool_pre_ping": True})
+    optuna.logging.set_verbosity(verbosity)
+    if is_sqlite:
+        # The constructor has connected already, before the hook could be set.
+        storage.engine.dispose()
+        event.listen(storage.engine, "connect", _set_pragmas)
+    return storage
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise InvalidInput(
+            f"'{url}' is not a database URL; write sqlite:///path/to/file.db "
+            "or postgresql+psycopg://user:password@host/name"
+        ) from error
+    if parsed.get_backend_name() not in _DRIVERS:
+        raise InvalidInput(
+            f"the database '{parsed.get_backend_name()}' is not supported; "
+            f"use one of {', '.join(_DRIVERS)}"
+        )
+    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise InvalidInput(
+            "a SQLite database in memory cannot be shared between processes; "
+            "name a file, as in sqlite:///data/search.db"
+        )
+    return parsed
+
+
+def _unusable(url: URL, reason: object) -> InvalidInput:
+    return InvalidInput(
+        f"the database {url.render_as_string()} cannot be opened: {reason}; see to it, or name "
+        "another place (--data-dir, ACTIVATION_SEARCH_DATA_DIR or ACTIVATION_SEARCH_DATABASE_URL)"
+    )
+
+
+def _set_pragmas(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _prepare_sqlite(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+    # Python's driver would begin transactions on its own, and late; the begin hooks do it.
+    connection.isolation_level = None
+    _set_pragmas(connection, entry)
+
+
+def _refuse_writes(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+    # A write here would begin too late and fail under load; let it fail in the first test.
+    connection.execute("PRAGMA query_only=ON")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")

@@ -1,0 +1,57 @@
+"""Brings a database's two schemas into being, or up to date, one process at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from filelock import FileLock
+from optuna.storages import RDBStorage
+from sqlalchemy import URL, Engine, text
+
+from search.errors import Conflict
+from storage.optuna_schema import tables as optuna_tables
+
+#: Any number will do, as long as every process of every version uses the same.
+_ADVISORY_LOCK = 0x61637473
+
+
+def create_schema(url: URL, engine: Engine, open_storage: Callable[[URL], RDBStorage]) -> None:
+    """Create or migrate Optuna's tables and ours.
+
+    Two processes that create Optuna's tables at the same moment collide, so whoever comes second
+    waits. Raises Conflict for a database written by a newer version of Optuna or of this project.
+    """
+    with _one_process(url, engine):
+        with engine.begin() as connection:
+            optuna_tables.METADATA.create_all(connection)
+        try:
+            # Optuna notes its version and checks it.
+            open_storage(url).engine.dispose()
+            with engine.begin() as connection:
+                config = Config()
+                config.set_main_option("script_location", "storage:migrations")
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+        except (CommandError, RuntimeError) as error:
+            raise Conflict(
+                f"the database {url.render_as_string()} was written by another version: {error} "
+                "Start the version that wrote it, or name a new database"
+            ) from error
+
+
+@contextmanager
+def _one_process(url: URL, engine: Engine) -> Iterator[None]:
+    if url.get_backend_name() == "sqlite":
+        with FileLock(f"{url.database}.lock"):
+            yield
+        return
+    with engine.connect() as connection:
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _ADVISORY_LOCK})
+        try:
+            yield
+        finally:
+            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _ADVISORY_LOCK})

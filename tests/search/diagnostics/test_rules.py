@@ -1,0 +1,350 @@
+"""Every finding is provoked by a real training; healthy networks have none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from math import log
+
+import numpy as np
+import pytest
+from optuna.trial import TrialState
+
+from search.activations import ACTIVATIONS
+from search.data.datasets import Dataset, load_builtin
+from search.diagnostics import RULES, FindingName, diagnose, warn
+from search.diagnostics.advice import Advice, remedy
+from search.diagnostics.conditions import chance_loss
+from search.driver import run_study
+from search.driver.plan import StudyPlan, plan_study
+from search.engines.probe_schedule import mean_snapshots
+from search.pruners import Pruning
+from search.space import AXES
+from search.study import (
+    Budget,
+    Choices,
+    Evaluation,
+    Finding,
+    FoldCurve,
+    LayerSnapshot,
+    ParamValue,
+    PrunerSpec,
+    SamplerSpec,
+    StudySpec,
+    Task,
+    TrialRecord,
+    TrialsChanged,
+    TrialSource,
+)
+from search.training.segment import Segment, train_segment
+
+EPOCHS = 12
+USUAL = {row.name: row.usual for row in AXES.values() if row.condition is None}
+HIDDEN = [row.name.value for row in ACTIVATIONS.values() if row.hidden]
+
+
+@cache
+def dataset(name: str) -> Dataset:
+    return load_builtin(name)
+
+
+@cache
+def plan(name: str) -> StudyPlan:
+    spec = StudySpec(dataset=name, evaluation=Evaluation(folds=2), budget=Budget(epochs=EPOCHS))
+    return plan_study(spec, dataset(name))
+
+
+def trained(
+    name: str = "digits", *, epochs: int = EPOCHS, last: int | None = None, **params: ParamValue
+) -> TrialRecord:
+    """A trial of one fold, trained `last` of `epochs` epochs, not judged yet."""
+    prepared = plan(name)
+    whole = {**USUAL, **params}
+    end = last or epochs
+    segment = Segment(
+        lanes=prepared.lanes(0, whole)[:1],
+        first=0,
+        last=end,
+        epochs=epochs,
+        evaluate_at=tuple(range(1, end + 1)),
+        metrics=prepared.metrics,
+        keep_states=False,
+        probe_at=(0, max(1, end // 3), end),
+    )
+    (report,) = train_segment(segment, prepared.data)
+    return TrialRecord(
+        number=0,
+        state=TrialState.RUNNING,
+        source=TrialSource.SAMPLER,
+        params=whole,
+        distributions={},
+        curves=(
+            FoldCurve(
+                fold=0,
+                epochs=report.epochs,
+                train_loss=report.train_loss,
+                validation_loss=report.validation_loss,
+                validation_score=report.validation_loss,
+            ),
+        ),
+        layers=report.layers,
+        error=report.failure,
+    )
+
+
+def chance(name: str = "digits") -> float:
+    prepared = plan(name)
+    return chance_loss(prepared.task, prepared.data.folds[0].y_train)
+
+
+def names(record: TrialRecord, name: str = "digits", *, complete: bool = True) -> list[str]:
+    found = diagnose(record, chance(name), complete=complete, failure=record.error)
+    return [finding.name for finding in found]
+
+
+#: Finding -> a training that has it, and the layer it is found in where that is certain.
+PROVOKED: dict[str, dict[str, ParamValue]] = {
+    "diverged": {"activation": "identity", "depth": 6, "learning_rate": 0.5},
+    "dead_layer": {"activation": "relu", "depth": 6, "learning_rate": 1.0},
+    "stuck_at_chance": {
+        "activation": "sigmoid",
+        "depth": 10,
+        "initializer": "torch_default",
+        "learning_rate": 1e-4,
+    },
+    "exploding_gradients": {
+        "activation": "identity",
+        "depth": 6,
+        "learning_rate": 0.5,
+        "schedule": "constant",
+    },
+    "vanishing_gradients": {
+        "activation": "sigmoid",
+        "depth": 8,
+        "initializer": "xavier_normal",
+    },
+    "born_dead": {"activation": "relu", "depth": 10, "width": 4},
+    "dying_relu": {"activation": "relu", "depth": 3, "learning_rate": 0.1},
+    "saturation": {
+        "activation": "tanh",
+        "depth": 5,
+        "learning_rate": 0.3,
+        "schedule": "constant",
+    },
+    "dead_learning_rate": {
+        "activation": "relu",
+        "optimizer": "sgd",
+        "momentum": 0.0,
+        "learning_rate": 1e-5,
+    },
+    "slope_collapsed": {
+        "activation": "prelu",
+        "prelu_slope": 0.378,
+        "depth": 5,
+        "learning_rate": 0.1,
+    },
+    "underfitting": {
+        "activation": "tanh",
+        "depth": 4,
+        "learning_rate": 1e-4,
+        "schedule": "constant",
+    },
+}
+
+
+@pytest.mark.parametrize("name", PROVOKED)
+def test_a_finding_is_provoked_by_a_training_made_for_it(name: str) -> None:
+    record = trained(**PROVOKED[name])
+    found = diagnose(record, chance(), complete=True)
+    assert name in [finding.name for finding in found]
+    finding = next(finding for finding in found if finding.name == name)
+    assert finding.sentence
+    assert finding.remedy
+    assert finding.remedy.endswith(".")
+    assert all(np.isfinite(value) for value in finding.numbers.values())
+
+
+def test_overfitting_is_found_where_the_validation_loss_rises() -> None:
+    record = trained("breast_cancer", activation="relu", depth=4, width=128, learning_rate=0.01,
+                     epochs=40)  # fmt: skip
+    assert names(record, "breast_cancer") == ["overfitting"]
+
+
+def test_a_loss_that_is_no_number_is_divergence_with_the_engines_reason() -> None:
+    record = trained(activation="identity", depth=6, learning_rate=10.0, optimizer="sgd")
+    (finding,) = diagnose(record, chance(), complete=False, failure=record.error)
+    assert finding.name == "diverged"
+    assert finding.sentence == record.error
+    assert "gradient_clip" in finding.remedy
+
+
+def test_every_rule_is_provoked_and_has_a_source() -> None:
+    assert set(RULES) == set(FindingName) == {*PROVOKED, "overfitting"}
+    for rule in RULES.values():
+        assert rule.meaning
+        assert rule.source
+        assert rule.thresholds
+        assert rule.advices
+
+
+@pytest.mark.parametrize("activation", HIDDEN)
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_a_healthy_network_has_no_findings(activation: str, depth: int) -> None:
+    record = trained(activation=activation, depth=depth, learning_rate=3e-3, epochs=20)
+    assert record.curves[0].validation_loss[-1] < 0.35 * chance()
+    assert names(record) == []
+
+
+@pytest.mark.parametrize(("name", "good"), [("diabetes", 0.6), ("breast_cancer", 0.2)])
+@pytest.mark.parametrize("activation", ["relu", "prelu", "tanh", "gelu"])
+def test_a_healthy_network_on_other_tasks_has_no_findings(
+    name: str, good: float, activation: str
+) -> None:
+    record = trained(name, activation=activation, learning_rate=3e-3, epochs=20)
+    assert record.curves[0].validation_loss[-1] < good * chance(name)
+    assert names(record, name) == []
+
+
+@pytest.mark.parametrize("name", ["diverged", "dead_layer", "stuck_at_chance"])
+def test_what_is_beyond_hope_is_warned_of_before_the_end(name: str) -> None:
+    record = trained(last=4, **PROVOKED[name])
+    warning = warn(record, record.curves[0], record.layers, chance())
+    assert warning is not None
+    assert warning.name == name
+    assert warning.sentence.startswith("Fold 0: ")
+
+
+@pytest.mark.parametrize("name", ["born_dead", "dying_relu", "slope_collapsed", "underfitting"])
+def test_what_may_mend_is_not_warned_of(name: str) -> None:
+    record = trained(last=4, **PROVOKED[name])
+    assert warn(record, record.curves[0], record.layers, chance()) is None
+
+
+def test_a_slow_starter_is_not_given_up() -> None:
+    slow: dict[str, ParamValue] = {
+        "activation": "sigmoid",
+        "depth": 4,
+        "initializer": "lecun_normal",
+    }
+    record = trained(last=4, epochs=30, **slow)
+    assert record.curves[0].train_loss[-1] > 0.99 * chance()
+    assert warn(record, record.curves[0], record.layers, chance()) is None
+    assert trained(epochs=30, **slow).curves[0].train_loss[-1] < 0.8 * chance()
+
+
+def test_chance_is_the_entropy_of_the_classes_or_the_variance() -> None:
+    assert chance_loss(Task.MULTICLASS, np.array([0, 1, 2, 2])) == pytest.approx(1.5 * log(2))
+    assert chance_loss(Task.BINARY, np.array([0.0, 1.0])) == pytest.approx(log(2))
+    assert chance_loss(Task.REGRESSION, np.array([-1.0, 1.0])) == 1.0
+
+
+HOPELESS: dict[str, dict[str, Choices]] = {
+    "diverged": {
+        "activation": Choices(values=("relu",)),
+        "depth": Choices(values=(6,)),
+        "learning_rate": Choices(values=(1.0,)),
+        "initializer": Choices(values=("kaiming_normal",)),
+    },
+    "stuck_at_chance": {
+        "activation": Choices(values=("sigmoid",)),
+        "depth": Choices(values=(10,)),
+        "learning_rate": Choices(values=(1e-4,)),
+        "initializer": Choices(values=("torch_default",)),
+    },
+}
+
+
+@cache
+def judged(name: str, pruner: str) -> tuple[TrialRecord, ...]:
+    """The trials of a study in which all are beyond hope from the start."""
+    spec = StudySpec(
+        dataset="digits",
+        space={**HOPELESS[name], "weight_decay": Choices(values=(0.0,))},
+        pruner=PrunerSpec(name=pruner),
+        sampler=SamplerSpec(name="random"),
+        budget=Budget(trials=6, epochs=9),
+        evaluation=Evaluation(folds=2, confirm_top=0, test_fraction=0.5),
+    )
+    trials: dict[int, TrialRecord] = {}
+    for event in run_study(spec, dataset("digits")):
+        if isinstance(event, TrialsChanged):
+            trials |= {record.number: record for record in event.trials}
+    return tuple(trials.values())
+
+
+@pytest.mark.parametrize("pruner", ["successive_halving", "median", "percentile", "hyperband"])
+@pytest.mark.parametrize(
+    ("name", "state"),
+    [("diverged", TrialState.FAIL), ("stuck_at_chance", TrialState.PRUNED)],
+)
+def test_every_pruner_gives_up_what_is_beyond_hope(
+    name: str, state: TrialState, pruner: str
+) -> None:
+    trials = judged(name, pruner)
+    assert all(max(record.intermediate_values) < 9 for record in trials)
+    given_up = [record for record in trials if record.error is not None]
+    assert given_up
+    for record in given_up:
+        assert record.state is state
+        assert record.flags[0] == record.findings[0].name == name
+        assert record.error == f"{record.findings[0].sentence} {record.findings[0].remedy}"
+        assert [snapshot.epoch for snapshot in record.layers][:2] == [0, 1]
+
+
+@pytest.mark.parametrize("name", HOPELESS)
+def test_without_a_pruner_hopeless_trials_are_trained_to_the_end(name: str) -> None:
+    for record in judged(name, "none"):
+        assert record.state is TrialState.COMPLETE
+        assert max(record.intermediate_values) == 9
+        assert record.flags
+
+
+def test_trials_that_were_given_up_replay_as_they_were() -> None:
+    history = judged("stuck_at_chance", "successive_halving")
+    assert any(record.error for record in history)
+    replayed = Pruning(PrunerSpec(), "minimize", 9, 0)
+    replayed.replay(history)
+    # Their values stay at the rungs: one better than all of them goes on, a worse one does not.
+    for number, value, is_pruned in ((99, 0.1, False), (100, 99.0, True)):
+        replayed.start(number, "sigmoid")
+        replayed.report(number, 1, value)
+        assert replayed.should_prune(number) is is_pruned
+
+
+def test_advice_that_is_followed_already_is_left_out() -> None:
+    params = {**USUAL, "activation": "relu", "gradient_clip": 1.0, "learning_rate": 0.1}
+    advices = (Advice.CLIP, Advice.GAIN_AWARE, Advice.LOWER_RATE, Advice.SELU)
+    assert remedy(advices, params) == "Lower learning_rate to 0.01; or use selu with lecun_normal."
+    assert remedy((Advice.CLIP,), params) == ""
+
+
+@pytest.mark.parametrize("advice", list(Advice))
+def test_every_advice_is_given_to_some_configuration(advice: Advice) -> None:
+    cases: tuple[Mapping[str, ParamValue], ...] = (
+        {**USUAL, "initializer": "xavier_uniform", "depth": 6, "optimizer": "sgd"},
+        {**USUAL, "activation": "tanh", "dropout": 0.2, "learning_rate": 1e-5},
+        {**USUAL, "activation": "prelu"},
+    )
+    assert any(remedy((advice,), params) for params in cases)
+
+
+def test_a_nan_in_the_statistics_is_no_finding_and_no_error() -> None:
+    record = trained(last=1)
+    nothing = tuple(
+        LayerSnapshot(
+            epoch=s.epoch, statistics={name: (float("nan"),) * 2 for name in s.statistics}
+        )
+        for s in record.layers
+    )
+    assert names(replace(record, layers=mean_snapshots([nothing, record.layers]))) == []
+    assert names(replace(record, layers=())) == []
+
+
+def test_a_finding_tells_the_layer_and_the_share() -> None:
+    record = trained(**PROVOKED["born_dead"])
+    finding: Finding = diagnose(record, chance(), complete=True)[0]
+    assert finding.layer is not None
+    share = record.layers[0].statistics["dead_units"][finding.layer - 1]
+    assert finding.numbers["dead_units"] == share == max(record.layers[0].statistics["dead_units"])
+    assert f"{share:.0%} of the units of layer {finding.layer}" in finding.sentence
