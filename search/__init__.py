@@ -1,1 +1,51 @@
-"""The science: training many small networks as one, searching over activations, the evidence."""
+"""The science: many small networks trained as one, a search over activations, the evidence.
+
+Knows neither HTTP nor SQL and can be used from a notebook: `load_builtin` or `read_table` gives a
+dataset, `run_study` takes it with a `StudySpec` and yields what happens. What loads torch or pandas
+is loaded when it is first asked for (PEP 562), so that a process which does without stays small.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from search.errors import SearchError
+from search.study import (
+    Budget,
+    Choices,
+    Evaluation,
+    PrunerSpec,
+    Range,
+    SamplerSpec,
+    StudySpec,
+)
+
+if TYPE_CHECKING:
+    from search.data.dataset_builder import read_table
+    from search.data.datasets import load_builtin
+    from search.driver import run_study
+
+__all__ = [
+    "Budget",
+    "Choices",
+    "Evaluation",
+    "PrunerSpec",
+    "Range",
+    "SamplerSpec",
+    "SearchError",
+    "StudySpec",
+    "load_builtin",
+    "read_table",
+    "run_study",
+]
+
+_LOADED_WHEN_ASKED_FOR = {
+    "load_builtin": "search.data.datasets",
+    "read_table": "search.data.dataset_builder",
+    "run_study": "search.driver",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LOADED_WHEN_ASKED_FOR:
+        raise AttributeError(f"module 'search' has no attribute '{name}'")
+    return getattr(import_module(_LOADED_WHEN_ASKED_FOR[name]), name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 
 
-def settle() -> None:
+def freeze_loaded_objects() -> None:
     """Let later collections pass over everything that is alive now.
 
     A full collection looks at every object: with torch, SciPy and Optuna loaded 0.2 s, in the

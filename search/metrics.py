@@ -347,3 +347,14 @@ def check_objectives(names: Sequence[str], task: Task) -> tuple[Metric, ...]:
 
 def _refused(detail: str) -> InvalidInput:
     return InvalidInput(detail, pointer="/objectives")
+
+
+def chance_loss(task: Task, target: NDArray[Any]) -> float:
+    """Training loss of the best constant prediction: the entropy of the classes, or the variance.
+
+    `target` is what the network is trained on (see `search.data.preprocessing`).
+    """
+    if task is Task.REGRESSION:
+        return float(np.var(target, dtype=np.float64))
+    shares = np.unique(target, return_counts=True)[1] / len(target)
+    return float(-(shares * np.log(shares)).sum())

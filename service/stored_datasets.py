@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from search.data.dataset_builder import read_table
-from search.data.datasets import BUILTIN, DatasetSummary
+from pathlib import PurePath
+
+from search.data.dataset_builder import read_table, with_task
+from search.data.datasets import BUILTIN, Dataset, DatasetSummary, load_builtin
+from search.study import (
+    StudySpec,
+)
 from storage import Datasets
 from storage.datasets import DatasetRow
 
@@ -51,3 +56,23 @@ def recorded_summary(datasets: Datasets, row: DatasetRow) -> DatasetSummary:
 def tidy_filename(name: str | None) -> str:
     """Return what may be shown of a file's name."""
     return "".join(filter(str.isprintable, name or ""))[:_NAME_CHARACTERS]
+
+
+_SUFFIX = {"text/csv": ".csv", "application/vnd.apache.parquet": ".parquet"}
+
+
+def load_dataset(spec: StudySpec, datasets: Datasets | None) -> Dataset:
+    """Return the dataset a study names, built-in or uploaded, for the task it asks for."""
+    if spec.dataset in BUILTIN or datasets is None:
+        dataset = load_builtin(spec.dataset)
+    else:
+        row = datasets.get(spec.dataset)
+        dataset = read_table(
+            datasets.content(row.id),
+            target=row.target,
+            task=row.task,
+            name=row.name,
+            dataset_id=row.id,
+            filename=str(PurePath(row.id).with_suffix(_SUFFIX[row.content_type])),
+        )
+    return with_task(dataset, spec.task)

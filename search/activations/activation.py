@@ -102,6 +102,8 @@ class Activation:
     aliases: tuple[str, ...] = ()
     #: Whether it may stand in hidden layers and so in a search space.
     hidden: bool = True
+    #: Whether the slope is drawn uniformly from [lower, upper] at every training step.
+    noisy: bool = False
     #: Tasks at whose output it stands.
     output_for: tuple[Task, ...] = ()
     note: str = ""

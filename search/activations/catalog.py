@@ -89,6 +89,7 @@ _ROWS: tuple[Activation, ...] = (
         function=formulas.rrelu,
         gain=gains.rrelu_gain,
         operations=12,
+        noisy=True,
         parameters=(
             Parameter(
                 name="lower",

@@ -22,7 +22,7 @@ _BASELINE_INITIALIZER = "kaiming_normal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contender:
+class Candidate:
     """One configuration to confirm, in one role or both."""
 
     #: The trial that found it; None for a baseline that no trial has tried.
@@ -46,9 +46,9 @@ def config_key(params: Mapping[str, ParamValue]) -> str:
     return json.dumps(dict(params), sort_keys=True)
 
 
-def contenders(
+def select_candidates(
     trials: Sequence[TrialRecord], direction: Direction, top: int
-) -> tuple[Contender, ...]:
+) -> tuple[Candidate, ...]:
     """Return the `top` best configurations of each activation, and the baseline.
 
     Best by the first objective, whose `direction` is given; equal configurations count once, under
@@ -61,12 +61,12 @@ def contenders(
     first: dict[str, TrialRecord] = {}
     for trial in ranked:
         first.setdefault(config_key(trial.params), trial)
-    chosen: dict[str, Contender] = {}
+    chosen: dict[str, Candidate] = {}
     taken: dict[str, int] = {}
     for key, trial in first.items():
         taken[trial.activation] = taken.get(trial.activation, 0) + 1
         if taken[trial.activation] <= top:
-            chosen[key] = Contender(
+            chosen[key] = Candidate(
                 trial=trial.number, params=trial.params, roles=(Role.CANDIDATE,)
             )
     params = _baseline(ranked)
@@ -75,19 +75,19 @@ def contenders(
         chosen[key] = replace(chosen[key], roles=(Role.CANDIDATE, Role.BASELINE))
     else:
         number = first[key].number if key in first else None
-        chosen[key] = Contender(trial=number, params=params, roles=(Role.BASELINE,))
+        chosen[key] = Candidate(trial=number, params=params, roles=(Role.BASELINE,))
     return tuple(chosen.values())
 
 
-def still_counting(
-    runs: Sequence[ConfirmationRun], current: Sequence[Contender]
+def current_runs(
+    runs: Sequence[ConfirmationRun], current: Sequence[Candidate]
 ) -> tuple[ConfirmationRun, ...]:
-    """Return the runs of the `current` contenders in the roles they have now.
+    """Return the runs of the `current` candidates in the roles they have now.
 
     After more trials a configuration may have dropped out, or another be the baseline; the runs of
     before are on record still.
     """
-    wanted = {(contender.key, role) for contender in current for role in contender.roles}
+    wanted = {(candidate.key, role) for candidate in current for role in candidate.roles}
     return tuple(run for run in runs if (config_key(run.params), run.role) in wanted)
 
 

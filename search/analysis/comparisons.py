@@ -1,33 +1,35 @@
 """Who is as good as the best, who beats the baseline, and what more repeats would tell.
 
 Two families of comparisons, each held to a chance of at most `alpha` for any wrong one among it:
-every activation against the best, which only the scores made the best (`holm_best`), and every
+every activation against the best, which only the scores made the best (`holm_all_pairs`), and every
 activation against the baseline, which was named beforehand (`holm`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import comb, inf
 
 import numpy as np
 
 from search.activations import ACTIVATIONS, ActivationName
-from search.analysis.confirmation_scores import Confirmed, Level
+from search.analysis.confirmation_scores import ActivationScore, ConfirmationScores, confirm
 from search.analysis.paired_tests import (
     ALPHA,
     POWER,
-    Extra,
     Floats,
     PairedTest,
+    VarianceComponent,
     fewest_pairs,
     holm,
-    holm_best,
+    holm_all_pairs,
     paired_test,
     pairs_needed,
     probability_best,
 )
+from search.metrics import Metric
+from search.study import ConfirmationRun, ParamValue
 
 #: More repeats than a study accepts are no advice.
 MOST_REPEATS = 100
@@ -60,10 +62,10 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Judgement:
+class Comparisons:
     """The comparisons of one confirmation, and what follows from them."""
 
-    confirmed: Confirmed
+    confirmed: ConfirmationScores
     alpha: float
     #: The best level minus each of the others, in the order of `confirmed.levels[1:]`.
     to_best: tuple[Comparison, ...]
@@ -71,7 +73,7 @@ class Judgement:
     to_baseline: tuple[Comparison, ...]
 
     @property
-    def tied(self) -> tuple[Level, ...]:
+    def tied(self) -> tuple[ActivationScore, ...]:
         """The best level and all that are not shown to be worse, the best first."""
         levels = self.confirmed.levels
         return levels[:1] + tuple(
@@ -81,7 +83,7 @@ class Judgement:
         )
 
     @property
-    def recommended(self) -> Level | None:
+    def recommended(self) -> ActivationScore | None:
         """The simplest of the tied, of equally simple ones the better. None without any level.
 
         Only of those whose mean is within one standard error of the best (Breiman et al. 1984): an
@@ -165,7 +167,7 @@ class Judgement:
         return None if pairs is None else max(1, pairs // folds - self.confirmed.repeats)
 
 
-def judge(confirmed: Confirmed, alpha: float = ALPHA) -> Judgement:
+def compare_all(confirmed: ConfirmationScores, alpha: float = ALPHA) -> Comparisons:
     """Compare all levels with the best and with the baseline."""
     levels, ratio = confirmed.levels, confirmed.ratio
     to_best = [
@@ -180,20 +182,20 @@ def judge(confirmed: Confirmed, alpha: float = ALPHA) -> Judgement:
     ]
     pairs = comb(len(levels), 2)
     widest = confirmed.limits[1] - confirmed.limits[0]
-    return Judgement(
+    return Comparisons(
         confirmed=confirmed,
         alpha=alpha,
-        to_best=_compare(to_best, holm_best, pairs, alpha, widest),
+        to_best=_compare(to_best, holm_all_pairs, pairs, alpha, widest),
         to_baseline=_compare(to_baseline, holm, len(levels), alpha, widest),
     )
 
 
-def simplicity(level: Level) -> tuple[int, int]:
+def simplicity(level: ActivationScore) -> tuple[int, int]:
     """Sorts the simplest activation first."""
     return ACTIVATIONS[ActivationName(level.activation)].simplicity
 
 
-def _lucks(*levels: Level) -> tuple[Extra, ...]:
+def _lucks(*levels: ActivationScore) -> tuple[VarianceComponent, ...]:
     """Return the luck of the search in a difference between levels.
 
     The lucks add up, but what is known of them is largely the same, so the degrees of freedom do
@@ -203,7 +205,7 @@ def _lucks(*levels: Level) -> tuple[Extra, ...]:
     if not known:
         return ()
     variance = sum(luck.variance for luck in known)
-    return (Extra(variance=variance, df=min(luck.df for luck in known)),)
+    return (VarianceComponent(variance=variance, df=min(luck.df for luck in known)),)
 
 
 def _compare(
@@ -225,3 +227,13 @@ def _compare(
         )
         for test, p_value, adjusted in zip(tests, p_values, adjust(p_values), strict=True)
     )
+
+
+def pick_winner(runs: Sequence[ConfirmationRun], metric: Metric) -> Mapping[str, ParamValue] | None:
+    """Return the configuration that the verdict recommends; None where every run failed.
+
+    It is the best configuration of the recommended activation. Needs all runs, failed ones too:
+    they count against their configuration.
+    """
+    recommended = compare_all(confirm(runs, metric)).recommended
+    return recommended.best.params if recommended else None

@@ -30,7 +30,7 @@ import numpy as np
 from scipy.special import chdtri
 
 from search.analysis.candidates import config_key
-from search.analysis.paired_tests import Extra, Floats, paired_test
+from search.analysis.paired_tests import Floats, VarianceComponent, paired_test
 from search.metrics import Direction, Metric
 from search.space import AXES
 from search.study import ConfirmationRun, ParamValue, Role
@@ -66,7 +66,7 @@ class Configuration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Level:
+class ActivationScore:
     """How good one activation is."""
 
     activation: str
@@ -74,7 +74,7 @@ class Level:
     #: `(n,)` mean over the configurations; NaN where one of them has no run.
     scores: Floats
     #: Variance of that mean by the luck of the search.
-    luck: Extra | None
+    luck: VarianceComponent | None
 
     @property
     def mean(self) -> float:
@@ -93,11 +93,11 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Confirmed:
+class ConfirmationScores:
     """Everything the confirmation says, for one metric."""
 
     #: Activations with a score, the best level first.
-    levels: tuple[Level, ...]
+    levels: tuple[ActivationScore, ...]
     baseline: Configuration | None
     #: Activations all of whose runs failed.
     failed: tuple[str, ...]
@@ -124,7 +124,7 @@ class Confirmed:
         return len({_settings(level.best) for level in self.levels}) < 2
 
 
-def confirm(runs: Sequence[ConfirmationRun], metric: Metric) -> Confirmed:
+def confirm(runs: Sequence[ConfirmationRun], metric: Metric) -> ConfirmationScores:
     """Arrange `runs` for `metric`. Neither their order nor repetitions matter, the last one counts.
 
     A run without a sensible number for a score counts as a failure.
@@ -164,7 +164,7 @@ def confirm(runs: Sequence[ConfirmationRun], metric: Metric) -> Confirmed:
         if role is Role.CANDIDATE and not failed[activation]
     }
     baselines = [c for (role, _), group in groups.items() if role is Role.BASELINE for c in group]
-    return Confirmed(
+    return ConfirmationScores(
         levels=arrange(candidates, ratio),
         baseline=next((c for c in baselines if c.failures < len(cells)), None),
         failed=tuple(sorted(name for name, all_failed in failed.items() if all_failed)),
@@ -176,12 +176,14 @@ def confirm(runs: Sequence[ConfirmationRun], metric: Metric) -> Confirmed:
     )
 
 
-def arrange(candidates: Mapping[str, Sequence[Configuration]], ratio: float) -> tuple[Level, ...]:
+def arrange(
+    candidates: Mapping[str, Sequence[Configuration]], ratio: float
+) -> tuple[ActivationScore, ...]:
     """Return the level of each activation from its configurations, the best first."""
     spreads = {name: _spread(group, ratio) for name, group in candidates.items()}
     lucks = _lucks(spreads, {name: len(group) for name, group in candidates.items()})
     levels = [
-        Level(
+        ActivationScore(
             activation=name,
             configurations=tuple(group),
             scores=np.mean([c.scores for c in group], axis=0),
@@ -250,7 +252,7 @@ def _spread(group: Sequence[Configuration], ratio: float) -> float | None:
 
 def _lucks(
     spreads: Mapping[str, float | None], counts: Mapping[str, int]
-) -> dict[str, Extra | None]:
+) -> dict[str, VarianceComponent | None]:
     """Return the variance of each level by the luck of the search, None where nobody knows.
 
     Two degrees of freedom say little, so an activation's own tau² counts for no less than its mean
@@ -265,9 +267,11 @@ def _lucks(
     # The median of a chi² lies below its mean.
     typical = float(np.median([s for s, _ in own.values()]))
     typical *= middle_df / float(chdtri(middle_df, 0.5))
-    lucks: dict[str, Extra | None] = {}
+    lucks: dict[str, VarianceComponent | None] = {}
     for name, count in counts.items():
         spread, df = own.get(name, (0.0, 0))
         tau2 = max(spread, (df * spread + _TYPICAL_DF * typical) / (df + _TYPICAL_DF))
-        lucks[name] = Extra(variance=_LUCK * tau2 / count, df=min(df + _TYPICAL_DF, total))
+        lucks[name] = VarianceComponent(
+            variance=_LUCK * tau2 / count, df=min(df + _TYPICAL_DF, total)
+        )
     return lucks

@@ -27,7 +27,7 @@ from search.study import (
 )
 
 
-class Summary:
+class LiveResults:
     """Everything that the results of one study are made from.
 
     What costs seconds is made when a phase ends and kept until the next one has; a study that is

@@ -37,7 +37,7 @@ _LEAST_P = float(np.finfo(np.float64).tiny)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Extra:
+class VarianceComponent:
     """A variance of the difference beside that of the resamples, and how well it is known."""
 
     variance: float
@@ -56,7 +56,7 @@ class PairedTest:
     sd: float
     #: Validation rows over training rows, n2/n1.
     ratio: float
-    extras: tuple[Extra, ...] = ()
+    extras: tuple[VarianceComponent, ...] = ()
 
     def variance(self, n: int | None = None) -> float:
         """Variance of the mean difference, with `n` pairs in place of those at hand."""
@@ -107,7 +107,7 @@ class PairedTest:
 
 
 def paired_test(
-    differences: Floats, ratio: float, extras: Sequence[Extra] = ()
+    differences: Floats, ratio: float, extras: Sequence[VarianceComponent] = ()
 ) -> PairedTest | None:
     """Return the test of the finite ones among `differences`; None for fewer than two.
 
@@ -137,7 +137,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return _step_down(p_values, lambda undecided: undecided)
 
 
-def holm_best(p_values: Sequence[float]) -> list[float]:
+def holm_all_pairs(p_values: Sequence[float]) -> list[float]:
     """Adjust p-values of comparisons with the best, which the same scores made the best.
 
     Who is best is only known afterwards, so the comparison that looks most extreme is the extreme
@@ -190,7 +190,7 @@ def pairs_needed(
     return low * step
 
 
-def detectable(n: int, ratio: float, alpha: float) -> float:
+def detectable_difference(n: int, ratio: float, alpha: float) -> float:
     """Return the difference, in standard deviations of a pair, found with probability POWER."""
     error = sqrt(1.0 / n + ratio)
     reach = float(stdtrit(n - 1.0, 1.0 - alpha / 2.0)) + float(ndtri(POWER))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from search.analysis.candidates import contenders, still_counting
+from search.analysis.candidates import current_runs, select_candidates
 from search.analysis.importances import importances
 from search.analysis.interactions import interactions, slope_effects
 from search.analysis.search_summary import Json, summarize
@@ -61,13 +61,13 @@ def results_document(
 ) -> dict[str, Json]:
     """Return the part of the results document (API.md) that follows from what is on record.
 
-    Runs of configurations that are no contenders any more, since later trials were better, are left
+    Runs of configurations that are no candidates any more, since later trials were better, are left
     out. `studied` is what `study_trials` returned. `verdict` is None without runs, unless the
     study `is_over` and had nothing to train again: it then says so.
     """
     metric = objectives[0]
-    current = contenders(trials, metric.direction, evaluation.confirm_top)
-    counting = still_counting(runs, current)
+    current = select_candidates(trials, metric.direction, evaluation.confirm_top)
+    counting = current_runs(runs, current)
     summary = summarize(space, [str(objective.direction) for objective in objectives], trials)
     own_best = own_best_rows(counting, metric) if counting else {}
     rows = cast(Sequence[Mapping[str, Json]], summary["by_activation"])

@@ -12,11 +12,16 @@ from math import isfinite
 
 import numpy as np
 
-from search.analysis.comparisons import Comparison, Judgement, judge
-from search.analysis.confirmation_scores import Configuration, Confirmed, Level, confirm
+from search.analysis.comparisons import Comparison, Comparisons, compare_all
+from search.analysis.confirmation_scores import (
+    ActivationScore,
+    Configuration,
+    ConfirmationScores,
+    confirm,
+)
 from search.analysis.paired_tests import Floats, mean_interval
 from search.analysis.search_summary import Json
-from search.analysis.verdict_text import Grounds, sentence
+from search.analysis.verdict_text import VerdictFacts, sentence
 from search.metrics import Metric
 from search.study import ConfirmationRun, ParamValue, TestRole, TestRun
 
@@ -54,29 +59,29 @@ def verdict(
     named first, minus that of the best (or of the baseline).
     """
     confirmed = confirm(runs, metric)
-    judgement = judge(confirmed)
-    outcome, repeats_needed = _outcome(judgement)
-    recommended = judgement.recommended
+    comparisons = compare_all(confirmed)
+    outcome, repeats_needed = _outcome(comparisons)
+    recommended = comparisons.recommended
     test = _test(tests, metric, confirmed.sign)
     return {
         "winner": recommended.activation if recommended else None,
         "trial": recommended.best.trial if recommended else None,
         "params": _params(recommended.best.params) if recommended else None,
         "best": confirmed.levels[0].activation if confirmed.levels else None,
-        "tied_with": [level.activation for level in judgement.tied if level is not recommended],
+        "tied_with": [level.activation for level in comparisons.tied if level is not recommended],
         "failed": list(confirmed.failed),
         "unconfirmed": list(unconfirmed),
         "outcome": outcome.value,
         "repeats": confirmed.repeats,
         "repeats_needed": repeats_needed,
         "metric": metric.name,
-        "alpha": judgement.alpha,
-        "baseline": _baseline_row(judgement),
-        "comparisons": _comparison_rows(judgement),
+        "alpha": comparisons.alpha,
+        "baseline": _baseline_row(comparisons),
+        "comparisons": _comparison_rows(comparisons),
         "test": test,
         "sentence": sentence(
-            Grounds(
-                judgement=judgement,
+            VerdictFacts(
+                comparisons=comparisons,
                 metric=metric,
                 importances=importances,
                 unconfirmed=unconfirmed,
@@ -85,16 +90,6 @@ def verdict(
             )
         ),
     }
-
-
-def pick_winner(runs: Sequence[ConfirmationRun], metric: Metric) -> Mapping[str, ParamValue] | None:
-    """Return the configuration that the verdict recommends; None where every run failed.
-
-    It is the best configuration of the recommended activation. Needs all runs, failed ones too:
-    they count against their configuration.
-    """
-    recommended = judge(confirm(runs, metric)).recommended
-    return recommended.best.params if recommended else None
 
 
 def own_best_rows(runs: Sequence[ConfirmationRun], metric: Metric) -> dict[str, dict[str, Json]]:
@@ -114,23 +109,23 @@ def own_best_rows(runs: Sequence[ConfirmationRun], metric: Metric) -> dict[str, 
     }
 
 
-def _outcome(judgement: Judgement) -> tuple[Outcome, int | None]:
+def _outcome(comparisons: Comparisons) -> tuple[Outcome, int | None]:
     """Return the outcome and, where more repeats would decide, how many more."""
     # Nothing compared is nothing won, and more repeats of one configuration each do not tell an
     # activation from the luck of its search.
-    if len(judgement.confirmed.levels) < 2 or not judgement.confirmed.can_know_luck:
+    if len(comparisons.confirmed.levels) < 2 or not comparisons.confirmed.can_know_luck:
         return Outcome.UNDECIDED, None
-    if len(judgement.tied) == 1:
+    if len(comparisons.tied) == 1:
         return Outcome.WINNER, None
-    if not judgement.enough_pairs():
-        return Outcome.UNDECIDED, judgement.repeats_to_win() or judgement.repeats_possible()
-    needed = judgement.repeats_to_win()
+    if not comparisons.enough_pairs():
+        return Outcome.UNDECIDED, comparisons.repeats_to_win() or comparisons.repeats_possible()
+    needed = comparisons.repeats_to_win()
     return (Outcome.TIED if needed is None else Outcome.UNDECIDED), needed
 
 
-def _comparison_rows(judgement: Judgement) -> list[Json]:
-    confirmed = judgement.confirmed
-    to_baseline: Sequence[Comparison | None] = judgement.to_baseline or (None,) * len(
+def _comparison_rows(comparisons: Comparisons) -> list[Json]:
+    confirmed = comparisons.confirmed
+    to_baseline: Sequence[Comparison | None] = comparisons.to_baseline or (None,) * len(
         confirmed.levels
     )
     return [
@@ -139,8 +134,8 @@ def _comparison_rows(judgement: Judgement) -> list[Json]:
             "trials": [configuration.trial for configuration in level.configurations],
             **_score_row(level.scores, confirmed, [c.scores for c in level.configurations]),
             "failures": sum(configuration.failures for configuration in level.configurations),
-            **_best_difference(best, judgement),
-            "tied": level in judgement.tied,
+            **_best_difference(best, comparisons),
+            "tied": level in comparisons.tied,
             "probability_best": chance,
             "search_sd": None if level.luck is None else float(np.sqrt(level.luck.variance)),
             **{
@@ -151,16 +146,16 @@ def _comparison_rows(judgement: Judgement) -> list[Json]:
         }
         for level, best, baseline, chance in zip(
             confirmed.levels,
-            (None, *judgement.to_best),
+            (None, *comparisons.to_best),
             to_baseline,
-            judgement.probabilities(),
+            comparisons.probabilities(),
             strict=bool(confirmed.levels),
         )
     ]
 
 
 def _score_row(
-    scores: Floats, confirmed: Confirmed, single: Sequence[Floats] = ()
+    scores: Floats, confirmed: ConfirmationScores, single: Sequence[Floats] = ()
 ) -> dict[str, Json]:
     """Describe `scores` `(n,)`; `worst` is that of the `single` runs they are means of."""
     known = scores[np.isfinite(scores)]
@@ -178,13 +173,13 @@ def _score_row(
     }
 
 
-def _best_difference(comparison: Comparison | None, judgement: Judgement) -> dict[str, Json]:
+def _best_difference(comparison: Comparison | None, comparisons: Comparisons) -> dict[str, Json]:
     """Describe how far an activation is from the best; None for the best itself."""
-    sign = -judgement.confirmed.sign  # tests are of the best minus the other
+    sign = -comparisons.confirmed.sign  # tests are of the best minus the other
     row = _difference(comparison, sign)
     if comparison is None:
         row["difference"] = 0.0
-    needed = judgement.repeats_needed(comparison) if comparison else None
+    needed = comparisons.repeats_needed(comparison) if comparison else None
     return {**row, "repeats_needed": needed}
 
 
@@ -201,13 +196,15 @@ def _difference(comparison: Comparison | None, sign: float) -> dict[str, Json]:
     }
 
 
-def _baseline_row(judgement: Judgement) -> Json:
+def _baseline_row(comparisons: Comparisons) -> Json:
     """Describe the baseline, and how far the recommended activation is from it."""
-    confirmed, baseline = judgement.confirmed, judgement.confirmed.baseline
+    confirmed, baseline = comparisons.confirmed, comparisons.confirmed.baseline
     if baseline is None:
         return None
-    recommended = judgement.recommended
-    comparison = judgement.to_baseline[confirmed.levels.index(recommended)] if recommended else None
+    recommended = comparisons.recommended
+    comparison = (
+        comparisons.to_baseline[confirmed.levels.index(recommended)] if recommended else None
+    )
     return {
         "activation": baseline.activation,
         "trial": baseline.trial,
@@ -269,7 +266,7 @@ def _params(params: Mapping[str, ParamValue] | Mapping[str, float]) -> dict[str,
     }
 
 
-def _fit_seconds(level: Level) -> float | None:
+def _fit_seconds(level: ActivationScore) -> float | None:
     """Mean training seconds of one run."""
     runs = sum(_runs(configuration) for configuration in level.configurations)
     total = sum(configuration.fit_seconds for configuration in level.configurations)

@@ -8,8 +8,8 @@ from math import floor, isfinite, log10
 
 from search.activations import get_activation
 from search.analysis.candidates import config_key
-from search.analysis.comparisons import MOST_REPEATS, Comparison, Judgement, simplicity
-from search.analysis.confirmation_scores import Level
+from search.analysis.comparisons import MOST_REPEATS, Comparison, Comparisons, simplicity
+from search.analysis.confirmation_scores import ActivationScore
 from search.analysis.paired_tests import POWER
 from search.metrics import Direction, Metric
 from search.study import TestRole, TestRun
@@ -23,10 +23,10 @@ _ALIKE = 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Grounds:
+class VerdictFacts:
     """Everything a sentence is made from."""
 
-    judgement: Judgement
+    comparisons: Comparisons
     metric: Metric
     importances: Mapping[str, float]
     #: Activations of the space that no complete trial had.
@@ -35,26 +35,26 @@ class Grounds:
     tests: Mapping[TestRole, TestRun]
 
 
-def sentence(grounds: Grounds) -> str:
+def sentence(facts: VerdictFacts) -> str:
     """Say who is best, how sure that is, what it gains, and what matters more."""
     clauses = (
-        _who(grounds),
-        _what_would_decide(grounds),
-        _failed(grounds),
-        _unconfirmed(grounds),
-        _against_baseline(grounds),
-        _against_references(grounds),
-        _what_matters(grounds),
-        _held_out(grounds),
+        _who(facts),
+        _what_would_decide(facts),
+        _failed(facts),
+        _unconfirmed(facts),
+        _against_baseline(facts),
+        _against_references(facts),
+        _what_matters(facts),
+        _held_out(facts),
     )
     text = "; ".join(clause for clause in clauses if clause)
     return f"{text[0].upper()}{text[1:]}."
 
 
-def _who(grounds: Grounds) -> str:
-    judgement = grounds.judgement
-    levels, tied = judgement.confirmed.levels, judgement.tied
-    if not levels and not judgement.confirmed.failed:
+def _who(facts: VerdictFacts) -> str:
+    comparisons = facts.comparisons
+    levels, tied = comparisons.confirmed.levels, comparisons.tied
+    if not levels and not comparisons.confirmed.failed:
         return "nothing could be confirmed"
     if not levels:
         return "no configuration could be trained again to the end, so nothing was compared"
@@ -64,9 +64,9 @@ def _who(grounds: Grounds) -> str:
             "compare it with"
         )
     if len(tied) == 1:
-        gap = _difference(judgement.to_best[0], grounds.metric)
+        gap = _difference(comparisons.to_best[0], facts.metric)
         other = f"{_title(levels[1])}, the next," if len(levels) > 2 else _title(levels[1])
-        if not judgement.confirmed.can_know_luck:
+        if not comparisons.confirmed.can_know_luck:
             return f"the one configuration of {_title(levels[0])} beats that of {other} by {gap}"
         return f"{_title(levels[0])} is the best, ahead of {other} by {gap}"
     if len(tied) == len(levels):
@@ -74,26 +74,26 @@ def _who(grounds: Grounds) -> str:
         who = f"nothing separates {whom} activations ({_names(tied)})"
     else:
         who = f"{_names(tied)} are tied"
-    return f"{who}, {_which(judgement)}"
+    return f"{who}, {_which(comparisons)}"
 
 
-def _which(judgement: Judgement) -> str:
+def _which(comparisons: Comparisons) -> str:
     """Say which of the tied is recommended, and why."""
-    recommended, simplest = judgement.recommended, min(map(simplicity, judgement.tied))
+    recommended, simplest = comparisons.recommended, min(map(simplicity, comparisons.tied))
     if recommended is None:
         return "and none is recommended"
     name = _title(recommended)
     if simplicity(recommended) == simplest:
         return f"and {name} is the simplest of them"
-    if recommended is judgement.tied[0]:
+    if recommended is comparisons.tied[0]:
         return f"and no simpler one is within one standard error of {name}, the best"
     return f"and {name} is the simplest of those within one standard error of the best"
 
 
-def _what_would_decide(grounds: Grounds) -> str:
-    judgement, needed = grounds.judgement, grounds.repeats_needed
-    levels, tied = judgement.confirmed.levels, judgement.tied
-    if len(levels) > 1 and not judgement.confirmed.can_know_luck:
+def _what_would_decide(facts: VerdictFacts) -> str:
+    comparisons, needed = facts.comparisons, facts.repeats_needed
+    levels, tied = comparisons.confirmed.levels, comparisons.tied
+    if len(levels) > 1 and not comparisons.confirmed.can_know_luck:
         return (
             "one configuration of each does not tell an activation from the luck of its search: "
             "confirm two of each at least (evaluation.confirm_top, and more trials)"
@@ -101,14 +101,15 @@ def _what_would_decide(grounds: Grounds) -> str:
     if len(tied) < 2:
         return ""
     more = "" if needed is None else f"{needed} more {_plural('repeat', needed)}"
-    if not judgement.enough_pairs():
-        pairs = judgement.known_pairs()
+    if not comparisons.enough_pairs():
+        pairs = comparisons.known_pairs()
         return (
             f"{pairs} {_plural('pair', pairs)} of runs cannot name a winner whatever the scores, "
-            f"at least {judgement.least_pairs()} are needed" + (f": ask for {more}" if more else "")
+            f"at least {comparisons.least_pairs()} are needed"
+            + (f": ask for {more}" if more else "")
         )
-    comparison = judgement.to_best[levels.index(tied[1]) - 1]
-    gap = _difference(comparison, grounds.metric)
+    comparison = comparisons.to_best[levels.index(tied[1]) - 1]
+    gap = _difference(comparison, facts.metric)
     if more:
         return (
             f"{_title(levels[0])} leads {_title(tied[1])} by {gap}, which can be chance: {more} "
@@ -123,60 +124,60 @@ def _what_would_decide(grounds: Grounds) -> str:
     )
 
 
-def _failed(grounds: Grounds) -> str:
-    failed = grounds.judgement.confirmed.failed
+def _failed(facts: VerdictFacts) -> str:
+    failed = facts.comparisons.confirmed.failed
     if not failed:
         return ""
     return f"{_join([_short(name) for name in failed])} failed in every run"
 
 
-def _unconfirmed(grounds: Grounds) -> str:
-    names = [_short(name) for name in grounds.unconfirmed]
+def _unconfirmed(facts: VerdictFacts) -> str:
+    names = [_short(name) for name in facts.unconfirmed]
     if not names:
         return ""
     whom = "it was" if len(names) == 1 else "they were"
     return f"no trial of {_join(names, 'or')} came to its end, so {whom} not confirmed"
 
 
-def _against_baseline(grounds: Grounds) -> str:
-    judgement = grounds.judgement
-    confirmed, tied = judgement.confirmed, judgement.tied
+def _against_baseline(facts: VerdictFacts) -> str:
+    comparisons = facts.comparisons
+    confirmed, tied = comparisons.confirmed, comparisons.tied
     if confirmed.baseline is None or not tied:
         return ""
     name = f"the baseline ({_short(confirmed.baseline.activation)} with He initialization)"
     shown = [
         (level, comparison, comparison.test.difference)
-        for level, comparison in zip(confirmed.levels, judgement.to_baseline, strict=True)
-        if level in tied and comparison.p_adjusted < judgement.alpha and comparison.test
+        for level, comparison in zip(confirmed.levels, comparisons.to_baseline, strict=True)
+        if level in tied and comparison.p_adjusted < comparisons.alpha and comparison.test
     ]
     ahead = [(level, c) for level, c, difference in shown if difference > 0.0]
     behind = [(level, c) for level, c, difference in shown if difference < 0.0]
     if len(behind) == len(tied):
         whom = _all_of(tied)
         least = "at least " if len(tied) > 1 else ""
-        return f"{name} beats {whom} by {least}{_difference(_least(behind), grounds.metric, -1.0)}"
+        return f"{name} beats {whom} by {least}{_difference(_least(behind), facts.metric, -1.0)}"
     if not ahead:
         whom = "none of them is" if len(tied) > 1 else f"{_title(tied[0])} is not"
-        same = ", which is the configuration recommended" if _is_baseline(judgement) else ""
+        same = ", which is the configuration recommended" if _is_baseline(comparisons) else ""
         return f"{whom} shown to beat {name}{same}"
-    gap = _difference(_least(ahead), grounds.metric)
+    gap = _difference(_least(ahead), facts.metric)
     if len(ahead) == 1:
         return f"{_title(ahead[0][0])} beats {name} by {gap}"
     who = _all_of(tied) if len(ahead) == len(tied) else _names([level for level, _ in ahead])
     return f"{who} beat {name} by at least {gap}"
 
 
-def _all_of(tied: Sequence[Level]) -> str:
+def _all_of(tied: Sequence[ActivationScore]) -> str:
     return (_title(tied[0]), "both")[len(tied) - 1] if len(tied) < 3 else "all of them"
 
 
-def _least(gaps: Sequence[tuple[Level, Comparison]]) -> Comparison:
+def _least(gaps: Sequence[tuple[ActivationScore, Comparison]]) -> Comparison:
     """Return the comparison with the smallest difference."""
     return min((c for _, c in gaps), key=lambda c: abs(c.test.difference) if c.test else 0.0)
 
 
-def _is_baseline(judgement: Judgement) -> bool:
-    recommended, baseline = judgement.recommended, judgement.confirmed.baseline
+def _is_baseline(comparisons: Comparisons) -> bool:
+    recommended, baseline = comparisons.recommended, comparisons.confirmed.baseline
     if recommended is None or baseline is None:
         return False
     return config_key(recommended.best.params) == config_key(baseline.params)
@@ -189,13 +190,13 @@ _REFERENCES = (
 )
 
 
-def _against_references(grounds: Grounds) -> str:
-    winner = grounds.tests.get(TestRole.WINNER)
+def _against_references(facts: VerdictFacts) -> str:
+    winner = facts.tests.get(TestRole.WINNER)
     for role, who, meaning in _REFERENCES:
-        reference = grounds.tests.get(role)
+        reference = facts.tests.get(role)
         if winner is None or reference is None:
             continue
-        rows = _rows_not_won(grounds.metric, winner, reference)
+        rows = _rows_not_won(facts.metric, winner, reference)
         if rows is not None:
             return f"{who} does at least as well on the {rows} rows, so {meaning}"
     return ""
@@ -212,8 +213,8 @@ def _rows_not_won(metric: Metric, winner: TestRun, reference: TestRun) -> str | 
     return None
 
 
-def _what_matters(grounds: Grounds) -> str:
-    shares = {name: share for name, share in grounds.importances.items() if isfinite(share)}
+def _what_matters(facts: VerdictFacts) -> str:
+    shares = {name: share for name, share in facts.importances.items() if isfinite(share)}
     own = shares.pop("activation", None)
     if own is None or not shares:
         return ""
@@ -227,16 +228,16 @@ def _what_matters(grounds: Grounds) -> str:
     return f"the activation matters {relation} the {other.replace('_', ' ')} {variance}"
 
 
-def _held_out(grounds: Grounds) -> str:
-    winner = grounds.tests.get(TestRole.WINNER)
-    name = grounds.metric.name
+def _held_out(facts: VerdictFacts) -> str:
+    winner = facts.tests.get(TestRole.WINNER)
+    name = facts.metric.name
     if winner is None or name not in winner.scores or name not in winner.validation_scores:
         return ""
-    gain = _gain(grounds.metric, winner.scores[name] - winner.validation_scores[name])
+    gain = _gain(facts.metric, winner.scores[name] - winner.validation_scores[name])
     reach = max(abs(gain), 0.001)
-    score = _number(winner.scores[name], grounds.metric, reach)
-    unit = " %" if grounds.metric.name in _IN_POINTS else ""
-    by = _amount(abs(gain), grounds.metric, reach)
+    score = _number(winner.scores[name], facts.metric, reach)
+    unit = " %" if facts.metric.name in _IN_POINTS else ""
+    by = _amount(abs(gain), facts.metric, reach)
     scored = (
         f"on the held-out test rows {_short(str(winner.params['activation']))} scores {score}{unit}"
     )
@@ -283,7 +284,7 @@ def _gain(metric: Metric, difference: float) -> float:
     return difference if metric.direction is Direction.MAXIMIZE else -difference
 
 
-def _title(level: Level) -> str:
+def _title(level: ActivationScore) -> str:
     return _short(level.activation)
 
 
@@ -291,7 +292,7 @@ def _short(activation: str) -> str:
     return get_activation(activation).title.split(" (")[0]
 
 
-def _names(levels: Sequence[Level]) -> str:
+def _names(levels: Sequence[ActivationScore]) -> str:
     return _join([_title(level) for level in levels])
 
 

@@ -24,7 +24,7 @@ MISSING = " missing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Schema:
+class FeatureSchema:
     """What decides the outputs of the preprocessing, in this order."""
 
     numeric: tuple[str, ...]
@@ -71,7 +71,7 @@ class FoldArrays:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Prepared:
+class TrainingData:
     """All folds of a study, ready for training."""
 
     task: Task
@@ -83,4 +83,4 @@ class Prepared:
     folds: tuple[FoldArrays, ...]
     #: Names of the `D` inputs.
     feature_names: tuple[str, ...]
-    schema: Schema
+    schema: FeatureSchema

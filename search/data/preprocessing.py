@@ -24,7 +24,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from search.data.datasets import Dataset, Target
-from search.data.fold_arrays import MISSING, Floats, FoldArrays, LossTarget, Prepared, Schema
+from search.data.fold_arrays import (
+    MISSING,
+    FeatureSchema,
+    Floats,
+    FoldArrays,
+    LossTarget,
+    TrainingData,
+)
 from search.data.splits import Rows, Splits
 from search.errors import InvalidDataset
 from search.study import Task
@@ -42,7 +49,7 @@ class Preprocessor:
 
     task: Task
     classes: tuple[str, ...]
-    schema: Schema
+    schema: FeatureSchema
     #: scikit-learn's fitted ColumnTransformer.
     transformer: Any
     #: Of the training rows, in units of the target; 0 and 1 for classification.
@@ -86,12 +93,12 @@ class Preprocessor:
         return prediction.astype(np.float64) * self.target_scale + self.target_mean
 
 
-def infer_schema(features: pd.DataFrame, rows: Rows) -> Schema:
+def infer_schema(features: pd.DataFrame, rows: Rows) -> FeatureSchema:
     """Read the schema off `rows` of the table."""
     seen = features.iloc[rows]
     numeric = tuple(seen.select_dtypes("number").columns)
     categorical = tuple(column for column in seen.columns if column not in set(numeric))
-    return Schema(
+    return FeatureSchema(
         numeric=numeric,
         indicators=tuple(column for column in numeric if seen[column].isna().any()),
         categorical=categorical,
@@ -99,12 +106,16 @@ def infer_schema(features: pd.DataFrame, rows: Rows) -> Schema:
     )
 
 
-def fit_preprocessor(dataset: Dataset, rows: Rows, schema: Schema | None = None) -> Preprocessor:
+def fit_preprocessor(
+    dataset: Dataset, rows: Rows, schema: FeatureSchema | None = None
+) -> Preprocessor:
     """Fit on `rows` only; the schema too is read off them where none is given."""
     return _fit_and_transform(dataset, rows, schema or infer_schema(dataset.features, rows))[0]
 
 
-def _fit_and_transform(dataset: Dataset, rows: Rows, schema: Schema) -> tuple[Preprocessor, Floats]:
+def _fit_and_transform(
+    dataset: Dataset, rows: Rows, schema: FeatureSchema
+) -> tuple[Preprocessor, Floats]:
     """Fit on `rows`; return these rows transformed too, which fitting makes anyway."""
     transformer = _transformer(schema)
     outputs = transformer.fit_transform(_without_gaps(dataset.features.iloc[rows], schema))
@@ -124,7 +135,7 @@ def _fit_and_transform(dataset: Dataset, rows: Rows, schema: Schema) -> tuple[Pr
     return preprocessor, _as_floats(outputs)
 
 
-def prepare(dataset: Dataset, splits: Splits) -> Prepared:
+def prepare(dataset: Dataset, splits: Splits) -> TrainingData:
     """Fit and apply the preprocessing of every fold.
 
     Raises InvalidDataset where the arrays would not fit into memory.
@@ -145,7 +156,7 @@ def prepare(dataset: Dataset, splits: Splits) -> Prepared:
                 target_scale=fitted.target_scale,
             )
         )
-    return Prepared(
+    return TrainingData(
         task=dataset.task,
         features_in=schema.width,
         outputs=len(dataset.classes) if dataset.task is Task.MULTICLASS else 1,
@@ -156,7 +167,7 @@ def prepare(dataset: Dataset, splits: Splits) -> Prepared:
     )
 
 
-def _transformer(schema: Schema) -> Any:
+def _transformer(schema: FeatureSchema) -> Any:
     # An empty training column becomes zeros: dropping it would change D in that fold only.
     numeric = make_pipeline(
         SimpleImputer(strategy="median", keep_empty_features=True),
@@ -183,7 +194,7 @@ def _as_floats(outputs: NDArray[Any]) -> Floats:
     return np.ascontiguousarray(outputs, dtype=np.float32)
 
 
-def _without_gaps(features: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+def _without_gaps(features: pd.DataFrame, schema: FeatureSchema) -> pd.DataFrame:
     """Give missing categories their own level."""
     filled = {name: _texts(features[name]) for name in schema.categorical}
     return features.assign(**filled) if filled else features

@@ -10,19 +10,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import inf, isfinite, nan
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from search.activations import get_activation
-from search.study import LayerSnapshot, ParamValue, Task
+from search.study import LayerSnapshot, ParamValue
 
 Thresholds: TypeAlias = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class TrainingEvidence:
     """A training as far as it has come: one lane, or a trial by its means over folds."""
 
     params: Mapping[str, ParamValue]
@@ -55,21 +54,10 @@ class Measured:
     layer: int | None = None
 
 
-Symptom: TypeAlias = Callable[[Case, Thresholds], Measured | None]
+Condition: TypeAlias = Callable[[TrainingEvidence, Thresholds], Measured | None]
 
 
-def chance_loss(task: Task, target: NDArray[Any]) -> float:
-    """Training loss of the best constant prediction: the entropy of the classes, or the variance.
-
-    `target` is what the network is trained on (see `search.data.preprocessing`).
-    """
-    if task is Task.REGRESSION:
-        return float(np.var(target, dtype=np.float64))
-    shares = np.unique(target, return_counts=True)[1] / len(target)
-    return float(-(shares * np.log(shares)).sum())
-
-
-def diverged(case: Case, limit: Thresholds) -> Measured | None:
+def diverged(case: TrainingEvidence, limit: Thresholds) -> Measured | None:
     """Look for a loss that is no number, or beyond what any network at work has."""
     most = limit["loss_over_chance_at_the_end" if case.complete else "loss_over_chance"]
     if case.failure is not None:
@@ -78,19 +66,19 @@ def diverged(case: Case, limit: Thresholds) -> Measured | None:
     return Measured({"loss_over_chance": over}) if case.train_loss and over > most else None
 
 
-def dead_layer(case: Case, limit: Thresholds) -> Measured | None:
+def dead_layer(case: TrainingEvidence, limit: Thresholds) -> Measured | None:
     """Look for a layer whose units are all dead."""
     return _worst(case, "dead_units", limit["dead_units"])
 
 
-def born_dead(case: Case, limit: Thresholds) -> Measured | None:
+def born_dead(case: TrainingEvidence, limit: Thresholds) -> Measured | None:
     """Look for units that are dead before the first step."""
     if not case.layers or case.layers[0].epoch != 0:
         return None
     return _worst(case, "dead_units", limit["dead_units"], place=0)
 
 
-def dying_units(case: Case, limit: Thresholds) -> Measured | None:
+def dying_units(case: TrainingEvidence, limit: Thresholds) -> Measured | None:
     """Look for units that were alive at first and are dead now."""
     first, last = case.statistic("dead_units", 0), case.statistic("dead_units")
     died = [now - then for then, now in zip(first, last, strict=True)]
@@ -100,7 +88,7 @@ def dying_units(case: Case, limit: Thresholds) -> Measured | None:
     return Measured({"dead_units": last[worst], "at_first": first[worst]}, worst + 1)
 
 
-def stuck_at_chance(case: Case, limit: Thresholds) -> Measured | None:
+def stuck_at_chance(case: TrainingEvidence, limit: Thresholds) -> Measured | None:
     """Look for a training loss that is that of a constant, and that nothing suggests will move.
 
     A finished training needs no more than the loss. One under way must have been flat for the last
@@ -121,7 +109,7 @@ def stuck_at_chance(case: Case, limit: Thresholds) -> Measured | None:
     return measured if hopeless else None
 
 
-def exploding_gradients(case: Case, limit: Thresholds) -> Measured | None:
+def exploding_gradients(case: TrainingEvidence, limit: Thresholds) -> Measured | None:
     """Look for a gradient, at any snapshot, beyond what networks that learn have."""
     peaks = [
         (norm, layer, snapshot.epoch)
@@ -135,7 +123,7 @@ def exploding_gradients(case: Case, limit: Thresholds) -> Measured | None:
     return Measured({"gradient_norm": norm, "epoch": epoch}, layer)
 
 
-def vanishing_gradients(case: Case, limit: Thresholds) -> Measured | None:
+def vanishing_gradients(case: TrainingEvidence, limit: Thresholds) -> Measured | None:
     """Look for a gradient that fades towards the first layer, or is gone with much to learn.
 
     The second happens to deep rectifier networks with weights too small: the signal fades on its
@@ -150,7 +138,7 @@ def vanishing_gradients(case: Case, limit: Thresholds) -> Measured | None:
     return Measured(numbers, 1) if ratio < limit["gradient_ratio"] or faded else None
 
 
-def saturation(case: Case, limit: Thresholds) -> Measured | None:
+def saturation(case: TrainingEvidence, limit: Thresholds) -> Measured | None:
     """Look for units of a two-sided function on its flat parts, with much to learn."""
     if case.unexplained < limit["loss_over_chance"] or not _is_sigmoidal(
         str(case.params["activation"])
@@ -159,7 +147,7 @@ def saturation(case: Case, limit: Thresholds) -> Measured | None:
     return _worst(case, "saturated", limit["saturated"])
 
 
-def dead_learning_rate(case: Case, limit: Thresholds) -> Measured | None:
+def dead_learning_rate(case: TrainingEvidence, limit: Thresholds) -> Measured | None:
     """Look for steps that are all too small, with much to learn."""
     steps = [max(s.statistics["update_ratio"], default=nan) for s in case.layers]
     largest = max(steps, default=inf)
@@ -168,7 +156,7 @@ def dead_learning_rate(case: Case, limit: Thresholds) -> Measured | None:
     return Measured({"update_ratio": largest, "loss_over_chance": case.unexplained})
 
 
-def slope_collapsed(case: Case, limit: Thresholds) -> Measured | None:
+def slope_collapsed(case: TrainingEvidence, limit: Thresholds) -> Measured | None:
     """Look for a learned parameter that has moved to where the activation is another one."""
     for name, places in _DEGENERATE.items():
         first, last = case.statistic(name, 0), case.statistic(name)
@@ -180,7 +168,7 @@ def slope_collapsed(case: Case, limit: Thresholds) -> Measured | None:
     return None
 
 
-def overfitting(case: Case, limit: Thresholds) -> Measured | None:
+def overfitting(case: TrainingEvidence, limit: Thresholds) -> Measured | None:
     """Look for a validation loss well above its least, and a training loss far below."""
     if not (case.complete and len(case.validation_loss) > 2):
         return None
@@ -193,7 +181,7 @@ def overfitting(case: Case, limit: Thresholds) -> Measured | None:
     return Measured({"rise": rise, "train_loss": train, "validation_loss": validation})
 
 
-def underfitting(case: Case, limit: Thresholds) -> Measured | None:
+def underfitting(case: TrainingEvidence, limit: Thresholds) -> Measured | None:
     """Look for a high training loss that was still falling at the end."""
     losses, left = case.train_loss, case.unexplained
     low, high = limit["loss_over_chance"], limit["loss_over_chance_at_most"]
@@ -210,7 +198,7 @@ def underfitting(case: Case, limit: Thresholds) -> Measured | None:
 _DEGENERATE: Mapping[str, tuple[float, ...]] = {"slope": (0.0, 1.0), "beta": (0.0,)}
 
 
-def _worst(case: Case, name: str, least: float, place: int = -1) -> Measured | None:
+def _worst(case: TrainingEvidence, name: str, least: float, place: int = -1) -> Measured | None:
     values = case.statistic(name, place)
     worst = max(range(len(values)), key=values.__getitem__, default=None)
     if worst is None or not values[worst] >= least:
@@ -218,7 +206,7 @@ def _worst(case: Case, name: str, least: float, place: int = -1) -> Measured | N
     return Measured({name: values[worst]}, worst + 1)
 
 
-def _gradient_ratio(case: Case) -> float:
+def _gradient_ratio(case: TrainingEvidence) -> float:
     """Gradient norm of the first layer over the last's; 1 where it says nothing."""
     norms = case.statistic("gradient_norm")
     usable = len(norms) > 1 and norms[-1] > 0 and all(map(isfinite, norms))

@@ -18,7 +18,7 @@ from enum import StrEnum
 
 from search.diagnostics import conditions
 from search.diagnostics.advice import Advice, remedy
-from search.diagnostics.conditions import Case, Measured, Symptom
+from search.diagnostics.conditions import Condition, Measured, TrainingEvidence
 from search.study import Finding, FoldCurve, LayerSnapshot, TrialRecord
 
 
@@ -47,7 +47,7 @@ class Rule:
     title: str
     #: What it is, in a sentence.
     meaning: str
-    symptom: Symptom
+    symptom: Condition
     thresholds: Mapping[str, float]
     #: A template over the measured numbers and `layer`.
     sentence: str
@@ -60,7 +60,7 @@ class Rule:
     #: Rules that say no more where this one applies.
     hides: tuple[FindingName, ...] = ()
 
-    def apply(self, case: Case) -> Finding | None:
+    def apply(self, case: TrainingEvidence) -> Finding | None:
         """Return the finding, or None where the rule does not apply."""
         measured = self.symptom(case, self.thresholds)
         if measured is None:
@@ -272,7 +272,7 @@ def diagnose(
     `chance` is the loss of the best constant prediction, `complete` whether all epochs were made,
     `failure` why the engine gave the trial up, where it did.
     """
-    case = Case(
+    case = TrainingEvidence(
         params=record.params,
         layers=record.layers,
         train_loss=_mean([curve.train_loss for curve in record.curves]),
@@ -293,7 +293,7 @@ def warn(
 
     `curve` and `layers` are the fold's own; of the snapshots the last one counts.
     """
-    case = Case(
+    case = TrainingEvidence(
         params=record.params,
         layers=layers,
         train_loss=curve.train_loss,

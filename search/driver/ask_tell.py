@@ -20,14 +20,14 @@ from search.driver.plan import StudyPlan
 from search.samplers import get_sampler
 from search.samplers.batched_tpe import BatchedTPE
 from search.samplers.catalog import seed_for
-from search.samplers.history_subset import Memory
+from search.samplers.history_subset import HistorySubset
 from search.study import ParamValue, TrialRecord, TrialRequest, TrialSource
 
 #: The sampler's study is begun anew when it holds so many times what the memory recalls.
 _OUTGROWN = 2
 
 
-class Proposals:
+class AskTell:
     """Asks and tells an in-memory Optuna study that starts from `history`."""
 
     def __init__(self, plan: StudyPlan, history: Sequence[TrialRecord]) -> None:
@@ -36,7 +36,7 @@ class Proposals:
         row = get_sampler(sampler.name)
         self._sampler = row.build(seed_for(sampler.seed, len(history)))
         ways = [metric.direction for metric in plan.objectives]
-        self._memory = None if row.memory is None else Memory(row.memory, ways)
+        self._memory = None if row.memory is None else HistorySubset(row.memory, ways)
         self._study = self._new_study()
         #: Trials asked and not told, by our number.
         self._trials: dict[int, optuna.Trial] = {}
@@ -45,7 +45,7 @@ class Proposals:
         self.asked = 0
         self._by_activation: Counter[str] = Counter()
         for record in sorted(history, key=lambda record: record.number):
-            self._show(_remembered(record), record.number)
+            self._add(_remembered(record), record.number)
             self._count(record.activation)
         names = plan.space.activations
         share = sampler.min_trials_per_activation
@@ -77,7 +77,7 @@ class Proposals:
 
     def ask(self, count: int) -> list[TrialRecord]:
         """Propose up to `count` trials, fewer near the end of the budget."""
-        self._forget()
+        self._trim_history()
         count = min(count, self.total - self.asked)
         if isinstance(self._sampler, BatchedTPE):
             self._sampler.expect(count)
@@ -129,7 +129,7 @@ class Proposals:
         # The brute-force sampler calls `Study.stop` when its grid is used up, which only works
         # inside `optimize`; the trial is told all the same, and `total` ends the study.
         with suppress(RuntimeError) if self._finite else nullcontext():
-            self._note(self._study.tell(trial, _values(record), state=record.state))
+            self._record(self._study.tell(trial, _values(record), state=record.state))
 
     def _new_study(self) -> optuna.Study:
         return optuna.create_study(
@@ -138,22 +138,22 @@ class Proposals:
             pruner=optuna.pruners.NopPruner(),
         )
 
-    def _show(self, trial: FrozenTrial, number: int) -> None:
+    def _add(self, trial: FrozenTrial, number: int) -> None:
         """Add a known trial to the sampler's study; one that runs can be told later."""
         self._study.add_trial(trial)
         if trial.state.is_finished():
-            self._note(trial)
+            self._record(trial)
         else:
             added = self._study.get_trials(deepcopy=False)[-1]
             self._trials[number] = optuna.Trial(self._study, added._trial_id)
 
-    def _note(self, trial: FrozenTrial) -> None:
+    def _record(self, trial: FrozenTrial) -> None:
         """Count a trial that has finished and keep it in mind, unless it failed."""
         self._shown += 1
         if self._memory is not None and trial.state is not TrialState.FAIL:
             self._memory.add(trial)
 
-    def _forget(self) -> None:
+    def _trim_history(self) -> None:
         """Begin a new study of what the memory recalls, where the old one has outgrown it."""
         if self._memory is None or self._shown <= self._memory.size * _OUTGROWN:
             return
@@ -168,7 +168,7 @@ class Proposals:
             trial = optuna.create_trial(
                 state=TrialState.RUNNING, params=params, distributions=distributions
             )
-            self._show(trial, number)
+            self._add(trial, number)
 
 
 def _remembered(record: TrialRecord) -> FrozenTrial:

@@ -1,6 +1,6 @@
 """The confirmation: the best configurations trained anew, in pairs, to tell skill from luck.
 
-The best of many noisy validation scores flatters itself, so the contenders
+The best of many noisy validation scores flatters itself, so the candidates
 (`search.analysis.candidates`) are trained again, all epochs, on `confirm_repeats` fresh splits of
 the development rows. Within a repeat and fold all of them share the rows, the seed of the first
 weights, the minibatches and the dropout noise; differences between them are then theirs, and can be
@@ -15,17 +15,18 @@ from math import isfinite
 from time import monotonic
 from typing import TypeAlias
 
-from search.analysis.candidates import Contender, config_key
-from search.data.fold_arrays import Prepared
-from search.driver.ordered_jobs import Conveyor
+from search.analysis.candidates import Candidate, config_key
+from search.data.fold_arrays import TrainingData
+from search.driver.ordered_jobs import OrderedJobs
 from search.driver.plan import StudyPlan
-from search.driver.resplits import Repeats
+from search.driver.resplits import Resplits
 from search.networks.lane import Lane, NetworkConfig
 from search.seeds import derive_seed
 from search.study import ConfirmationRun, ConfirmationsMade, Event, Progress, ProgressMade
 from search.training.packing import pack
-from search.training.segment import LaneReport, Segment
-from search.training.worker_files import train_saved
+from search.training.scoring import LaneReport
+from search.training.segment import Segment
+from search.training.worker_files import train_from_file
 
 #: Configuration, repeat, fold: what is trained once, whatever its roles.
 Slot: TypeAlias = tuple[str, int, int]
@@ -37,8 +38,8 @@ class Confirmation:
     def __init__(
         self,
         plan: StudyPlan,
-        repeats: Repeats,
-        contenders: Sequence[Contender],
+        repeats: Resplits,
+        candidates: Sequence[Candidate],
         recorded: Sequence[ConfirmationRun],
         *,
         seconds: float | None = None,
@@ -46,12 +47,12 @@ class Confirmation:
         """`seconds` bounds the wall time; the first missing repeat is made all the same."""
         self._plan = plan
         self._repeats = repeats
-        self._contenders = contenders
+        self._candidates = candidates
         self._seconds = seconds
         self._folds = len(plan.splits.folds)
         slots = {
-            (contender.key, repeat, fold): contender
-            for contender in contenders
+            (candidate.key, repeat, fold): candidate
+            for candidate in candidates
             for repeat in range(plan.spec.evaluation.confirm_repeats)
             for fold in range(self._folds)
         }
@@ -69,17 +70,17 @@ class Confirmation:
 
     @property
     def runs(self) -> tuple[ConfirmationRun, ...]:
-        """Runs of the contenders in their roles, on record before or made now, in one order."""
+        """Runs of the candidates in their roles, on record before or made now, in one order."""
         return tuple(
             run
-            for contender in self._contenders
-            for role in contender.roles
+            for candidate in self._candidates
+            for role in candidate.roles
             for repeat in range(self._plan.spec.evaluation.confirm_repeats)
             for fold in range(self._folds)
-            if (run := self._runs.get(((contender.key, repeat, fold), role))) is not None
+            if (run := self._runs.get(((candidate.key, repeat, fold), role))) is not None
         )
 
-    def run(self, base: Progress, conveyor: Conveyor) -> Iterator[Event]:
+    def run(self, base: Progress, jobs: OrderedJobs) -> Iterator[Event]:
         """Yield the missing runs as they come; raises Interrupted where a stop is wanted.
 
         `base` is how far the search came.
@@ -105,7 +106,7 @@ class Confirmation:
             if longest and self._seconds is not None and started - began + longest > self._seconds:
                 return
             data = self._repeats.prepared(repeats)
-            for segment, reports in conveyor.run(train_saved, self._segments(repeats), data):
+            for segment, reports in jobs.run(train_from_file, self._segments(repeats), data):
                 yield from self._made(self._read(repeats, data, segment, reports))
                 yield progress()
             longest = max(longest, monotonic() - started)
@@ -119,31 +120,31 @@ class Confirmation:
 
     def _segments(self, repeats: Sequence[int]) -> list[Segment]:
         lanes = [
-            confirmation_lane(self._plan, contender, number, position, repeats[position], fold)
-            for number, contender in enumerate(self._contenders)
+            confirmation_lane(self._plan, candidate, number, position, repeats[position], fold)
+            for number, candidate in enumerate(self._candidates)
             for position in range(len(repeats))
             for fold in range(self._folds)
-            if (contender.key, repeats[position], fold) in self._missing
+            if (candidate.key, repeats[position], fold) in self._missing
         ]
         return [whole_training(self._plan, stack) for stack in pack(lanes, self._plan.device)]
 
     def _read(
         self,
         repeats: Sequence[int],
-        data: Prepared,
+        data: TrainingData,
         segment: Segment,
         reports: Sequence[LaneReport],
     ) -> Iterator[ConfirmationRun]:
         for lane, report in zip(segment.lanes, reports, strict=True):
             position, fold = divmod(lane.fold, self._folds)
-            contender = self._contenders[lane.trial]
+            candidate = self._candidates[lane.trial]
             rows = data.folds[lane.fold]
             scores, failure = last_scores(self._plan, report)
             run = ConfirmationRun(
-                trial=contender.trial,
-                activation=contender.activation,
-                role=contender.roles[0],
-                params=contender.params,
+                trial=candidate.trial,
+                activation=candidate.activation,
+                role=candidate.roles[0],
+                params=candidate.params,
                 repeat=repeats[position],
                 fold=fold,
                 scores=scores,
@@ -152,7 +153,7 @@ class Confirmation:
                 validation_rows=len(rows.x_validation),
                 fit_seconds=report.seconds,
             )
-            yield from _in_roles(contender, run)
+            yield from _in_roles(candidate, run)
 
     def _made(self, runs: Iterable[ConfirmationRun]) -> Iterator[Event]:
         made = tuple(runs)
@@ -164,17 +165,17 @@ class Confirmation:
 
 
 def confirmation_lane(
-    plan: StudyPlan, contender: Contender, number: int, position: int, repeat: int, fold: int
+    plan: StudyPlan, candidate: Candidate, number: int, position: int, repeat: int, fold: int
 ) -> Lane:
-    """Return the lane of contender `number` where `repeat` stands at `position` of its block.
+    """Return the lane of candidate `number` where `repeat` stands at `position` of its block.
 
-    The seeds follow (study seed, repeat, fold) and are thus the same for all contenders.
+    The seeds follow (study seed, repeat, fold) and are thus the same for all candidates.
     """
     seed = plan.spec.sampler.seed
     return Lane(
         trial=number,
         fold=position * len(plan.splits.folds) + fold,
-        config=NetworkConfig.from_params(contender.params),
+        config=NetworkConfig.from_params(candidate.params),
         init_seed=derive_seed(seed, "confirm init", repeat, fold),
         order_seed=derive_seed(seed, "confirm order", repeat, fold),
     )
@@ -215,6 +216,6 @@ def _slot(run: ConfirmationRun) -> Slot:
     return config_key(run.params), run.repeat, run.fold
 
 
-def _in_roles(contender: Contender, run: ConfirmationRun) -> Iterator[ConfirmationRun]:
-    for role in contender.roles:
-        yield replace(run, role=role, trial=contender.trial)
+def _in_roles(candidate: Candidate, run: ConfirmationRun) -> Iterator[ConfirmationRun]:
+    for role in candidate.roles:
+        yield replace(run, role=role, trial=candidate.trial)

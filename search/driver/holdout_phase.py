@@ -13,17 +13,17 @@ from math import isfinite
 import numpy as np
 
 from search.analysis.candidates import config_key
-from search.analysis.verdict import pick_winner
-from search.data.fold_arrays import Prepared
+from search.analysis.comparisons import pick_winner
+from search.data.fold_arrays import TrainingData
 from search.data.preprocessing import fit_preprocessor, prepare
 from search.data.splits import Fold
 from search.driver.confirm_phase import last_scores, whole_training
-from search.driver.ordered_jobs import Conveyor
+from search.driver.ordered_jobs import OrderedJobs
 from search.driver.plan import StudyPlan
 from search.driver.reference_models import REFERENCES, ReferenceFit, score_saved
-from search.driver.resplits import Repeats
+from search.driver.resplits import Resplits
 from search.networks.lane import Lane, LaneState, NetworkConfig
-from search.networks.model_archive import pack_keepsake
+from search.networks.model_archive import save_model_archive
 from search.seeds import derive_seed
 from search.study import (
     ConfirmationRun,
@@ -35,7 +35,7 @@ from search.study import (
     TestsMade,
 )
 from search.training.packing import pack
-from search.training.worker_files import train_saved
+from search.training.worker_files import train_from_file
 
 
 @dataclass(slots=True)
@@ -49,7 +49,7 @@ class _Refits:
 
 
 def held_out(
-    plan: StudyPlan, repeats: Repeats, runs: Sequence[ConfirmationRun], conveyor: Conveyor
+    plan: StudyPlan, repeats: Resplits, runs: Sequence[ConfirmationRun], jobs: OrderedJobs
 ) -> Iterator[Event]:
     """Refit, score and report; `runs` are those of the confirmation.
 
@@ -63,7 +63,7 @@ def held_out(
         replace(plan.splits, folds=(Fold(train=plan.splits.search, validation=test),)),
     )
     finalists = _finalists(plan, runs)
-    refits = _refit(plan, finalists, data, conveyor)
+    refits = _refit(plan, finalists, data, jobs)
     made = []
     for role, params in finalists.items():
         scores = refits[config_key(params)].scores if has_test else []
@@ -78,10 +78,10 @@ def held_out(
         )
     validated: dict[TestRole, list[dict[str, float]]] = {role: [] for role in REFERENCES}
     for block in repeats.blocks(sorted({run.repeat for run in runs})):
-        found = _score_references(plan, repeats.prepared(block), conveyor)
+        found = _score_references(plan, repeats.prepared(block), jobs)
         for role in REFERENCES:
             validated[role] += found[role]
-    tested = _score_references(plan, data, conveyor) if has_test else {}
+    tested = _score_references(plan, data, jobs) if has_test else {}
     made += [
         TestRun(
             role=role,
@@ -92,7 +92,7 @@ def held_out(
         )
         for role in REFERENCES
     ]
-    yield TestsMade(runs=tuple(made), winner=_keepsake(plan, finalists, refits))
+    yield TestsMade(runs=tuple(made), winner=_archive(plan, finalists, refits))
 
 
 def _finalists(
@@ -112,8 +112,8 @@ def _finalists(
 def _refit(
     plan: StudyPlan,
     finalists: Mapping[TestRole, Mapping[str, ParamValue]],
-    data: Prepared,
-    conveyor: Conveyor,
+    data: TrainingData,
+    jobs: OrderedJobs,
 ) -> dict[str, _Refits]:
     """Train each configuration once a seed; the seeds are the same for all of them."""
     refits = {config_key(params): _Refits(params, []) for params in finalists.values()}
@@ -131,7 +131,7 @@ def _refit(
     ]
     stacks = pack(lanes, plan.device)
     segments = [whole_training(plan, stack, keep_states=True) for stack in stacks]
-    for segment, reports in conveyor.run(train_saved, segments, data):
+    for segment, reports in jobs.run(train_from_file, segments, data):
         for lane, report in zip(segment.lanes, reports, strict=True):
             known = list(refits.values())[lane.trial]
             scores, failure = last_scores(plan, report)
@@ -142,7 +142,7 @@ def _refit(
 
 
 def _score_references(
-    plan: StudyPlan, data: Prepared, conveyor: Conveyor
+    plan: StudyPlan, data: TrainingData, jobs: OrderedJobs
 ) -> dict[TestRole, list[dict[str, float]]]:
     """Return the scores of each reference predictor, one entry a fold of `data`."""
     fits = [
@@ -151,7 +151,7 @@ def _score_references(
         for role in REFERENCES
     ]
     found: dict[TestRole, list[dict[str, float]]] = {role: [] for role in REFERENCES}
-    for fit, scores in conveyor.run(score_saved, fits, data):
+    for fit, scores in jobs.run(score_saved, fits, data):
         found[fit.role].append(scores)
     return found
 
@@ -172,7 +172,7 @@ def _means(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: value for name, value in means.items() if isfinite(value)}
 
 
-def _keepsake(
+def _archive(
     plan: StudyPlan,
     finalists: Mapping[TestRole, Mapping[str, ParamValue]],
     refits: Mapping[str, _Refits],
@@ -181,6 +181,6 @@ def _keepsake(
     state = None if params is None else refits[config_key(params)].state
     if params is None or state is None:
         return None
-    return pack_keepsake(
+    return save_model_archive(
         params, state, fit_preprocessor(plan.dataset, plan.splits.search), plan.dataset
     )

@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
-from search.data.fold_arrays import Prepared
+from search.data.fold_arrays import TrainingData
 from search.study import Control, Stop
 from search.training.worker_files import save_data
 
@@ -29,7 +29,7 @@ class Interrupted(Exception):
         self.stop = stop
 
 
-class Conveyor:
+class OrderedJobs:
     """What comes after the search runs on it: jobs that do not wait for one another."""
 
     def __init__(
@@ -42,14 +42,14 @@ class Conveyor:
         self._names = count()
 
     def run(
-        self, work: Callable[[J, Path], R], jobs: Iterable[J], data: Prepared
+        self, work: Callable[[J, Path], R], jobs: Iterable[J], data: TrainingData
     ) -> Iterator[tuple[J, R]]:
         """Yield each of `jobs` with its result, in order, whichever worker was quicker.
 
         `work` gets a job and the path of `data`, which is there until the last result is out.
         Raises Interrupted where the outside wants a stop; what is under way is then given up.
         """
-        path = save_data(data, self._folder, f"conveyor-{next(self._names)}")
+        path = save_data(data, self._folder, f"jobs-{next(self._names)}")
         flying: deque[tuple[J, Future[R]]] = deque()
         try:
             for job in jobs:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from search.data.datasets import Dataset
-from search.data.fold_arrays import Prepared
+from search.data.fold_arrays import TrainingData
 from search.data.preprocessing import prepare
 from search.data.splits import Splits, split
-from search.diagnostics.conditions import chance_loss
-from search.metrics import Metric, Source, check_objectives, task_metrics
+from search.metrics import Metric, Source, chance_loss, check_objectives, task_metrics
 from search.networks.lane import Lane, NetworkConfig
 from search.pruners import get_pruner
 from search.samplers import check_sampler
@@ -18,7 +17,6 @@ from search.seeds import derive_seed
 from search.space import SearchSpace, build_space
 from search.study import ParamValue, StudySpec, Task
 from search.training.device import Device
-from search.training.segment import evaluations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +31,7 @@ class StudyPlan:
     objectives: tuple[Metric, ...]
     #: Names of all metrics scored at every evaluation, objectives included.
     metrics: tuple[str, ...]
-    data: Prepared
+    data: TrainingData
     #: Epochs at which pruning is decided; the last one is the end of training.
     rungs: tuple[int, ...]
     #: Epochs after which validation rows are scored; every rung is one.
@@ -93,3 +91,9 @@ def plan_study(spec: StudySpec, dataset: Dataset, device: Device = Device.CPU) -
         chance=tuple(chance_loss(dataset.task, fold.y_train) for fold in data.folds),
         device=device,
     )
+
+
+def evaluations(epochs: int, rungs: Sequence[int]) -> tuple[int, ...]:
+    """Epochs to evaluate after: each of up to ten, else ten evenly spread, and all rungs."""
+    even = {round(epochs * i / 10) for i in range(1, 11)} if epochs > 10 else range(1, epochs + 1)
+    return tuple(sorted({*even, *rungs}))

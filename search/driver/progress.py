@@ -17,7 +17,7 @@ from search.study import Progress, TrialRecord
 CONFIRMATION_SHARE = 1 / 3
 
 
-class Tally:
+class ProgressTracker:
     """Counts the trials of one run, those of its history included."""
 
     def __init__(self, plan: StudyPlan, history: Sequence[TrialRecord]) -> None:

@@ -14,7 +14,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from search.data.fold_arrays import FoldArrays, Prepared
+from search.data.fold_arrays import FoldArrays, TrainingData
 from search.metrics import get_metric
 from search.study import Task, TestRole
 from search.training.worker_files import load_data
@@ -55,7 +55,7 @@ def score_saved(fit: ReferenceFit, path: Path) -> dict[str, float]:
     return score_reference(fit, load_data(path))
 
 
-def score_reference(fit: ReferenceFit, data: Prepared) -> dict[str, float]:
+def score_reference(fit: ReferenceFit, data: TrainingData) -> dict[str, float]:
     """Fit on the fold's training rows; return the metrics on its validation rows."""
     fold = data.folds[fit.fold]
     model = _MODELS[data.task][fit.role]()
@@ -69,7 +69,7 @@ def score_reference(fit: ReferenceFit, data: Prepared) -> dict[str, float]:
     }
 
 
-def _predict(model: Any, data: Prepared, fold: FoldArrays) -> NDArray[np.floating]:
+def _predict(model: Any, data: TrainingData, fold: FoldArrays) -> NDArray[np.floating]:
     """Return (N, C) probabilities, (N, 1) of class 1, or (N, 1) values in the target's units."""
     if data.task is Task.REGRESSION:
         values = model.predict(fold.x_validation).astype(np.float64)

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from search.data.fold_arrays import Prepared
+from search.data.fold_arrays import TrainingData
 from search.data.preprocessing import prepare
 from search.data.splits import Fold, split_anew
 from search.driver.plan import StudyPlan
 from search.seeds import derive_seed
 
-#: Repeats are prepared together up to this size, so that their lanes fill wider stacks. Every
+#: Resplits are prepared together up to this size, so that their lanes fill wider stacks. Every
 #: worker process holds as much.
 BLOCK_BYTES = 128 * 2**20
 
 
-class Repeats:
+class Resplits:
     """All repeats of one study. The block prepared last is kept: references want it again."""
 
     def __init__(self, plan: StudyPlan) -> None:
         self._plan = plan
-        self._last: tuple[tuple[int, ...], Prepared] | None = None
+        self._last: tuple[tuple[int, ...], TrainingData] | None = None
 
     def blocks(self, repeats: Sequence[int]) -> list[tuple[int, ...]]:
         """Cut `repeats` into blocks of about BLOCK_BYTES, one repeat at least."""
@@ -30,7 +30,7 @@ class Repeats:
         size = max(1, BLOCK_BYTES // max(1, of_one))
         return [tuple(repeats[start : start + size]) for start in range(0, len(repeats), size)]
 
-    def prepared(self, block: tuple[int, ...]) -> Prepared:
+    def prepared(self, block: tuple[int, ...]) -> TrainingData:
         """Split and prepare the development rows anew for each repeat of `block`.
 
         The folds of the first repeat come first, then those of the second, and so on.
@@ -39,7 +39,7 @@ class Repeats:
             self._last = (block, self._prepare(block))
         return self._last[1]
 
-    def _prepare(self, block: tuple[int, ...]) -> Prepared:
+    def _prepare(self, block: tuple[int, ...]) -> TrainingData:
         plan = self._plan
         folds: list[Fold] = []
         for repeat in block:

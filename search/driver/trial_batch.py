@@ -18,24 +18,27 @@ from search.networks.cost import network_costs
 from search.pruners import Pruning
 from search.study import Finding, FoldCurve, TrialRecord
 from search.training.packing import pack, stack_work
-from search.training.segment import LaneReport, Segment
-from search.training.worker_files import Shelf, train_to_rung
+from search.training.scoring import LaneReport
+from search.training.segment import Segment
+from search.training.worker_files import StateFiles, train_to_rung
 
 
-class Cohort:
+class TrialBatch:
     """Trials asked together; one segment after another until all are finished."""
 
     def __init__(
-        self, plan: StudyPlan, records: Sequence[TrialRecord], data: Path, shelf: Shelf
+        self, plan: StudyPlan, records: Sequence[TrialRecord], data: Path, state_files: StateFiles
     ) -> None:
-        """Begin; `data` is where the folds are saved, on `shelf` lanes wait between rungs."""
+        """Begin; `data` is where the folds are saved, on `state_files` lanes wait between rungs."""
         self._plan = plan
         self._data = data
-        self._shelf = shelf
+        self._state_files = state_files
         self._records = {record.number: record for record in records}
         self._lanes = {n: plan.lanes(n, record.params) for n, record in self._records.items()}
         self._probe_at = probe_epochs(plan.rungs[-1], plan.rungs)
-        self._files = {n: tuple(shelf.take() for _ in lanes) for n, lanes in self._lanes.items()}
+        self._files = {
+            n: tuple(state_files.take() for _ in lanes) for n, lanes in self._lanes.items()
+        }
         self._rung = 0
         self._futures: list[Future[tuple[LaneReport, ...]]] = []
 
@@ -47,7 +50,7 @@ class Cohort:
     def submit(self, executor: Executor) -> int:
         """Send the running lanes off to the next rung; return how much work that is.
 
-        Work is in multiplications a row, near enough: it tells which cohort is ready sooner.
+        Work is in multiplications a row, near enough: it tells which batch is ready sooner.
         """
         plan = self._plan
         first = plan.rungs[self._rung - 1] if self._rung else 0
@@ -91,29 +94,29 @@ class Cohort:
         changed = []
         for number in sorted(by_trial):
             folds = sorted(by_trial[number], key=lambda report: report.fold)
-            record = _grown(self._records[number], folds, self._plan.objectives[0].name)
-            record = self._judged(record, folds, last, pruning)
+            record = _with_reports(self._records[number], folds, self._plan.objectives[0].name)
+            record = self._decide(record, folds, last, pruning)
             self._records[number] = record
             changed.append(record)
             if record.state.is_finished():
                 for path in self._files.pop(number):
-                    self._shelf.put_back(path)
+                    self._state_files.release(path)
         self._rung += 1
         return tuple(changed)
 
-    def _judged(
+    def _decide(
         self, record: TrialRecord, folds: Sequence[LaneReport], last: bool, pruning: Pruning
     ) -> TrialRecord:
         """Decide whether a trial failed, is pruned, is complete or goes on."""
         failures = [report.failure for report in folds if report.failure is not None]
         if failures:
             pruning.finish(record.number, None)
-            return self._ended(record, TrialState.FAIL, last, failure=failures[0])
+            return self._close(record, TrialState.FAIL, last, failure=failures[0])
         known = {e for report in folds for e in report.epochs}
         for epoch in sorted(known):
             pruning.report(record.number, epoch, record.intermediate_values[epoch])
         if not last:
-            return self._judged_at_rung(record, folds, pruning)
+            return self._decide_at_rung(record, folds, pruning)
         values = self._values(record)
         unusable = [
             f"{metric.name} is {value}"
@@ -123,12 +126,12 @@ class Cohort:
         if unusable:
             pruning.finish(record.number, None)
             error = f"{', '.join(unusable)} on the validation rows, which cannot be compared"
-            failed = self._ended(record, TrialState.FAIL, last)
+            failed = self._close(record, TrialState.FAIL, last)
             return replace(failed, error=error, flags=(*failed.flags, "undefined"))
         pruning.finish(record.number, values[0])
-        return replace(self._ended(record, TrialState.COMPLETE, last), values=values)
+        return replace(self._close(record, TrialState.COMPLETE, last), values=values)
 
-    def _judged_at_rung(
+    def _decide_at_rung(
         self, record: TrialRecord, folds: Sequence[LaneReport], pruning: Pruning
     ) -> TrialRecord:
         """Decide whether a trial is pruned, or given up because one of its folds is beyond hope."""
@@ -144,9 +147,9 @@ class Cohort:
         diverged = warning is not None and warning.name == FindingName.DIVERGED
         state = TrialState.FAIL if diverged else TrialState.PRUNED
         pruning.finish(record.number, None, pruned=not diverged)
-        return self._ended(record, state, False, warning=warning)
+        return self._close(record, state, False, warning=warning)
 
-    def _ended(
+    def _close(
         self,
         record: TrialRecord,
         state: TrialState,
@@ -178,7 +181,7 @@ class Cohort:
         return tuple(scores[metric.name] for metric in self._plan.objectives)
 
 
-def _grown(record: TrialRecord, folds: Sequence[LaneReport], objective: str) -> TrialRecord:
+def _with_reports(record: TrialRecord, folds: Sequence[LaneReport], objective: str) -> TrialRecord:
     """Add what a segment reported of a trial's folds."""
     before = {curve.fold: curve for curve in record.curves}
     means = {
@@ -194,7 +197,7 @@ def _grown(record: TrialRecord, folds: Sequence[LaneReport], objective: str) -> 
         record,
         intermediate_values={**record.intermediate_values, **means},
         metrics=metrics,
-        curves=tuple(_joined(before.get(report.fold), report, objective) for report in folds),
+        curves=tuple(_extended(before.get(report.fold), report, objective) for report in folds),
         layers=record.layers + mean_snapshots([report.layers for report in folds]),
         fit_seconds=record.fit_seconds + sum(report.seconds for report in folds),
     )
@@ -209,7 +212,7 @@ def _at(report: LaneReport, metric: str, epoch: int) -> float:
     return report.scores[metric][report.epochs.index(epoch)]
 
 
-def _joined(curve: FoldCurve | None, report: LaneReport, objective: str) -> FoldCurve:
+def _extended(curve: FoldCurve | None, report: LaneReport, objective: str) -> FoldCurve:
     known = curve or FoldCurve(
         fold=report.fold, epochs=(), train_loss=(), validation_loss=(), validation_score=()
     )

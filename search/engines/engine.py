@@ -13,9 +13,9 @@ from typing import Protocol
 
 from torch import Tensor
 
-from search.data.fold_arrays import Prepared
+from search.data.fold_arrays import TrainingData
 from search.engines.minibatches import Minibatches
-from search.engines.stacked.parameters import Shape
+from search.networks.dimensions import Dimensions
 from search.networks.lane import Lane, LaneState
 from search.study import LayerSnapshot
 
@@ -47,10 +47,10 @@ class Training:
     lanes: Sequence[Lane]
     #: One a lane; None starts from fresh weights.
     states: Sequence[LaneState | None]
-    data: Prepared
+    data: TrainingData
     batches: Minibatches
     #: Epochs of the whole training; decides the learning-rate schedule.
     epochs: int
     #: Epochs after which the layers are looked into, 0 being before the first step.
     probe_at: Sequence[int]
-    shape: Shape
+    shape: Dimensions

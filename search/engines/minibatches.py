@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from search.data.fold_arrays import Prepared
-from search.engines.stacked.kernels import is_noisy
-from search.engines.stacked.parameters import Shape
+from search.activations import get_activation
+from search.data.fold_arrays import TrainingData
+from search.networks.dimensions import Dimensions
 from search.networks.lane import Lane
 from search.seeds import derive_seed
 
@@ -27,7 +27,7 @@ BLOCK_BYTES = 4 * 2**20
 #: What noise is for -> whether a lane needs it.
 NOISE: dict[str, Callable[[Lane], bool]] = {
     "dropout": lambda lane: lane.config.dropout > 0,
-    "slope": lambda lane: is_noisy(lane.config.activation),
+    "slope": lambda lane: get_activation(lane.config.activation).noisy,
 }
 
 
@@ -65,7 +65,7 @@ class Block:
 class Minibatches:
     """Draws the minibatches of the lanes of one segment, and the kinds of noise they need."""
 
-    def __init__(self, lanes: Sequence[Lane], data: Prepared, shape: Shape) -> None:
+    def __init__(self, lanes: Sequence[Lane], data: TrainingData, shape: Dimensions) -> None:
         self.streams = sorted({lane.stream for lane in lanes})
         #: Place of each lane's stream.
         self.lane_streams = [self.streams.index(lane.stream) for lane in lanes]

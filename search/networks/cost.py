@@ -8,7 +8,7 @@ from time import perf_counter
 
 import torch
 
-from search.data.fold_arrays import Prepared
+from search.data.fold_arrays import TrainingData
 from search.networks.lane import NetworkConfig
 from search.networks.normalization import NORMALIZATIONS
 from search.networks.sequential import build_network
@@ -42,7 +42,9 @@ def latency(config: NetworkConfig, *, features: int, outputs: int) -> float:
 _COSTS: dict[str, Callable[..., float]] = {"parameters": parameter_count, "latency": latency}
 
 
-def network_costs(config: NetworkConfig, data: Prepared, names: Sequence[str]) -> dict[str, float]:
+def network_costs(
+    config: NetworkConfig, data: TrainingData, names: Sequence[str]
+) -> dict[str, float]:
     """Return the costs called `names`."""
     return {
         name: float(_COSTS[name](config, features=data.features_in, outputs=data.outputs))

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.data.datasets import Dataset
-from search.data.fold_arrays import Schema
+from search.data.fold_arrays import FeatureSchema
 from search.data.preprocessing import CLIP, Preprocessor
 from search.networks.lane import LaneState
 from search.study import ParamValue, Task
@@ -26,7 +26,7 @@ _STATISTICS = ("median", "mean", "scale")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Keepsake:
+class ModelArchive:
     """A trained network and what it takes to feed it."""
 
     params: Mapping[str, ParamValue]
@@ -34,7 +34,7 @@ class Keepsake:
     #: Labels in the order of their codes; empty for regression.
     classes: tuple[str, ...]
     target: str
-    schema: Schema
+    schema: FeatureSchema
     #: `median`, `mean` and `scale` of each numeric column; scaled numbers are cut off at `clip`.
     statistics: Mapping[str, NDArray[np.float64]]
     clip: float
@@ -47,7 +47,7 @@ class Keepsake:
     running: NDArray[np.floating]
 
 
-def pack_keepsake(
+def save_model_archive(
     params: Mapping[str, ParamValue],
     state: LaneState,
     preprocessor: Preprocessor,
@@ -75,18 +75,18 @@ def pack_keepsake(
     return blob.getvalue()
 
 
-def unpack_keepsake(blob: bytes) -> Keepsake:
-    """Return what `pack_keepsake` packed."""
+def load_model_archive(blob: bytes) -> ModelArchive:
+    """Return what `save_model_archive` packed."""
     with np.load(BytesIO(blob), allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
     document: dict[str, Any] = json.loads(arrays["document"].tobytes())
     schema = document["schema"]
-    return Keepsake(
+    return ModelArchive(
         params=document["params"],
         task=Task(document["task"]),
         classes=tuple(document["classes"]),
         target=document["target"],
-        schema=Schema(
+        schema=FeatureSchema(
             numeric=tuple(schema["numeric"]),
             indicators=tuple(schema["indicators"]),
             categorical=tuple(schema["categorical"]),

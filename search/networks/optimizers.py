@@ -95,3 +95,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
         paper="Sutskever et al. (2013), On the Importance of Initialization and Momentum",
     ),
 }
+
+
+#: Added to the norm before dividing, as in torch.nn.utils.clip_grad_norm_.
+CLIP_EPSILON = 1e-6

@@ -20,7 +20,7 @@ ALIGNMENT = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class ParameterSlice:
     """One vector of one layer: elements [start, start + size) of a row, seen as `shape`."""
 
     name: str
@@ -32,17 +32,17 @@ class Piece:
         """Number of elements."""
         return prod(self.shape)
 
-    def head(self, length: int) -> Piece:
+    def head(self, length: int) -> ParameterSlice:
         """Return the first `length` elements of this piece."""
-        return Piece(self.name, self.start, (1, length))
+        return ParameterSlice(self.name, self.start, (1, length))
 
 
 @dataclass(frozen=True, slots=True)
 class RowLayout:
     """The pieces of a row. `layers[k]` belongs to the k-th hidden layer."""
 
-    output: Piece
-    layers: tuple[dict[str, Piece], ...]
+    output: ParameterSlice
+    layers: tuple[dict[str, ParameterSlice], ...]
     #: Elements of a row.
     size: int
 
@@ -58,9 +58,9 @@ def row_layout(
     """Lay out a row for lanes up to `depth`; `learned` as `NetworkConfig.learned` of all."""
     position = 0
 
-    def place(name: str, length: int) -> Piece:
+    def place(name: str, length: int) -> ParameterSlice:
         nonlocal position
-        piece = Piece(name, position, (1, length))
+        piece = ParameterSlice(name, position, (1, length))
         position += -(-length // ALIGNMENT) * ALIGNMENT
         return piece
 

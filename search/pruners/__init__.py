@@ -4,6 +4,7 @@ Imports `study` and `errors`. Scores of a trial at its rungs go in, the decision
 out, made within an activation or over the whole study.
 """
 
-from search.pruners.catalog import PRUNERS, Pruning, get_pruner
+from search.pruners.catalog import PRUNERS, get_pruner
+from search.pruners.per_activation import Pruning
 
 __all__ = ["PRUNERS", "Pruning", "get_pruner"]

@@ -43,7 +43,7 @@ MOST = 16
 _Group = dict[str, BaseDistribution]
 
 
-class _Witness(ParzenEstimator):
+class _RecordingParzenEstimator(ParzenEstimator):
     """An estimator that keeps what it drew and how likely it found what it was shown."""
 
     #: Proposals to draw candidates for.
@@ -68,7 +68,7 @@ class BatchedTPE(BaseSampler):
     def __init__(self, seed: int) -> None:
         self._joint, self._single = _tpe(seed), _tpe(seed)
         #: The models of good and of other trials that the last sampling has made.
-        self._models: list[_Witness] = []
+        self._models: list[_RecordingParzenEstimator] = []
         self._expected = 1
         self._wanted = 1
         # Typed as a class; TPESampler only calls it, and checks what comes back.
@@ -169,14 +169,14 @@ class BatchedTPE(BaseSampler):
             drawn.extend(_proposals(self._models, group))
         return drawn.popleft()
 
-    def _model(self, *arguments: Any, **more: Any) -> _Witness:
-        model = _Witness(*arguments, **more)
+    def _model(self, *arguments: Any, **more: Any) -> _RecordingParzenEstimator:
+        model = _RecordingParzenEstimator(*arguments, **more)
         model.proposals = self._wanted
         self._models.append(model)
         return model
 
 
-def _proposals(models: Sequence[_Witness], group: _Group) -> list[dict[str, Any]]:
+def _proposals(models: Sequence[_RecordingParzenEstimator], group: _Group) -> list[dict[str, Any]]:
     """Return the best of every CANDIDATES candidates, by what TPE maximises."""
     good, other = models
     gains = (good.log_likelihoods - other.log_likelihoods).reshape(-1, CANDIDATES)

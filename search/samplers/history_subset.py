@@ -18,7 +18,7 @@ from search.metrics import Direction
 _BEST = 0.25
 
 
-class Memory:
+class HistorySubset:
     """All finished trials; `recall` gives at most `size` of them."""
 
     def __init__(self, size: int, directions: Sequence[Direction]) -> None:

@@ -5,38 +5,42 @@ else of the science but the errors. All values are frozen and all times aware UT
 """
 
 from search.study.diagnosis import Finding, LayerSnapshot
+from search.study.events import (
+    ConfirmationsMade,
+    Control,
+    Event,
+    PhaseStarted,
+    ProgressMade,
+    Stop,
+    StudyEnded,
+    TestsMade,
+    TrialRequest,
+    TrialsChanged,
+)
 from search.study.records import (
+    ConfirmationRun,
+    FoldCurve,
+    Phase,
+    Progress,
+    Role,
+    StudyState,
+    TestRole,
+    TestRun,
+    TrialRecord,
+    TrialSource,
+)
+from search.study.spec import (
     Axis,
     Budget,
     Choices,
-    ConfirmationRun,
-    ConfirmationsMade,
-    Control,
     Evaluation,
-    Event,
-    FoldCurve,
     ParamValue,
-    Phase,
-    PhaseStarted,
-    Progress,
-    ProgressMade,
     PrunerScope,
     PrunerSpec,
     Range,
-    Role,
     SamplerSpec,
-    Stop,
-    StudyEnded,
     StudySpec,
-    StudyState,
     Task,
-    TestRole,
-    TestRun,
-    TestsMade,
-    TrialRecord,
-    TrialRequest,
-    TrialsChanged,
-    TrialSource,
 )
 
 __all__ = [

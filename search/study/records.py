@@ -10,22 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeAlias
 
 from optuna.distributions import BaseDistribution
 from optuna.trial import TrialState
 
 from search.study.diagnosis import Finding, LayerSnapshot
-
-ParamValue: TypeAlias = str | float | int | bool | None
-
-
-class Task(StrEnum):
-    """What is predicted; decides the output activation and the loss."""
-
-    REGRESSION = "regression"
-    BINARY = "binary"
-    MULTICLASS = "multiclass"
+from search.study.spec import ParamValue
 
 
 class StudyState(StrEnum):
@@ -52,13 +42,6 @@ class Phase(StrEnum):
     TEST = "test"
 
 
-class PrunerScope(StrEnum):
-    """Whom a trial is compared with when pruning is decided."""
-
-    ACTIVATION = "activation"
-    STUDY = "study"
-
-
 class TrialSource(StrEnum):
     """Who proposed a trial."""
 
@@ -66,95 +49,6 @@ class TrialSource(StrEnum):
     REQUESTED = "requested"
     STRATIFIED = "stratified"
     SAMPLER = "sampler"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choices:
-    """An axis that takes one of `values`; a single value fixes it."""
-
-    values: tuple[ParamValue, ...]
-
-    @property
-    def is_fixed(self) -> bool:
-        """True where there is nothing to search."""
-        return len(self.values) == 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Range:
-    """An axis over [low, high]; whole numbers where the axis counts something."""
-
-    low: float
-    high: float
-    step: float | None = None
-    log: bool = False
-
-    @property
-    def is_fixed(self) -> bool:
-        """True where there is nothing to search."""
-        return self.low == self.high
-
-
-Axis: TypeAlias = Choices | Range
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SamplerSpec:
-    """Which Optuna sampler proposes, from which seed, and each activation's guaranteed share."""
-
-    name: str = "tpe"
-    seed: int = 0
-    #: None: an even share of half the budget.
-    min_trials_per_activation: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PrunerSpec:
-    """Which Optuna pruner decides, and against whom a trial is compared."""
-
-    name: str = "successive_halving"
-    scope: PrunerScope = PrunerScope.ACTIVATION
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
-    """When a search ends."""
-
-    trials: int = 200
-    epochs: int = 30
-    seconds: float | None = None  #: wall-clock limit; None for no limit
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluation:
-    """How a configuration is judged."""
-
-    #: Cross-validation folds; 1 means one holdout split.
-    folds: int = 3
-    #: Share of the rows that the search never sees.
-    test_fraction: float = 0.2
-    #: Best configurations of each activation that are trained again; 0 skips the confirmation.
-    confirm_top: int = 3
-    #: Fresh seeds each confirmed configuration gets.
-    confirm_repeats: int = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StudySpec:
-    """A study as asked for. Everything but the dataset has a default that makes a good study."""
-
-    dataset: str
-    name: str = ""
-    #: None: inferred from the target column.
-    task: Task | None = None
-    #: Axes that differ from the default space (see `search.space.search_space`).
-    space: Mapping[str, Axis] = field(default_factory=dict)
-    sampler: SamplerSpec = SamplerSpec()
-    pruner: PrunerSpec = PrunerSpec()
-    budget: Budget = Budget()
-    evaluation: Evaluation = Evaluation()
-    #: Metrics to optimise, the first one also prunes; empty: log_loss, or mse for regression.
-    objectives: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,75 +170,3 @@ class Progress:
     #: Runs of the confirmation; 0 until it begins.
     confirmations_total: int = 0
     confirmations_finished: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrialRequest:
-    """A configuration the person wants tried; axes not given are the sampler's choice."""
-
-    id: str
-    params: Mapping[str, ParamValue]
-
-
-class Stop(StrEnum):
-    """Why a running study should stop at the next rung."""
-
-    PAUSE = "pause"
-    CANCEL = "cancel"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Control:
-    """What the outside wants of a running study; polled by the driver between rungs."""
-
-    stop: Stop | None = None
-    requests: tuple[TrialRequest, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrialsChanged:
-    """New or changed trials, whole; recording one again replaces what was known of it."""
-
-    trials: tuple[TrialRecord, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfirmationsMade:
-    """New confirmation runs, whole."""
-
-    runs: tuple[ConfirmationRun, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TestsMade:
-    """What the test rows say, all of it at once; replaces what was known."""
-
-    runs: tuple[TestRun, ...]
-    #: The winner refitted, see `search.networks.model_archive`.
-    winner: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PhaseStarted:
-    """The study entered a phase."""
-
-    phase: Phase
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProgressMade:
-    """How far the study is now."""
-
-    progress: Progress
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StudyEnded:
-    """The last event of a run: completed, paused or cancelled."""
-
-    state: StudyState
-
-
-Event: TypeAlias = (
-    TrialsChanged | ConfirmationsMade | TestsMade | PhaseStarted | ProgressMade | StudyEnded
-)

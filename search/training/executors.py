@@ -18,7 +18,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from search.engines.compiled import can_compile
-from search.gc_freeze import settle
+from search.gc_freeze import freeze_loaded_objects
 
 T = TypeVar("T")
 
@@ -57,7 +57,7 @@ def _prepare_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
     use_one_core()
-    settle()
+    freeze_loaded_objects()
 
 
 def use_one_core() -> None:

@@ -13,12 +13,13 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from search.data.fold_arrays import Prepared
+from search.data.fold_arrays import TrainingData
 from search.networks.lane import LaneState
-from search.training.segment import LaneReport, Segment, train_segment
+from search.training.scoring import LaneReport
+from search.training.segment import Segment, train_segment
 
 
-def save_data(data: Prepared, folder: Path, name: str = "folds") -> Path:
+def save_data(data: TrainingData, folder: Path, name: str = "folds") -> Path:
     """Write the folds where workers of this machine can read them, under a `name` of their own."""
     path = folder / f"{name}.pickle"
     path.write_bytes(pickle.dumps(data, protocol=5))
@@ -26,16 +27,16 @@ def save_data(data: Prepared, folder: Path, name: str = "folds") -> Path:
 
 
 @lru_cache(maxsize=2)
-def load_data(path: Path) -> Prepared:
+def load_data(path: Path) -> TrainingData:
     """Read what `save_data` wrote; kept in memory, so that no name may be used twice."""
     # Our own process has written it a moment ago, into a folder that only its user can enter.
     data = pickle.loads(path.read_bytes())  # noqa: S301
-    if not isinstance(data, Prepared):
+    if not isinstance(data, TrainingData):
         raise TypeError(f"{path} holds a {type(data).__name__}, not the folds of a study")
     return data
 
 
-class Shelf:
+class StateFiles:
     """Files for lanes between rungs, used over and over: a new one costs five times as much."""
 
     def __init__(self, folder: Path) -> None:
@@ -50,25 +51,25 @@ class Shelf:
         self._made += 1
         return self._folder / f"lane-{self._made}.pickle"
 
-    def put_back(self, path: Path) -> None:
+    def release(self, path: Path) -> None:
         """Leave a file to the next lane."""
         self._free.append(path)
 
 
-def train_saved(segment: Segment, data: Path) -> tuple[LaneReport, ...]:
+def train_from_file(segment: Segment, data: Path) -> tuple[LaneReport, ...]:
     """Train a segment on the folds saved at `data`, kept in memory between segments."""
     return train_segment(segment, load_data(data))
 
 
 def train_to_rung(segment: Segment, data: Path, files: tuple[Path, ...]) -> tuple[LaneReport, ...]:
-    """Do as `train_saved` for lanes whose states are in `files`, one each, and not reported.
+    """Do as `train_from_file` for lanes whose states are in `files`, one each, and not reported.
 
     Past the first epoch lanes go on from what is there; where states are to be kept, their files
     are written over.
     """
     if segment.first:
         segment = replace(segment, states=tuple(map(_read, files)))
-    reports = train_saved(segment, data)
+    reports = train_from_file(segment, data)
     for path, report in zip(files, reports, strict=True):
         if report.state is not None:
             _write(path, report.state)

@@ -9,8 +9,8 @@ from fastapi import Depends, FastAPI
 
 from service.api.body_limit import BodyLimit
 from service.api.dashboard import DashboardRoute
-from service.api.dependencies import House
-from service.api.long_polling import Watcher
+from service.api.dependencies import Services
+from service.api.long_polling import VersionWatcher
 from service.api.openapi import document_problems, problems
 from service.api.problems import add_problem_handlers
 from service.api.routes import catalog, datasets, health, results, studies, trials
@@ -32,8 +32,8 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         database = open_database(settings.database)
         results_of = Results(database)
-        watcher = Watcher(results_of.version, interval=settings.watch_poll_seconds)
-        app.state.house = House(
+        watcher = VersionWatcher(results_of.version, interval=settings.watch_poll_seconds)
+        app.state.services = Services(
             settings=settings,
             database=database,
             studies=Studies(database),

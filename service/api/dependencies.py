@@ -8,14 +8,14 @@ from pydantic import AfterValidator
 
 from search.activations import get_activation
 from search.errors import NotFound, UnknownChoice
-from service.api.long_polling import Watcher
+from service.api.long_polling import VersionWatcher
 from service.settings import Settings
 from storage import Database, Datasets, Queue, Results, Studies, Trials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class House:
-    """Everything a running app holds; the app's state has it as `house`."""
+class Services:
+    """Everything a running app holds; the app's state has it as `services`."""
 
     settings: Settings
     database: Database
@@ -24,14 +24,14 @@ class House:
     datasets: Datasets
     results: Results
     queue: Queue
-    watcher: Watcher
+    watcher: VersionWatcher
     #: Whether this process started a worker, without which it is not ready.
     expects_worker: bool
 
 
-async def _house(request: Request) -> House:
-    house: House = request.app.state.house
-    return house
+async def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
 
 
 def _id_of(kind: str) -> AfterValidator:
@@ -53,7 +53,7 @@ def _true_name(value: str) -> str:
         raise
 
 
-HouseDep = Annotated[House, Depends(_house)]
+ServicesDep = Annotated[Services, Depends(_services)]
 StudyId = Annotated[str, _id_of("study"), Path(examples=["st_k3fxw8mq2abz"])]
 DatasetId = Annotated[str, _id_of("dataset"), Path(examples=["digits"])]
 #: A name from `GET /v1/activations`, or another spelling of one.

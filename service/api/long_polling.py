@@ -26,7 +26,7 @@ class _Watched:
         self.news = asyncio.Event()
 
 
-class Watcher:
+class VersionWatcher:
     """Tells when the version of a study, which only grows, passes what a client has seen."""
 
     def __init__(self, read_version: Callable[[str], int], *, interval: float) -> None:

@@ -28,7 +28,7 @@ from search.errors import (
     SearchError,
 )
 from service.api.schemas.problem import ErrorOut, ProblemOut
-from service.api.validation_messages import complaint
+from service.api.validation_messages import describe_validation_error
 from service.logs import get_log
 
 PROBLEM_JSON = "application/problem+json"
@@ -134,7 +134,10 @@ def _validation_error(request: Request, error: Exception) -> Problem:
     if not isinstance(error, RequestValidationError):
         raise TypeError(f"{error!r} is not for this handler")
     model = getattr(getattr(request.scope.get("route"), "body_field", None), "field_info", None)
-    parts = [complaint(each, getattr(model, "annotation", None)) for each in error.errors()]
+    parts = [
+        describe_validation_error(each, getattr(model, "annotation", None))
+        for each in error.errors()
+    ]
     return _search_error(request, InvalidRequest(parts))
 
 

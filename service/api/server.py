@@ -15,7 +15,7 @@ from time import monotonic
 import uvicorn
 from fastapi import FastAPI
 
-from search.gc_freeze import settle
+from search.gc_freeze import freeze_loaded_objects
 from search.training.device import Device, usable_device
 from service.api.app import create_app
 from service.logs import get_log
@@ -78,11 +78,11 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the app, then leave what it loaded to itself."""
         await super().startup(sockets)
-        settle()
+        freeze_loaded_objects()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End open requests, then the app."""
-        self._app.state.house.watcher.close()
+        self._app.state.services.watcher.close()
         await super().shutdown(sockets)
 
 

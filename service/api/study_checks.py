@@ -17,7 +17,7 @@ from service.stored_datasets import summary_of
 from storage import Datasets
 
 
-def admit(spec: StudySpec, datasets: Datasets) -> tuple[Metric, ...]:
+def check_study(spec: StudySpec, datasets: Datasets) -> tuple[Metric, ...]:
     """Check `spec` whole and return its objectives; raises InvalidInput of every kind."""
     summary = _summary(spec, datasets)
     objectives = check_objectives(spec.objectives, summary.task)

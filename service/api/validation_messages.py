@@ -36,7 +36,7 @@ RULES = {
 }
 
 
-def complaint(  # noqa: PLR0911 - a row of cases, each with its own sentence
+def describe_validation_error(  # noqa: PLR0911 - a row of cases, each with its own sentence
     error: Mapping[str, Any], model: Any = None
 ) -> InvalidInput:
     """Return `error`, one of pydantic's, as ours; `model` is what the body should have been."""

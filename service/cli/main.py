@@ -50,7 +50,7 @@ def worker(
     until_stdin_ends: Annotated[bool, typer.Option("--until-stdin-ends", hidden=True)] = False,
 ) -> None:
     """Run studies from the queue of a database."""
-    from service.worker.worker import run_worker  # noqa: PLC0415 - imports torch
+    from service.worker.process import run_worker  # noqa: PLC0415 - imports torch
 
     settings = load_settings(data_dir=data_dir)
     set_up_logs(settings.log_level)

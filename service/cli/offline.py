@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 from rich.console import Console
 
-from search.analysis.live_results import Summary
+from search.analysis.live_results import LiveResults
 from search.driver import run_study
 from search.errors import InvalidInput
 from search.study import Phase, PhaseStarted, ProgressMade
@@ -19,11 +19,11 @@ from search.training.device import usable_device
 from search.training.executors import local_pool
 from service.api.problems import InvalidRequest
 from service.api.schemas.study import StudyModel
-from service.api.validation_messages import complaint
+from service.api.validation_messages import describe_validation_error
 from service.cli.console_tables import progress_bar, results_table, show_progress
 from service.logs import quieten_optuna
 from service.settings import Settings
-from service.worker.worker import load_dataset
+from service.stored_datasets import load_dataset
 from storage import Results, Studies, open_database
 from storage.rows.study_rows import StudyRow
 
@@ -45,10 +45,12 @@ def run_here(body: Mapping[str, Any], settings: Settings, console: Console) -> N
         spec = StudyModel.model_validate(body).to_spec()
     except ValidationError as error:
         found = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
-        raise InvalidRequest(complaint(each, StudyModel) for each in found) from error
+        raise InvalidRequest(
+            describe_validation_error(each, StudyModel) for each in found
+        ) from error
     quieten_optuna()
     dataset = load_dataset(spec, None)
-    summary = Summary(spec, dataset)
+    summary = LiveResults(spec, dataset)
     device = usable_device(settings.device)
     with local_pool(settings.processes) as executor, progress_bar() as bar:
         task = bar.add_task(dataset.name, total=spec.budget.trials, best="-", rate="")

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor
 from contextlib import contextmanager
-from pathlib import PurePath
 from secrets import token_hex
 from threading import Event as Flag
-from threading import Thread
 from time import monotonic
 from typing import Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from search.analysis.live_results import Summary
-from search.data.dataset_builder import read_table, with_task
-from search.data.datasets import BUILTIN, Dataset, load_builtin
+from search.analysis.live_results import LiveResults
+from search.data.datasets import Dataset
 from search.driver import run_study
 from search.errors import LeaseLost, SearchError
-from search.gc_freeze import settle
+from search.gc_freeze import freeze_loaded_objects
 from search.study import (
     ConfirmationRun,
     ConfirmationsMade,
@@ -38,11 +33,12 @@ from search.study import (
     TrialRecord,
     TrialsChanged,
 )
-from search.training.device import Device, usable_device
-from search.training.executors import local_pool
+from search.training.device import Device
 from service.logs import get_log
 from service.settings import Settings
-from storage import Database, Datasets, Queue, Recorder, Results, Studies, open_database
+from service.stored_datasets import load_dataset
+from service.worker.heartbeat import _every
+from storage import Database, Datasets, Queue, Recorder, Results, Studies
 from storage.rows.study_rows import StudyRow
 
 #: A lease is renewed three times before it would run out.
@@ -55,24 +51,6 @@ _DOCUMENT_SHARE = 0.02
 _WISHES_S = 0.1
 #: Events that are written at once, with all that came before them.
 _WORTH_RECORDING = (ProgressMade, PhaseStarted)
-_SUFFIX = {"text/csv": ".csv", "application/vnd.apache.parquet": ".parquet"}
-
-
-def load_dataset(spec: StudySpec, datasets: Datasets | None) -> Dataset:
-    """Return the dataset a study names, built-in or uploaded, for the task it asks for."""
-    if spec.dataset in BUILTIN or datasets is None:
-        dataset = load_builtin(spec.dataset)
-    else:
-        row = datasets.get(spec.dataset)
-        dataset = read_table(
-            datasets.content(row.id),
-            target=row.target,
-            task=row.task,
-            name=row.name,
-            dataset_id=row.id,
-            filename=str(PurePath(row.id).with_suffix(_SUFFIX[row.content_type])),
-        )
-    return with_task(dataset, spec.task)
 
 
 class Driver(Protocol):
@@ -137,12 +115,12 @@ class Worker:
     def run(self, *, until_idle: bool = False) -> None:
         """Work until stopped, or until the queue is empty."""
         with self._beating():
-            settle()
+            freeze_loaded_objects()
             while not self._stopping.is_set():
                 study = self._queue.claim(self._id, self._settings.lease_seconds)
                 if study is not None:
                     self._run_one(study)
-                    settle()  # what the study loaded stays; what it left is collected
+                    freeze_loaded_objects()  # what the study loaded stays, the rest is collected
                 elif until_idle:
                     return
                 else:
@@ -187,7 +165,7 @@ class Worker:
         history = recorder.history()
         dataset = load_dataset(study.spec, self._datasets)
         before = Results(self._database).get(study.id).document
-        summary = Summary(study.spec, dataset, before=before)
+        summary = LiveResults(study.spec, dataset, before=before)
         summary.take(TrialsChanged(trials=history))
         confirmations = recorder.confirmations()
         summary.take(ConfirmationsMade(runs=confirmations))
@@ -271,67 +249,3 @@ class Worker:
 
         with _every(self._settings.lease_seconds / _RENEWALS_PER_LEASE, renew):
             yield lost
-
-
-class _Ticker(Thread):
-    """Calls something at once and then every `seconds` until told to end."""
-
-    def __init__(self, seconds: float, call: Callable[[], None]) -> None:
-        super().__init__(daemon=True)
-        self._seconds, self._call, self.ended = seconds, call, Flag()
-
-    def run(self) -> None:
-        """Tick until ended; a tick that fails is logged and tried again."""
-        log = get_log(__name__)
-        while True:
-            try:
-                self._call()
-            except Exception as error:
-                # A database busy for a moment must not end the heartbeat.
-                log.error("heartbeat failed", exc_info=error)
-            if self.ended.wait(self._seconds):
-                return
-
-
-@contextmanager
-def _every(seconds: float, call: Callable[[], None]) -> Iterator[None]:
-    ticker = _Ticker(seconds, call)
-    ticker.start()
-    try:
-        yield
-    finally:
-        ticker.ended.set()
-        ticker.join()
-
-
-def run_worker(
-    settings: Settings, *, until_idle: bool = False, until_stdin_ends: bool = False
-) -> None:
-    """Run a worker in this process until SIGTERM or SIGINT, or until the queue is empty.
-
-    `until_stdin_ends` also stops it when whoever holds the other end of its standard input is
-    gone, however that came about. Raises PoolBroken where a training process was killed, and
-    InvalidInput where the settings want a GPU and there is none.
-    """
-    device = usable_device(settings.device)
-    if hasattr(os, "nice"):
-        os.nice(settings.worker_niceness)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    database = open_database(settings.database)
-    try:
-        with local_pool(settings.processes) as executor:
-            worker = Worker(settings, database, executor, device=device)
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: worker.stop())
-            if until_stdin_ends:
-                Thread(target=_stop_at_end, args=(sys.stdin.fileno(), worker), daemon=True).start()
-            worker.run(until_idle=until_idle)
-    finally:
-        database.close()
-
-
-def _stop_at_end(stream: int, worker: Worker) -> None:
-    # Read past Python's buffer, whose lock a thread must not hold when the process ends.
-    while os.read(stream, 1024):
-        pass  # nobody is supposed to write; only the end counts
-    worker.stop()

@@ -22,7 +22,7 @@ import torch
 from rich.console import Console
 from torch.nn import functional
 
-from search.data.fold_arrays import Prepared
+from search.data.fold_arrays import TrainingData
 from search.training.executors import use_one_core
 from tests.benchmarks.engine import make_lanes, step_seconds
 from tests.benchmarks.ours import OurRun, served
@@ -113,7 +113,7 @@ def _finished(run: OurRun) -> Points:
 
 
 def _against(
-    values: Sequence[int], setting: Callable[[int], tuple[Prepared, int]]
+    values: Sequence[int], setting: Callable[[int], tuple[TrainingData, int]]
 ) -> dict[str, Points]:
     lines: dict[str, Points] = {f"stack of {lanes}": [] for lanes in _STACKS}
     lines["plain PyTorch"] = []
@@ -126,7 +126,7 @@ def _against(
 
 
 def _stacked(
-    lanes: int, data: Prepared, *, width: int = _WIDTH, activation: str = _ACTIVATION
+    lanes: int, data: TrainingData, *, width: int = _WIDTH, activation: str = _ACTIVATION
 ) -> float:
     """Microseconds a lane-step of one stack."""
     rows = len(data.folds[0].x_train)
@@ -135,7 +135,7 @@ def _stacked(
     return 1e6 * step_seconds([stack], data, more=more, repeats=2)
 
 
-def _plain(data: Prepared, width: int) -> float:
+def _plain(data: TrainingData, width: int) -> float:
     """Microseconds a step of one network, by peer B's loop."""
     (fold,) = data.folds
     x, y = torch.from_numpy(fold.x_train), torch.from_numpy(fold.y_train)

@@ -22,14 +22,15 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from search.data.fold_arrays import Prepared
+from search.data.fold_arrays import TrainingData
+from search.driver.plan import evaluations
 from search.engines.minibatches import batch_plan
 from search.networks.lane import Lane, NetworkConfig
 from search.seeds import derive_seed
 from search.study import ParamValue
 from search.training.executors import use_one_core
 from search.training.packing import pack
-from search.training.segment import Segment, evaluations, train_segment
+from search.training.segment import Segment, train_segment
 from tests.benchmarks.work import (
     ACTIVATIONS,
     BATCH,
@@ -120,7 +121,7 @@ def make_segment(lanes: Sequence[Lane], *, epochs: int = EPOCHS, evaluate: bool 
 
 def segment_seconds(
     stacks: Iterable[Sequence[Lane]],
-    data: Prepared,
+    data: TrainingData,
     *,
     epochs: int = EPOCHS,
     evaluate: bool = True,
@@ -138,7 +139,7 @@ def segment_seconds(
 
 
 def step_seconds(
-    stacks: Sequence[Sequence[Lane]], data: Prepared, *, more: int = 6, repeats: int = REPEATS
+    stacks: Sequence[Sequence[Lane]], data: TrainingData, *, more: int = 6, repeats: int = REPEATS
 ) -> float:
     """Seconds a lane-step: what `more` epochs add to two, set-up and evaluation left out."""
     few = 2
@@ -150,12 +151,14 @@ def step_seconds(
     return (long - short) / lane_steps
 
 
-def steps_of(data: Prepared) -> int:
+def steps_of(data: TrainingData) -> int:
     """Steps of an epoch."""
     return batch_plan([len(fold.x_train) for fold in data.folds], BATCH).steps
 
 
-def step_cost(activation: str, lanes: int, data: Prepared, *, repeats: int = REPEATS) -> StepCost:
+def step_cost(
+    activation: str, lanes: int, data: TrainingData, *, repeats: int = REPEATS
+) -> StepCost:
     """Measure one activation; the least of `repeats` times counts."""
     stacks = pack(make_lanes(activation, lanes))
     plan = batch_plan([len(fold.x_train) for fold in data.folds], BATCH)
@@ -213,7 +216,7 @@ def show(costs: Sequence[StepCost], lanes: int) -> Table:
     return table
 
 
-def profile(activation: str, lanes: int, data: Prepared) -> None:
+def profile(activation: str, lanes: int, data: TrainingData) -> None:
     """Print where the time of a segment goes, by function."""
     profiler = cProfile.Profile()
     profiler.enable()

@@ -39,7 +39,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from search.analysis.candidates import contenders, still_counting
+from search.analysis.candidates import current_runs, select_candidates
 from search.analysis.verdict import verdict
 from search.data.datasets import Dataset
 from search.driver import run_study
@@ -148,8 +148,10 @@ def judged(case: Case, seed: int) -> dict[str, object]:
         elif isinstance(event, PhaseStarted) and event.phase is Phase.TEST:
             break
     metric = get_metric("log_loss")
-    current = contenders(list(trials.values()), metric.direction, spec.evaluation.confirm_top)
-    document = verdict(still_counting(runs, current), (), metric, {})
+    current = select_candidates(
+        list(trials.values()), metric.direction, spec.evaluation.confirm_top
+    )
+    document = verdict(current_runs(runs, current), (), metric, {})
     return {"seed": seed, "outcome": document["outcome"], "winner": document["winner"]}
 
 

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from search.data.fold_arrays import FoldArrays, Prepared, Schema
+from search.data.fold_arrays import FeatureSchema, FoldArrays, TrainingData
 from search.study import Task
 
 CLASSES = 10
 _VALIDATION_ROWS = 200
 
 
-def synthetic(rows: int, features: int) -> Prepared:
+def synthetic(rows: int, features: int) -> TrainingData:
     """Return one fold of `rows` training rows."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(rows + _VALIDATION_ROWS, features)).astype(np.float32)
     score = x @ rng.normal(size=(features, CLASSES)) + rng.normal(size=(len(x), CLASSES))
     y = score.argmax(axis=1).astype(np.int64)
     names = tuple(f"x{k}" for k in range(features))
-    return Prepared(
+    return TrainingData(
         task=Task.MULTICLASS,
         features_in=features,
         outputs=CLASSES,
@@ -35,5 +35,5 @@ def synthetic(rows: int, features: int) -> Prepared:
             ),
         ),
         feature_names=names,
-        schema=Schema(numeric=names, indicators=(), categorical=(), levels=()),
+        schema=FeatureSchema(numeric=names, indicators=(), categorical=(), levels=()),
     )

@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.data.datasets import load_builtin
-from search.driver.plan import StudyPlan, plan_study
+from search.driver.plan import StudyPlan, evaluations, plan_study
 from search.study import StudySpec
-from search.training.segment import evaluations
 from service.api.schemas.study import StudyModel
 
 ACTIVATIONS = (

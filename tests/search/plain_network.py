@@ -11,14 +11,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from search.data.fold_arrays import FoldArrays, Prepared, Schema
+from search.data.fold_arrays import FeatureSchema, FoldArrays, TrainingData
 from search.engines.minibatches import batch_plan
-from search.engines.stacked.parameters import Parameters, Shape
+from search.engines.stacked.parameters import Parameters
+from search.networks.dimensions import Dimensions
 from search.networks.lane import Lane, NetworkConfig
 from search.networks.sequential import build_network, load_state
 from search.seeds import derive_seed
 from search.study import ParamValue, Task
-from search.training.segment import LaneReport, Segment, train_segment
+from search.training.scoring import LaneReport
+from search.training.segment import Segment, train_segment
 
 FEATURES = 5
 OUTPUTS = {Task.REGRESSION: 1, Task.BINARY: 1, Task.MULTICLASS: 3}
@@ -54,7 +56,7 @@ def lane(trial: int = 0, fold: int = 0, **params: ParamValue) -> Lane:
     )
 
 
-def small_data(task: Task = Task.MULTICLASS, folds: int = 2, seed: int = 0) -> Prepared:
+def small_data(task: Task = Task.MULTICLASS, folds: int = 2, seed: int = 0) -> TrainingData:
     """Folds of 26 and 27 training rows and 11 and 12 validation rows."""
     rng = np.random.default_rng(seed)
 
@@ -83,14 +85,14 @@ def small_data(task: Task = Task.MULTICLASS, folds: int = 2, seed: int = 0) -> P
             )
         )
     names = tuple(f"x{i}" for i in range(FEATURES))
-    return Prepared(
+    return TrainingData(
         task=task,
         features_in=FEATURES,
         outputs=OUTPUTS[task],
         classes=(),
         folds=tuple(arrays),
         feature_names=names,
-        schema=Schema(numeric=names, indicators=(), categorical=(), levels=()),
+        schema=FeatureSchema(numeric=names, indicators=(), categorical=(), levels=()),
     )
 
 
@@ -115,11 +117,13 @@ def segment(
     )
 
 
-def train(task: Segment, data: Prepared) -> dict[tuple[int, int], LaneReport]:
+def train(task: Segment, data: TrainingData) -> dict[tuple[int, int], LaneReport]:
     return {(report.trial, report.fold): report for report in train_segment(task, data)}
 
 
-def in_two_segments(task: Segment, data: Prepared, at: int) -> dict[tuple[int, int], LaneReport]:
+def in_two_segments(
+    task: Segment, data: TrainingData, at: int
+) -> dict[tuple[int, int], LaneReport]:
     first = train_segment(
         replace(task, last=at, evaluate_at=tuple(e for e in task.evaluate_at if e <= at)), data
     )
@@ -163,9 +167,9 @@ class CommonRReLU(nn.Module):
         return torch.where(x > 0, x, slope * x)
 
 
-def initial_network(which: Lane, data: Prepared) -> nn.Sequential:
+def initial_network(which: Lane, data: TrainingData) -> nn.Sequential:
     """The plain network with the lane's own first weights, in float64."""
-    shape = Shape(features=data.features_in, outputs=data.outputs, dtype=torch.float64)
+    shape = Dimensions(features=data.features_in, outputs=data.outputs, dtype=torch.float64)
     network = build_network(which.config, features=data.features_in, outputs=data.outputs).double()
     load_state(network, Parameters([which], [None], shape).state(0), which.config)
     return nn.Sequential(*map(_with_common_noise, network))
@@ -186,7 +190,9 @@ LOSSES = {
 }
 
 
-def train_plainly(which: Lane, data: Prepared, epochs: int) -> tuple[nn.Sequential, list[float]]:
+def train_plainly(
+    which: Lane, data: TrainingData, epochs: int
+) -> tuple[nn.Sequential, list[float]]:
     """Train one network as a textbook would; return it and its validation loss by epoch."""
     setting = which.config
     network = initial_network(which, data)

@@ -21,10 +21,10 @@ from numpy.typing import DTypeLike
 from search.activations import ActivationName
 from search.engines.compiled.activation_functions import SCALARS
 from search.engines.compiled.elementary import like
-from search.engines.compiled.jit import entry, scalar, source_stamp, woven
+from search.engines.compiled.jit import c_entry_point, inlined, llvm_intrinsic, source_stamp
 
 
-@scalar
+@inlined
 def _not_learned(z: float, a: float, p: float) -> float:
     return like(z, 0.0)
 
@@ -38,7 +38,7 @@ def activation(name: ActivationName, dtype: DTypeLike) -> Any:
     numbers = pointer(from_dtype(np.dtype(dtype)))
     signature = types.void(*[types.intp] * 4, *[numbers] * 5)
 
-    @entry(signature)
+    @c_entry_point(signature)
     def loop(
         rows: int,
         units: int,
@@ -73,7 +73,7 @@ def activation(name: ActivationName, dtype: DTypeLike) -> Any:
     return loop
 
 
-@woven
+@llvm_intrinsic
 def activate(
     typing: Any,
     address: Any,

@@ -21,7 +21,7 @@ from search.engines.compiled.elementary import (
     sigmoid,
     tanh,
 )
-from search.engines.compiled.jit import scalar
+from search.engines.compiled.jit import inlined
 
 Value: TypeAlias = Callable[[float, float], float]
 Slope: TypeAlias = Callable[[float, float, float], float]
@@ -42,99 +42,99 @@ class Scalars:
     gradient: Slope | None = None
 
 
-@scalar
+@inlined
 def _identity(z: float, p: float) -> float:
     return z
 
 
-@scalar
+@inlined
 def _identity_slope(z: float, a: float, p: float) -> float:
     return like(z, 1.0)
 
 
-@scalar
+@inlined
 def _relu(z: float, p: float) -> float:
     return like(z, 0.0) if z <= like(z, 0.0) else z
 
 
-@scalar
+@inlined
 def _relu_slope(z: float, a: float, p: float) -> float:
     return like(a, 0.0) if a <= like(a, 0.0) else like(a, 1.0)
 
 
-@scalar
+@inlined
 def _leaky(z: float, p: float) -> float:
     return z if z > like(z, 0.0) else z * p
 
 
-@scalar
+@inlined
 def _leaky_slope(z: float, a: float, p: float) -> float:
     return like(z, 1.0) if z > like(z, 0.0) else p
 
 
-@scalar
+@inlined
 def _leaky_gradient(z: float, a: float, p: float) -> float:
     return like(z, 0.0) if z > like(z, 0.0) else z
 
 
-@scalar
+@inlined
 def _elu(z: float, p: float) -> float:
     return z if z > like(z, 0.0) else p * (exp(z) - like(z, 1.0))
 
 
-@scalar
+@inlined
 def _elu_slope(z: float, a: float, p: float) -> float:
     return like(a, 1.0) if a > like(a, 0.0) else a + p
 
 
-@scalar
+@inlined
 def _celu(z: float, p: float) -> float:
     return z if z > like(z, 0.0) else p * (exp(z / p) - like(z, 1.0))
 
 
-@scalar
+@inlined
 def _celu_slope(z: float, a: float, p: float) -> float:
     return like(a, 1.0) if a > like(a, 0.0) else like(a, 1.0) + a / p
 
 
-@scalar
+@inlined
 def _selu(z: float, p: float) -> float:
     negative = like(z, _SELU_SCALE * _SELU_ALPHA) * (exp(z) - like(z, 1.0))
     return like(z, _SELU_SCALE) * z if z > like(z, 0.0) else negative
 
 
-@scalar
+@inlined
 def _selu_slope(z: float, a: float, p: float) -> float:
     return like(a, _SELU_SCALE) if a > like(a, 0.0) else a + like(a, _SELU_SCALE * _SELU_ALPHA)
 
 
-@scalar
+@inlined
 def _gelu(z: float, p: float) -> float:
     return z * normal_cdf(z)
 
 
-@scalar
+@inlined
 def _gelu_slope(z: float, a: float, p: float) -> float:
     return normal_cdf(z) + z * normal_density(z)
 
 
-@scalar
+@inlined
 def _silu(z: float, p: float) -> float:
     return z * sigmoid(z * p)
 
 
-@scalar
+@inlined
 def _silu_slope(z: float, a: float, p: float) -> float:
     s = sigmoid(z * p)
     return s + p * (a - a * s)
 
 
-@scalar
+@inlined
 def _silu_gradient(z: float, a: float, p: float) -> float:
     return z * (a - a * sigmoid(z * p))
 
 
-@scalar
+@inlined
 def _mish(z: float, p: float) -> float:
     # tanh(log(1 + e)) = h / (h + 1) with h = e + e**2 / 2: one exponential
     e = exp(like(z, _MISH_CEILING) if z > like(z, _MISH_CEILING) else z)
@@ -142,7 +142,7 @@ def _mish(z: float, p: float) -> float:
     return z * (h * (like(z, 1.0) / (h + like(z, 1.0))))
 
 
-@scalar
+@inlined
 def _mish_slope(z: float, a: float, p: float) -> float:
     e = exp(like(z, _MISH_CEILING) if z > like(z, _MISH_CEILING) else z)
     h = e + like(z, 0.5) * e * e
@@ -150,7 +150,7 @@ def _mish_slope(z: float, a: float, p: float) -> float:
     return (h + z * (e + e * e) * inverse) * inverse
 
 
-@scalar
+@inlined
 def _hardswish(z: float, p: float) -> float:
     gate = z + like(z, 3.0)
     gate = like(z, 0.0) if gate < like(z, 0.0) else gate
@@ -158,73 +158,73 @@ def _hardswish(z: float, p: float) -> float:
     return z * gate / like(z, 6.0)
 
 
-@scalar
+@inlined
 def _hardswish_slope(z: float, a: float, p: float) -> float:
     inner = z / like(z, 3.0) + like(z, 0.5)
     inner = like(z, 0.0) if z <= like(z, -3.0) else inner
     return like(z, 1.0) if z >= like(z, 3.0) else inner
 
 
-@scalar
+@inlined
 def _tanh(z: float, p: float) -> float:
     return tanh(z)
 
 
-@scalar
+@inlined
 def _tanh_slope(z: float, a: float, p: float) -> float:
     return like(a, 1.0) - a * a
 
 
-@scalar
+@inlined
 def _sigmoid(z: float, p: float) -> float:
     return sigmoid(z)
 
 
-@scalar
+@inlined
 def _sigmoid_slope(z: float, a: float, p: float) -> float:
     return a - a * a
 
 
-@scalar
+@inlined
 def _softplus(z: float, p: float) -> float:
     size = z if z > like(z, 0.0) else -z
     return (z if z > like(z, 0.0) else like(z, 0.0)) + log1p_unit(exp(-size))
 
 
-@scalar
+@inlined
 def _softplus_slope(z: float, a: float, p: float) -> float:
     return sigmoid(z)
 
 
-@scalar
+@inlined
 def _softsign(z: float, p: float) -> float:
     return z / (like(z, 1.0) + abs(z))
 
 
-@scalar
+@inlined
 def _softsign_slope(z: float, a: float, p: float) -> float:
     rest = like(a, 1.0) - abs(a)
     return rest * rest
 
 
-@scalar
+@inlined
 def _hardtanh(z: float, p: float) -> float:
     a = like(z, -1.0) if z < like(z, -1.0) else z
     return like(z, 1.0) if a > like(z, 1.0) else a
 
 
-@scalar
+@inlined
 def _hardtanh_slope(z: float, a: float, p: float) -> float:
     return like(a, 0.0) if abs(a) >= like(a, 1.0) else like(a, 1.0)
 
 
-@scalar
+@inlined
 def _relu6(z: float, p: float) -> float:
     a = like(z, 0.0) if z < like(z, 0.0) else z
     return like(z, 6.0) if a > like(z, 6.0) else a
 
 
-@scalar
+@inlined
 def _relu6_slope(z: float, a: float, p: float) -> float:
     upper = like(a, 0.0) if a >= like(a, 6.0) else like(a, 1.0)
     return like(a, 0.0) if a <= like(a, 0.0) else upper

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from search.engines.compiled.jit import Array, scalar
+from search.engines.compiled.jit import Array, inlined
 
 
-class Net(NamedTuple):
+class NetworkSpec(NamedTuple):
     """What a lane is."""
 
     #: Where the compiled loop of its activation is.
@@ -30,7 +30,7 @@ class Net(NamedTuple):
     loss: int
 
 
-class Rules(NamedTuple):
+class OptimizerSpec(NamedTuple):
     """How a lane is trained; the learning rate comes step by step."""
 
     #: The activation's number where it is not learned; evaluation's where it is drawn.
@@ -48,7 +48,7 @@ class Rules(NamedTuple):
     decay: float
 
 
-class Memory(NamedTuple):
+class LaneBuffers(NamedTuple):
     """What a lane is at a moment."""
 
     values: Array  # (P,)
@@ -92,8 +92,8 @@ DRAWN, NUMBER = 2, 2
 GRADIENT, BEFORE, TURNED = range(3)
 
 
-@scalar
-def weight(flat: Array, net: Net, k: int) -> Array:
+@inlined
+def weight(flat: Array, net: NetworkSpec, k: int) -> Array:
     """View the weight of the k-th hidden layer, counted from 1, or of the output layer, 0."""
     start = net.width * net.outputs
     if k == 0:
@@ -105,46 +105,46 @@ def weight(flat: Array, net: Net, k: int) -> Array:
     return flat[start : start + size].reshape(net.width, net.width)
 
 
-@scalar
-def weights_end(net: Net) -> int:
+@inlined
+def weights_end(net: NetworkSpec) -> int:
     """Return where the vectors begin."""
     return net.width * (net.outputs + net.features + (net.depth - 1) * net.width)
 
 
-@scalar
-def output_bias(flat: Array, net: Net) -> Array:
+@inlined
+def output_bias(flat: Array, net: NetworkSpec) -> Array:
     """View the output layer's bias, (C,)."""
     start = weights_end(net)
     return flat[start : start + net.outputs]
 
 
-@scalar
-def _vector(flat: Array, net: Net, k: int, place: int, size: int) -> Array:
+@inlined
+def _vector(flat: Array, net: NetworkSpec, k: int, place: int, size: int) -> Array:
     vectors = 3 if net.normalization else 1
     layer = vectors * net.width + net.learned
     start = weights_end(net) + net.outputs + k * layer + place * net.width
     return flat[start : start + size]
 
 
-@scalar
-def bias(flat: Array, net: Net, k: int) -> Array:
+@inlined
+def bias(flat: Array, net: NetworkSpec, k: int) -> Array:
     """View the bias of the k-th hidden layer, counted from 0, (H,)."""
     return _vector(flat, net, k, 0, net.width)
 
 
-@scalar
-def scale(flat: Array, net: Net, k: int) -> Array:
+@inlined
+def scale(flat: Array, net: NetworkSpec, k: int) -> Array:
     """View the factor after its normalization, (H,)."""
     return _vector(flat, net, k, 1, net.width)
 
 
-@scalar
-def offset(flat: Array, net: Net, k: int) -> Array:
+@inlined
+def offset(flat: Array, net: NetworkSpec, k: int) -> Array:
     """View what is added before activation: the bias, or the shift after a normalization, (H,)."""
     return _vector(flat, net, k, 2 if net.normalization else 0, net.width)
 
 
-@scalar
-def learned(flat: Array, net: Net, k: int) -> Array:
+@inlined
+def learned(flat: Array, net: NetworkSpec, k: int) -> Array:
     """View what its activation learns."""
     return _vector(flat, net, k, 3 if net.normalization else 1, net.learned)

@@ -13,7 +13,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from search.engines.compiled.jit import scalar
+from search.engines.compiled.jit import inlined
 
 #: Adding it to a float rounds to a whole number, which then stands in the lowest bits.
 _ROUND32, _ROUND64 = np.float32(1.5 * 2**23), 1.5 * 2**52
@@ -92,13 +92,13 @@ def _exp64(x: Any) -> Any:
     return (p * r * r + r + 1.0) * power.view(np.float64)
 
 
-@scalar
+@inlined
 def _next(total: float, square: float, odd: float) -> float:
     """One step of Horner's scheme for the series of artanh, whose coefficients are 1 / odd."""
     return total * square + like(total, 1.0) / like(total, odd)
 
 
-@scalar
+@inlined
 def log1p_unit(x: float) -> float:
     """Return log(1 + x) for x in [0, 1], by the series of 2 artanh(x / (2 + x))."""
     s = x / (like(x, 2.0) + x)
@@ -111,13 +111,13 @@ def log1p_unit(x: float) -> float:
     return like(x, 2.0) * s * _next(_next(t, q, 3.0), q, 1.0)
 
 
-@scalar
+@inlined
 def sigmoid(z: float) -> float:
     """Return 1 / (1 + exp(-z))."""
     return like(z, 1.0) / (like(z, 1.0) + exp(-z))
 
 
-@scalar
+@inlined
 def tanh(z: float) -> float:
     """Return 1 - 2 / (exp(2 z) + 1); exact to rounding of 1, which is all that a unit can use."""
     return like(z, 1.0) - like(z, 2.0) / (exp(z + z) + like(z, 1.0))
@@ -151,7 +151,7 @@ def _normal_cdf32(z: Any) -> Any:
     return tail if z < like(z, 0.0) else like(z, 1.0) - tail
 
 
-@scalar
+@inlined
 def normal_density(z: float) -> float:
     """Return the density of a standard normal; its exponential is that of `normal_cdf`."""
     x = abs(z) * like(z, _SQRT_HALF)

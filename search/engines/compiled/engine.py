@@ -15,17 +15,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from search.activations import ActivationName
+from search.activations import ActivationName, get_activation
 from search.engines.compiled.activate import activation
-from search.engines.compiled.buffers import Memory, Net, Rules, Workspace
+from search.engines.compiled.buffers import LaneBuffers, NetworkSpec, OptimizerSpec, Workspace
 from search.engines.compiled.losses import PLACES as LOSS_PLACES
 from search.engines.compiled.training_loop import prediction, training_steps
 from search.engines.engine import Training
 from search.engines.layer_statistics import STATISTICS
 from search.engines.minibatches import Block
 from search.engines.probe_schedule import look_steps, own_statistics, probe_rows
-from search.engines.stacked.kernels import is_noisy
-from search.engines.stacked.parameters import Shape
+from search.networks.dimensions import Dimensions
 from search.networks.lane import Lane, LaneState
 from search.networks.normalization import NORMALIZATIONS
 from search.networks.optimizers import OPTIMIZERS
@@ -48,7 +47,7 @@ class CompiledEngine:
         self._nets = [make_net(lane, shape, data.task) for lane in lanes]
         self._rules = [make_rules(lane) for lane in lanes]
         self._memories = [
-            Memory(
+            LaneBuffers(
                 state.params,
                 state.first_moment,
                 state.second_moment,
@@ -167,11 +166,11 @@ def _copied(state: LaneState) -> LaneState:
     )
 
 
-def make_net(lane: Lane, shape: Shape, task: Task) -> Net:
+def make_net(lane: Lane, shape: Dimensions, task: Task) -> NetworkSpec:
     """Return what compiled code is told of a lane's network."""
     config = lane.config
     dtype = shape.zeros().numpy().dtype
-    return Net(
+    return NetworkSpec(
         activation=activation(ActivationName(config.activation), dtype).address,
         depth=config.depth,
         width=config.width,
@@ -183,14 +182,14 @@ def make_net(lane: Lane, shape: Shape, task: Task) -> Net:
     )
 
 
-def make_rules(lane: Lane) -> Rules:
+def make_rules(lane: Lane) -> OptimizerSpec:
     """Return how compiled code trains a lane."""
     config = lane.config
     numbers = config.activation_numbers
-    return Rules(
+    return OptimizerSpec(
         # Every activation has at most one number, but for rrelu: the middle of two.
         number=fmean(numbers.values()) if numbers else 0.0,
-        noisy=is_noisy(config.activation),
+        noisy=get_activation(config.activation).noisy,
         lower=numbers.get("lower", 0.0),
         upper=numbers.get("upper", 0.0),
         dropout=config.dropout,
@@ -201,7 +200,7 @@ def make_rules(lane: Lane) -> Rules:
     )
 
 
-def make_workspace(nets: list[Net], rows: int, shape: Shape) -> Workspace:
+def make_workspace(nets: list[NetworkSpec], rows: int, shape: Dimensions) -> Workspace:
     """Return buffers for lanes of equal width, as deep as the deepest."""
     depth, width, outputs = max(net.depth for net in nets), nets[0].width, shape.outputs
     weights = width * (outputs + shape.features + (depth - 1) * width)

@@ -20,9 +20,9 @@ from search.engines.compiled.buffers import (
     PRE,
     TANGENT,
     TURNED,
-    Memory,
-    Net,
-    Rules,
+    LaneBuffers,
+    NetworkSpec,
+    OptimizerSpec,
     Workspace,
     bias,
     learned,
@@ -32,7 +32,7 @@ from search.engines.compiled.buffers import (
     weight,
 )
 from search.engines.compiled.elementary import like
-from search.engines.compiled.jit import Array, routine, scalar
+from search.engines.compiled.jit import Array, callable_from_jit, inlined
 from search.engines.compiled.losses import loss_gradient
 from search.engines.compiled.normalization import (
     batch,
@@ -51,11 +51,11 @@ PREDICTS, LOOKS, LEARNS = 0, 1, 2
 _BATCH = 1
 
 
-@routine
+@callable_from_jit
 def forward(
-    net: Net,
-    rules: Rules,
-    memory: Memory,
+    net: NetworkSpec,
+    rules: OptimizerSpec,
+    memory: LaneBuffers,
     work: Workspace,
     x: Array,
     aim: int,
@@ -101,8 +101,8 @@ def forward(
     np.dot(below, weight(memory.values, net, 0), work.logits)
 
 
-@routine
-def _normalize(net: Net, memory: Memory, work: Workspace, k: int, aim: int) -> None:
+@callable_from_jit
+def _normalize(net: NetworkSpec, memory: LaneBuffers, work: Workspace, k: int, aim: int) -> None:
     """Standardise the linear output, and write it scaled where it is activated."""
     pre, normal = work.layers[PRE, k], work.layers[NORMAL, k]
     rows, units = pre.shape
@@ -121,8 +121,8 @@ def _normalize(net: Net, memory: Memory, work: Workspace, k: int, aim: int) -> N
             pre[row, unit] = normal[row, unit] * factor[unit]
 
 
-@routine
-def _draw(rules: Rules, noise: Array, number: Array) -> None:
+@callable_from_jit
+def _draw(rules: OptimizerSpec, noise: Array, number: Array) -> None:
     rows, units = noise.shape
     lower = like(noise[0, 0], rules.lower)
     spread = like(lower, rules.upper - rules.lower)
@@ -131,8 +131,8 @@ def _draw(rules: Rules, noise: Array, number: Array) -> None:
             number[row, unit] = lower + spread * noise[row, unit]
 
 
-@routine
-def _drop(rules: Rules, noise: Array, active: Array, mask: Array, out: Array) -> None:
+@callable_from_jit
+def _drop(rules: OptimizerSpec, noise: Array, active: Array, mask: Array, out: Array) -> None:
     rows, units = noise.shape
     rate, zero = like(noise[0, 0], rules.dropout), like(noise[0, 0], 0.0)
     keep = like(rate, 1.0 / (1.0 - rules.dropout))
@@ -143,9 +143,9 @@ def _drop(rules: Rules, noise: Array, active: Array, mask: Array, out: Array) ->
             out[row, unit] = active[row, unit] * factor
 
 
-@routine
+@callable_from_jit
 def backward(
-    net: Net, rules: Rules, values: Array, work: Workspace, x: Array, target: Array
+    net: NetworkSpec, rules: OptimizerSpec, values: Array, work: Workspace, x: Array, target: Array
 ) -> float:
     """Write the gradient of the pass just made for learning; return the mean loss."""
     loss = _output_backward(net, rules, values, work, target)
@@ -176,15 +176,15 @@ def backward(
     return loss
 
 
-@scalar
-def _output(rules: Rules, work: Workspace, k: int) -> Array:
+@inlined
+def _output(rules: OptimizerSpec, work: Workspace, k: int) -> Array:
     output: Array = work.layers[DROPPED if rules.dropout > 0.0 else ACTIVE, k]
     return output
 
 
-@routine
+@callable_from_jit
 def _output_backward(
-    net: Net, rules: Rules, values: Array, work: Workspace, target: Array
+    net: NetworkSpec, rules: OptimizerSpec, values: Array, work: Workspace, target: Array
 ) -> float:
     logits, by_class = work.logits, work.by_class
     own, gradient = output_bias(values, net), output_bias(work.parameters[GRADIENT], net)
@@ -205,8 +205,8 @@ def _output_backward(
     return loss
 
 
-@routine
-def _denormalize(net: Net, values: Array, work: Workspace, k: int, grad: Array) -> None:
+@callable_from_jit
+def _denormalize(net: NetworkSpec, values: Array, work: Workspace, k: int, grad: Array) -> None:
     """Turn dL/d(scaled) in `grad` into dL/d(linear); write the gradients of scale and bias."""
     normal, factor = work.layers[NORMAL, k], scale(values, net, k)
     rows, units = grad.shape
@@ -221,7 +221,7 @@ def _denormalize(net: Net, values: Array, work: Workspace, k: int, grad: Array) 
     column_sums(grad, bias(work.parameters[GRADIENT], net, k))
 
 
-@routine
+@callable_from_jit
 def _learn(grad: Array, tangent: Array, gradient: Array, sums: Array) -> None:
     """Write the gradient of a learned number, one for all units or one each."""
     if gradient.size > 1:
@@ -230,7 +230,7 @@ def _learn(grad: Array, tangent: Array, gradient: Array, sums: Array) -> None:
         gradient[0] = product(grad.ravel(), tangent.ravel())
 
 
-@routine
+@callable_from_jit
 def _multiply(grad: Array, factors: Array) -> None:
     rows, units = grad.shape
     for row in range(rows):

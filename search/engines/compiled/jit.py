@@ -27,7 +27,7 @@ _CONSTANTS = (
 )
 
 
-def compiled(function: F) -> F:
+def jit(function: F) -> F:
     """Compile at the first call, for the types of its arguments; later processes load it."""
     typed: F
     try:
@@ -37,12 +37,12 @@ def compiled(function: F) -> F:
     return typed
 
 
-def woven(function: Callable[..., Any]) -> Any:
+def llvm_intrinsic(function: Callable[..., Any]) -> Any:
     """Let compiled functions call what `function` writes in LLVM's own language."""
     return intrinsic(function)
 
 
-def entry(signature: Any) -> Callable[[F], Any]:
+def c_entry_point(signature: Any) -> Callable[[F], Any]:
     """Compile now, for C types, to be called at an address; later processes load it."""
 
     def compile_(function: F) -> Any:
@@ -54,19 +54,19 @@ def entry(signature: Any) -> Callable[[F], Any]:
     return compile_
 
 
-def scalar(function: F) -> F:
+def inlined(function: F) -> F:
     """Let compiled functions call `function`, which stays an ordinary one."""
     typed: F = register_jitable(**_OPTIONS, forceinline=True)(function)
     return typed
 
 
-def routine(function: F) -> F:
+def callable_from_jit(function: F) -> F:
     """Let compiled functions call `function`, which is compiled on its own for each type."""
     typed: F = register_jitable(**_OPTIONS)(function)
     return typed
 
 
-def reduction(function: F) -> F:
+def reassociated(function: F) -> F:
     """Let compiled functions call `function`, whose sums may be taken in any order."""
     options = _OPTIONS | {"fastmath": {"contract", "reassoc"}}
     typed: F = register_jitable(**options, forceinline=True)(function)

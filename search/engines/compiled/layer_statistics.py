@@ -10,20 +10,20 @@ from __future__ import annotations
 from math import inf, sqrt
 
 from search.engines.compiled.elementary import like
-from search.engines.compiled.jit import Array, reduction, routine
+from search.engines.compiled.jit import Array, callable_from_jit, reassociated
 from search.engines.compiled.reductions import product, total
 from search.engines.layer_statistics import DEAD_RANGE, DEAD_SLOPE, SATURATED_SLOPE
 
 
-@routine
+@callable_from_jit
 def clear(sums: Array, extremes: Array) -> None:
     """Begin anew."""
     sums[:] = 0.0
     extremes[:] = -inf
 
 
-@routine
-def gather(slopes: Array, active: Array, sums: Array, extremes: Array) -> None:
+@callable_from_jit
+def accumulate(slopes: Array, active: Array, sums: Array, extremes: Array) -> None:
     """Add a pass: f'(z) and f(z), (N, H) each."""
     rows, units = active.shape
     steepest, most, least = extremes[0], extremes[1], extremes[2]
@@ -42,7 +42,7 @@ def gather(slopes: Array, active: Array, sums: Array, extremes: Array) -> None:
     sums[2] += _below(slopes.ravel(), SATURATED_SLOPE)
 
 
-@reduction
+@reassociated
 def _below(slopes: Array, limit: float) -> float:
     """Return how many are smaller than `limit` in size."""
     count, one, most = like(slopes[0], 0.0), like(slopes[0], 1.0), like(slopes[0], limit)
@@ -51,8 +51,8 @@ def _below(slopes: Array, limit: float) -> float:
     return count
 
 
-@routine
-def conclude(sums: Array, extremes: Array, rows: int, out: Array) -> None:
+@callable_from_jit
+def finalize(sums: Array, extremes: Array, rows: int, out: Array) -> None:
     """Write mean and deviation of f, shares of dead units and saturated slopes, (4,)."""
     units = extremes.shape[1]
     dead = 0
@@ -67,19 +67,19 @@ def conclude(sums: Array, extremes: Array, rows: int, out: Array) -> None:
     out[2], out[3] = dead / units, sums[2] / count
 
 
-@routine
-def norm(vector: Array) -> float:
-    """Return the Euclidean norm."""
+@callable_from_jit
+def frobenius_norm(vector: Array) -> float:
+    """Return the Euclidean frobenius_norm."""
     return sqrt(product(vector, vector))
 
 
-@routine
-def moved(after: Array, before: Array) -> float:
-    """Return how far a vector has moved, relative to what it was."""
+@callable_from_jit
+def relative_change(after: Array, before: Array) -> float:
+    """Return how far a vector has relative_change, relative to what it was."""
     return sqrt(_distance(after, before) / product(before, before))
 
 
-@reduction
+@reassociated
 def _distance(left: Array, right: Array) -> float:
     """Return the sum of squared differences."""
     result = like(left[0], 0.0)

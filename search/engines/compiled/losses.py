@@ -10,13 +10,13 @@ from __future__ import annotations
 from math import log
 
 from search.engines.compiled.elementary import exp, like, log1p_unit, sigmoid
-from search.engines.compiled.jit import Array, routine
+from search.engines.compiled.jit import Array, callable_from_jit
 from search.study import Task
 
 PLACES: dict[Task, int] = {Task.MULTICLASS: 0, Task.BINARY: 1, Task.REGRESSION: 2}
 
 
-@routine
+@callable_from_jit
 def loss_gradient(place: int, logits: Array, target: Array) -> float:
     """Apply the loss at `place`."""
     loss: float
@@ -29,7 +29,7 @@ def loss_gradient(place: int, logits: Array, target: Array) -> float:
     return loss
 
 
-@routine
+@callable_from_jit
 def _cross_entropy(logits: Array, target: Array) -> float:
     classes, rows = logits.shape[0] - 2, logits.shape[1]
     sums = logits[classes + 1]
@@ -55,7 +55,7 @@ def _cross_entropy(logits: Array, target: Array) -> float:
     return mean
 
 
-@routine
+@callable_from_jit
 def _subtract_largest(logits: Array) -> None:
     classes, rows = logits.shape[0] - 2, logits.shape[1]
     largest = logits[classes]
@@ -69,7 +69,7 @@ def _subtract_largest(logits: Array) -> None:
             logits[c, row] -= largest[row]
 
 
-@routine
+@callable_from_jit
 def _binary(logits: Array, target: Array) -> float:
     rows = logits.size
     zero, share = like(logits[0], 0.0), like(logits[0], 1.0 / rows)
@@ -82,7 +82,7 @@ def _binary(logits: Array, target: Array) -> float:
     return loss / rows
 
 
-@routine
+@callable_from_jit
 def _squared(logits: Array, target: Array) -> float:
     rows = logits.size
     share = like(logits[0], 2.0 / rows)

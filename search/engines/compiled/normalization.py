@@ -8,12 +8,12 @@ from __future__ import annotations
 from math import sqrt
 
 from search.engines.compiled.elementary import like
-from search.engines.compiled.jit import Array, routine
+from search.engines.compiled.jit import Array, callable_from_jit
 from search.engines.compiled.reductions import column_products, column_sums, product, total
 from search.networks.normalization import EPSILON, MOMENTUM
 
 
-@routine
+@callable_from_jit
 def batch(z: Array, inverse: Array, running: Array, moves: bool, sums: Array) -> None:
     """Standardise each unit over the rows, in place; `running` (2, H) follows where it `moves`."""
     rows, units = z.shape
@@ -39,7 +39,7 @@ def batch(z: Array, inverse: Array, running: Array, moves: bool, sums: Array) ->
             running[1, unit] += share * (variance[unit] * unbiased - running[1, unit])
 
 
-@routine
+@callable_from_jit
 def batch_known(z: Array, running: Array, sums: Array) -> None:
     """Standardise each unit by its running statistics (2, H), in place."""
     rows, units = z.shape
@@ -53,7 +53,7 @@ def batch_known(z: Array, running: Array, sums: Array) -> None:
     _multiply(z, inverse)
 
 
-@routine
+@callable_from_jit
 def layer(z: Array, inverse: Array) -> None:
     """Standardise each row over its units, in place."""
     rows, units = z.shape
@@ -69,7 +69,7 @@ def layer(z: Array, inverse: Array) -> None:
         inverse[row] = factor
 
 
-@routine
+@callable_from_jit
 def batch_backward(grad: Array, normal: Array, inverse: Array, sums: Array) -> None:
     """Turn dL/d(normal) in `grad` into dL/dz in place."""
     rows, units = grad.shape
@@ -86,7 +86,7 @@ def batch_backward(grad: Array, normal: Array, inverse: Array, sums: Array) -> N
     _multiply(grad, inverse)
 
 
-@routine
+@callable_from_jit
 def layer_backward(grad: Array, normal: Array, inverse: Array) -> None:
     """Turn dL/d(normal) in `grad` into dL/dz in place."""
     rows, units = grad.shape
@@ -100,7 +100,7 @@ def layer_backward(grad: Array, normal: Array, inverse: Array) -> None:
             own[unit] = (own[unit] - mean - standard[unit] * projection) * factor
 
 
-@routine
+@callable_from_jit
 def _multiply(table: Array, factors: Array) -> None:
     rows, units = table.shape
     for row in range(rows):

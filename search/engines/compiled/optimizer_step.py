@@ -8,11 +8,11 @@ from __future__ import annotations
 from math import sqrt
 
 from search.engines.compiled.elementary import like
-from search.engines.compiled.jit import Array, routine
+from search.engines.compiled.jit import Array, callable_from_jit
 from search.networks.optimizers import BETA1, BETA2, EPSILON
 
 
-@routine
+@callable_from_jit
 def adamw(
     values: Array,
     grads: Array,
@@ -39,7 +39,7 @@ def adamw(
         values[i] = values[i] * shrink - step * m / (like(v, sqrt(v)) * root + tiny)
 
 
-@routine
+@callable_from_jit
 def sgd(
     values: Array,
     grads: Array,

@@ -7,10 +7,10 @@ compiled, by nothing that a lane's company could change.
 from __future__ import annotations
 
 from search.engines.compiled.elementary import like
-from search.engines.compiled.jit import Array, reduction, scalar
+from search.engines.compiled.jit import Array, inlined, reassociated
 
 
-@reduction
+@reassociated
 def total(vector: Array) -> float:
     """Return the sum."""
     result = like(vector[0], 0.0)
@@ -19,7 +19,7 @@ def total(vector: Array) -> float:
     return result
 
 
-@reduction
+@reassociated
 def product(left: Array, right: Array) -> float:
     """Return the sum of products."""
     result = like(left[0], 0.0)
@@ -28,7 +28,7 @@ def product(left: Array, right: Array) -> float:
     return result
 
 
-@scalar
+@inlined
 def column_sums(table: Array, sums: Array) -> None:
     """Write the sums over rows, (N, H) -> (H,)."""
     rows, units = table.shape
@@ -39,7 +39,7 @@ def column_sums(table: Array, sums: Array) -> None:
             sums[unit] += table[row, unit]
 
 
-@scalar
+@inlined
 def column_products(left: Array, right: Array, sums: Array) -> None:
     """Write the sums over rows of products, (N, H) twice -> (H,)."""
     rows, units = left.shape

@@ -14,9 +14,9 @@ from search.engines.compiled.buffers import (
     BEFORE,
     GRADIENT,
     PRE,
-    Memory,
-    Net,
-    Rules,
+    LaneBuffers,
+    NetworkSpec,
+    OptimizerSpec,
     Workspace,
     learned,
     output_bias,
@@ -24,12 +24,18 @@ from search.engines.compiled.buffers import (
     weights_end,
 )
 from search.engines.compiled.forward_backward import LEARNS, LOOKS, PREDICTS, backward, forward
-from search.engines.compiled.jit import Array, compiled, routine, source_stamp
-from search.engines.compiled.layer_statistics import clear, conclude, gather, moved, norm
+from search.engines.compiled.jit import Array, callable_from_jit, jit, source_stamp
+from search.engines.compiled.layer_statistics import (
+    accumulate,
+    clear,
+    finalize,
+    frobenius_norm,
+    relative_change,
+)
 from search.engines.compiled.optimizer_step import adamw, sgd
 from search.engines.compiled.reductions import product, total
 from search.engines.layer_statistics import STATISTICS
-from search.engines.stacked.optimizer_step import CLIP_EPSILON
+from search.networks.optimizers import CLIP_EPSILON
 
 _GRADIENT, _UPDATE, _LEARNED = (
     STATISTICS.index("gradient_norm"),
@@ -50,11 +56,11 @@ def training_steps() -> Callable[..., float]:
     """
     stamp = source_stamp()
 
-    @compiled
+    @jit
     def train(
-        net: Net,
-        rules: Rules,
-        memory: Memory,
+        net: NetworkSpec,
+        rules: OptimizerSpec,
+        memory: LaneBuffers,
         work: Workspace,
         x: Array,
         y: Array,
@@ -87,9 +93,14 @@ def prediction() -> Callable[..., None]:
     """Return `predict(net, rules, memory, work, x, out)`: logits of `x` (M, D) into (C, M)."""
     stamp = source_stamp()
 
-    @compiled
+    @jit
     def predict(
-        net: Net, rules: Rules, memory: Memory, work: Workspace, x: Array, out: Array
+        net: NetworkSpec,
+        rules: OptimizerSpec,
+        memory: LaneBuffers,
+        work: Workspace,
+        x: Array,
+        out: Array,
     ) -> None:
         stamp  # noqa: B018 - closed over, see source_stamp
         block, own = len(work.rows), output_bias(memory.values, net)
@@ -105,7 +116,7 @@ def prediction() -> Callable[..., None]:
     return predict
 
 
-@routine
+@callable_from_jit
 def _position(steps: Array, step: int) -> int:
     for position in range(steps.size):
         if steps[position] == step:
@@ -113,9 +124,14 @@ def _position(steps: Array, step: int) -> int:
     return -1
 
 
-@routine
+@callable_from_jit
 def _update(
-    net: Net, rules: Rules, memory: Memory, work: Workspace, made: int, rate: float
+    net: NetworkSpec,
+    rules: OptimizerSpec,
+    memory: LaneBuffers,
+    work: Workspace,
+    made: int,
+    rate: float,
 ) -> None:
     values, grads, first = (
         memory.values,
@@ -138,32 +154,39 @@ def _update(
         sgd(values[end:], grads[end:], first[end:], rate, momentum, 0.0, clip)
 
 
-@routine
-def _see(net: Net, rules: Rules, memory: Memory, work: Workspace, rows: Array, seen: Array) -> None:
+@callable_from_jit
+def _see(
+    net: NetworkSpec,
+    rules: OptimizerSpec,
+    memory: LaneBuffers,
+    work: Workspace,
+    rows: Array,
+    seen: Array,
+) -> None:
     """Look at gradients and units, between the backward pass and the update."""
     work.parameters[BEFORE, : memory.values.size] = memory.values
     passes = len(rows)
     for k in range(net.depth):
-        seen[_GRADIENT, k] = norm(weight(work.parameters[GRADIENT], net, k + 1).ravel())
+        seen[_GRADIENT, k] = frobenius_norm(weight(work.parameters[GRADIENT], net, k + 1).ravel())
         clear(work.sums[k], work.extremes[k])
         if passes == 0:
-            gather(work.layers[PRE, k], work.layers[ACTIVE, k], work.sums[k], work.extremes[k])
+            accumulate(work.layers[PRE, k], work.layers[ACTIVE, k], work.sums[k], work.extremes[k])
     for t in range(passes):
         forward(net, rules, memory, work, rows[t], LOOKS, work.layers, work.layers, 0)
         for k in range(net.depth):
-            gather(work.layers[PRE, k], work.layers[ACTIVE, k], work.sums[k], work.extremes[k])
+            accumulate(work.layers[PRE, k], work.layers[ACTIVE, k], work.sums[k], work.extremes[k])
     count = max(passes, 1) * work.logits.shape[0]
     for k in range(net.depth):
-        conclude(work.sums[k], work.extremes[k], count, seen[:, k])
+        finalize(work.sums[k], work.extremes[k], count, seen[:, k])
         if net.learned:
             seen[_LEARNED, k] = total(learned(memory.values, net, k)) / net.learned
 
 
-@routine
-def _see_update(net: Net, memory: Memory, work: Workspace, seen: Array) -> None:
+@callable_from_jit
+def _see_update(net: NetworkSpec, memory: LaneBuffers, work: Workspace, seen: Array) -> None:
     for k in range(net.depth):
         after, before = (
             weight(memory.values, net, k + 1),
             weight(work.parameters[BEFORE], net, k + 1),
         )
-        seen[_UPDATE, k] = moved(after.ravel(), before.ravel())
+        seen[_UPDATE, k] = relative_change(after.ravel(), before.ravel())

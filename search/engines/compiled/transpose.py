@@ -13,13 +13,13 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 
-from search.engines.compiled.jit import Array, routine, woven
+from search.engines.compiled.jit import Array, callable_from_jit, llvm_intrinsic
 
 #: Rows and columns of a tile: a row of float32 is 64 bytes, the widest register there is.
 TILE = 16
 
 
-@routine
+@callable_from_jit
 def transpose(matrix: Array, out: Array) -> None:
     """Write the transpose of `matrix` (n, m) into `out` (m, n)."""
     rows, columns = matrix.shape
@@ -35,7 +35,7 @@ def transpose(matrix: Array, out: Array) -> None:
             out[column, row] = matrix[row, column]
 
 
-@woven
+@llvm_intrinsic
 def _transpose_tile(
     typing: Any, matrix: Any, out: Any, row: Any, column: Any
 ) -> tuple[Any, Callable[..., Any]]:

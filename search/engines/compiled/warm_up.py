@@ -12,18 +12,18 @@ from scipy.linalg import get_blas_funcs
 
 from search.engines.compiled.activate import activation
 from search.engines.compiled.activation_functions import SCALARS
-from search.engines.compiled.buffers import Memory, Net, Rules
+from search.engines.compiled.buffers import LaneBuffers, NetworkSpec, OptimizerSpec
 from search.engines.compiled.engine import make_workspace
 from search.engines.compiled.training_loop import prediction, training_steps
-from search.engines.stacked.parameters import Shape
+from search.networks.dimensions import Dimensions
 
 
 def warm() -> None:
     """Predict no rows and make no steps, in the precision that studies are trained in."""
     get_blas_funcs("gemm")  # loads the library, whose threads can be limited from then on
-    shape = Shape(features=1, outputs=1)
+    shape = Dimensions(features=1, outputs=1)
     addresses = [activation(name, np.float32).address for name in SCALARS]
-    net = Net(
+    net = NetworkSpec(
         activation=addresses[0],
         depth=1,
         width=1,
@@ -33,7 +33,7 @@ def warm() -> None:
         learned=0,
         loss=0,
     )
-    rules = Rules(
+    rules = OptimizerSpec(
         number=0.0,
         noisy=False,
         lower=0.0,
@@ -49,7 +49,7 @@ def warm() -> None:
     def none(*size: int) -> np.ndarray:
         return np.zeros(size, np.float32)
 
-    memory = Memory(none(4), none(4), none(4), none(0, 2, 1))
+    memory = LaneBuffers(none(4), none(4), none(4), none(0, 2, 1))
     prediction()(net, rules, memory, work, none(0, 1), none(1, 0))
     training_steps()(
         net,

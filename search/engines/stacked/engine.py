@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from search.engines.engine import Training
-from search.engines.probe_schedule import Probe, probe_rows
-from search.engines.stacked.optimizer_step import Descent
+from search.engines.probe_schedule import probe_rows
+from search.engines.stacked.optimizer_step import StackOptimizer
 from search.engines.stacked.parameters import Parameters
+from search.engines.stacked.probe import Probe
 from search.engines.stacked.stack import Stack
 from search.networks.lane import KernelKey, Lane, LaneState
 from search.study import LayerSnapshot, Task
@@ -36,7 +37,7 @@ class StackedEngine:
         self._target = torch.int64 if task is Task.MULTICLASS else shape.dtype
         self._stack = Stack(self._parameters, rows=batches.plan.rows, task=task, shape=shape)
         steps = batches.plan.steps
-        descent = Descent(self._parameters, steps_total=training.epochs * steps, shape=shape)
+        descent = StackOptimizer(self._parameters, steps_total=training.epochs * steps, shape=shape)
         rows = probe_rows(batches, training.probe_at)
         self._probe = Probe(
             descent,

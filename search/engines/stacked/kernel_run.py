@@ -12,18 +12,19 @@ from itertools import groupby
 import torch
 from torch import Tensor
 
-from search.activations import ActivationName
+from search.activations import ACTIVATIONS, ActivationName
 from search.engines.stacked.kernels import KERNEL_PARAMS, Params, get_kernel
-from search.engines.stacked.parameters import Shape, view
+from search.engines.stacked.parameters import view
+from search.networks.dimensions import Dimensions
 from search.networks.lane import Lane, NetworkConfig
-from search.networks.parameter_layout import Piece
+from search.networks.parameter_layout import ParameterSlice
 
 #: Lanes of one run at most: what the passes of eight 64 x 64 layers share stays in the cache.
 RUN_LANES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Place:
+class KernelBuffers:
     """The memory that a run works on: its lanes' part of a layer's buffers."""
 
     lanes: Sequence[Lane]
@@ -36,9 +37,9 @@ class Place:
     #: All vectors of the lanes and their gradients, (n, S), and where the layer's are in them.
     vectors: Tensor
     vector_grads: Tensor
-    pieces: Mapping[str, Piece]
+    pieces: Mapping[str, ParameterSlice]
     #: The vector that is added to `pre` before activation: the bias, or a normalization's shift.
-    offset: Piece
+    offset: ParameterSlice
 
     @property
     def config(self) -> NetworkConfig:
@@ -54,10 +55,10 @@ class Place:
         }
 
 
-class Run:
+class KernelRun:
     """Passes by torch's own kernels. The layer adds the offset for all its runs."""
 
-    def __init__(self, place: Place, shape: Shape) -> None:
+    def __init__(self, place: KernelBuffers, shape: Dimensions) -> None:
         config = place.config
         name = ActivationName(config.activation)
         #: The lanes [first, end) of the layer.
@@ -66,7 +67,7 @@ class Run:
         self.learned: Mapping[str, Tensor] = place.learned(place.vectors)
         self._kernel = get_kernel(name, plain=config.plain)
         #: Whether the slope is drawn anew at every training step.
-        self.noisy = self._kernel.noisy
+        self.noisy = ACTIVATIONS[name].noisy
         self._place = place
         translate = KERNEL_PARAMS.get(name, dict)
         numbers = [translate(lane.config.activation_numbers) for lane in place.lanes]

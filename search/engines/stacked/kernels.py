@@ -55,8 +55,6 @@ class Kernel:
     backward: Backward
     in_place: bool = False
     gradients: Mapping[str, Gradient] = field(default_factory=dict)
-    #: Whether the slope is drawn uniformly from [lower, upper] at every training step.
-    noisy: bool = False
 
 
 def _relu(z: Tensor, out: Tensor, _p: Params, _s: Scratch) -> None:
@@ -267,7 +265,7 @@ KERNELS: dict[Name, Kernel] = {
     Name.RELU: Kernel(_relu, _relu_backward, in_place=True),
     Name.LEAKY_RELU: Kernel(_leaky, _leaky_backward, in_place=True),
     Name.PRELU: Kernel(_leaky, _prelu_backward, gradients={"slope": _slope_gradient}),
-    Name.RRELU: Kernel(_leaky, _leaky_backward, in_place=True, noisy=True),
+    Name.RRELU: Kernel(_leaky, _leaky_backward, in_place=True),
     Name.ELU: Kernel(_elu, _elu_backward, in_place=True),
     Name.CELU: Kernel(_elu, _celu_backward, in_place=True),
     Name.SELU: Kernel(*_scaled_elu(_SELU_SCALE, _SELU_ALPHA), in_place=True),
@@ -301,8 +299,3 @@ KERNEL_PARAMS: dict[Name, Callable[[Mapping[str, float]], dict[str, float]]] = {
 def get_kernel(name: Name, *, plain: bool) -> Kernel:
     """Return the kernel for an activation whose own parameters are `plain`, or any."""
     return PLAIN_KERNELS.get(name, KERNELS[name]) if plain else KERNELS[name]
-
-
-def is_noisy(name: str) -> bool:
-    """Whether an activation's slope is drawn anew at every training step."""
-    return KERNELS[Name(name)].noisy

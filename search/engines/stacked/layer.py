@@ -13,15 +13,16 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from search.engines.stacked.kernel_run import Place, Run, kernel_runs
-from search.engines.stacked.parameters import Parameters, Shape
-from search.networks.parameter_layout import Piece
+from search.engines.stacked.kernel_run import KernelBuffers, KernelRun, kernel_runs
+from search.engines.stacked.parameters import Parameters
+from search.networks.dimensions import Dimensions
+from search.networks.parameter_layout import ParameterSlice
 
 
 class Workspace:
     """Buffers (L, N, H) that all layers of a stack share."""
 
-    def __init__(self, parameters: Parameters, rows: int, shape: Shape) -> None:
+    def __init__(self, parameters: Parameters, rows: int, shape: Dimensions) -> None:
         lanes, width = len(parameters.lanes), parameters.lanes[0].config.width
 
         def buffer() -> Tensor:
@@ -39,7 +40,9 @@ class Workspace:
 class Layer:
     """The k-th hidden layer, counted from 0, for the `lanes` lanes that reach it."""
 
-    def __init__(self, parameters: Parameters, k: int, workspace: Workspace, shape: Shape) -> None:
+    def __init__(
+        self, parameters: Parameters, k: int, workspace: Workspace, shape: Dimensions
+    ) -> None:
         values, grads = parameters.values, parameters.grads
         pieces = parameters.row.layers[k]
         config = parameters.lanes[0].config
@@ -81,12 +84,14 @@ class Layer:
         offset = pieces["shift" if parameters.normalization.normalizes else "bias"]
         self._offset = values.vector(offset, n)
         self._offset_grad = grads.vector(offset, n)
-        self.runs = [Run(place, shape) for place in self._places(parameters, k, offset)]
+        self.runs = [KernelRun(place, shape) for place in self._places(parameters, k, offset)]
 
-    def _places(self, parameters: Parameters, k: int, offset: Piece) -> Iterator[Place]:
+    def _places(
+        self, parameters: Parameters, k: int, offset: ParameterSlice
+    ) -> Iterator[KernelBuffers]:
         for first, lanes in kernel_runs(parameters.lanes[: self.lanes]):
             own = slice(first, first + len(lanes))
-            yield Place(
+            yield KernelBuffers(
                 lanes=lanes,
                 first=first,
                 pre=self.pre[own],
@@ -100,7 +105,7 @@ class Layer:
             )
 
     def activate(self, noise: Tensor | None) -> None:
-        """Add the offset to `pre` and activate; `noise` as `Run.forward` takes it."""
+        """Add the offset to `pre` and activate; `noise` as `KernelRun.forward` takes it."""
         self.pre.add_(self._offset)
         for run in self.runs:
             run.forward(noise)

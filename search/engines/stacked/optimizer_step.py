@@ -12,19 +12,17 @@ from itertools import groupby
 
 import torch
 
-from search.engines.stacked.parameters import Parameters, Shape
+from search.engines.stacked.parameters import Parameters
+from search.networks.dimensions import Dimensions
 from search.networks.lane import NetworkConfig
-from search.networks.optimizers import OPTIMIZERS
+from search.networks.optimizers import CLIP_EPSILON, OPTIMIZERS
 from search.networks.schedules import SCHEDULES
 
-#: Added to the norm before dividing, as in torch.nn.utils.clip_grad_norm_.
-CLIP_EPSILON = 1e-6
 
-
-class Descent:
+class StackOptimizer:
     """Steps the lanes of a stack by torch's own kernels: one fused update for each setting."""
 
-    def __init__(self, parameters: Parameters, *, steps_total: int, shape: Shape) -> None:
+    def __init__(self, parameters: Parameters, *, steps_total: int, shape: Dimensions) -> None:
         configs = [lane.config for lane in parameters.lanes]
         self._configs, self._parameters, self._steps_total = configs, parameters, steps_total
         self._optimizers = [OPTIMIZERS[config.optimizer] for config in configs]

@@ -7,7 +7,6 @@ D features, H width, C outputs. Weights are (n_k, in, out), with the output laye
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,53 +15,27 @@ from torch import Tensor
 
 from search.activations import ActivationName
 from search.engines.stacked.kernels import get_kernel
-from search.networks.initial_weights import first_state
+from search.networks.dimensions import Dimensions
 from search.networks.lane import Lane, LaneState
 from search.networks.normalization import NORMALIZATIONS
 from search.networks.optimizers import Row
-from search.networks.parameter_layout import Piece, row_layout
+from search.networks.parameter_layout import ParameterSlice, row_layout
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
-    """What data and device impose on every lane of a stack."""
-
-    features: int
-    outputs: int
-    dtype: torch.dtype = torch.float32
-    device: str = "cpu"
-
-    def zeros(self, *size: int) -> Tensor:
-        """Return zeros of this dtype on this device."""
-        return torch.zeros(size, dtype=self.dtype, device=self.device)
-
-    def empty(self, *size: int) -> Tensor:
-        """Return uninitialised memory of this dtype on this device."""
-        return torch.empty(size, dtype=self.dtype, device=self.device)
-
-    def column(self, values: Sequence[float]) -> Tensor:
-        """Return one number a lane, (L, 1, 1), to broadcast over rows and units."""
-        return torch.tensor(values, dtype=self.dtype, device=self.device).view(-1, 1, 1)
-
-    def first_state(self, lane: Lane) -> LaneState:
-        """Draw the state in which `lane` begins."""
-        return first_state(lane, features=self.features, outputs=self.outputs, dtype=self.dtype)
-
-
-def view(vectors: Tensor, piece: Piece) -> Tensor:
+def view(vectors: Tensor, piece: ParameterSlice) -> Tensor:
     """View `piece` of the rows `vectors` (n, S), (n, 1, length)."""
     return vectors[:, piece.start : piece.start + piece.size].unsqueeze(1)
 
 
-class Bank:
+class ParameterBuffer:
     """One number for every parameter of every lane: the values, or their gradients, or moments."""
 
-    def __init__(self, fans: Sequence[tuple[int, int, int]], size: int, shape: Shape) -> None:
+    def __init__(self, fans: Sequence[tuple[int, int, int]], size: int, shape: Dimensions) -> None:
         #: matrices[0] is the output layer's, matrices[k] the k-th hidden layer's.
         self.matrices = [shape.zeros(*fan) for fan in fans]
         self.vectors = shape.zeros(fans[0][0], size)
 
-    def vector(self, piece: Piece, lanes: int) -> Tensor:
+    def vector(self, piece: ParameterSlice, lanes: int) -> Tensor:
         """View `piece` of the first `lanes` lanes, (lanes, 1, length)."""
         return view(self.vectors[:lanes], piece)
 
@@ -71,7 +44,7 @@ class Parameters:
     """Everything about the lanes of a stack that a segment begins and ends with."""
 
     def __init__(
-        self, lanes: Sequence[Lane], states: Sequence[LaneState | None], shape: Shape
+        self, lanes: Sequence[Lane], states: Sequence[LaneState | None], shape: Dimensions
     ) -> None:
         first = lanes[0].config
         self.lanes = lanes
@@ -95,7 +68,7 @@ class Parameters:
         for k, count in enumerate(self.counts):
             fans.append((count, shape.features if k == 0 else first.width, first.width))
         self.values, self.grads, self.first_moment, self.second_moment = (
-            Bank(fans, self.row.size, shape) for _ in range(4)
+            ParameterBuffer(fans, self.row.size, shape) for _ in range(4)
         )
         #: Steps made, the same for all lanes.
         self.steps = torch.zeros((), device=shape.device)
@@ -104,7 +77,7 @@ class Parameters:
         for index, (lane, state) in enumerate(zip(lanes, states, strict=True)):
             self._restore(index, state or shape.first_state(lane))
 
-    def _pieces(self, index: int) -> Iterator[Piece]:
+    def _pieces(self, index: int) -> Iterator[ParameterSlice]:
         """Yield the vectors that a lane has: the output's, then layer by layer."""
         config = self.lanes[index].config
         width = {"layer": 1, "channel": config.width}
@@ -113,18 +86,18 @@ class Parameters:
             yield from (pieces[name] for name in ("bias", "scale", "shift") if name in pieces)
             yield from (pieces[name].head(width[sharing]) for name, sharing in config.learned)
 
-    def _views(self, bank: Bank, index: int) -> list[Tensor]:
+    def _views(self, bank: ParameterBuffer, index: int) -> list[Tensor]:
         """All numbers of one lane, whatever its company: weights, then vectors."""
         matrices = [matrix[index] for matrix in bank.matrices[: self.depths[index] + 1]]
         row = bank.vectors[index]
         return [*matrices, *(row[p.start : p.start + p.size] for p in self._pieces(index))]
 
-    def _dump(self, bank: Bank, index: int) -> NDArray[np.floating]:
+    def _dump(self, bank: ParameterBuffer, index: int) -> NDArray[np.floating]:
         flat = torch.cat([tensor.reshape(-1) for tensor in self._views(bank, index)])
         array: NDArray[np.floating] = flat.cpu().numpy()
         return array
 
-    def _load(self, bank: Bank, index: int, flat: NDArray[np.floating]) -> None:
+    def _load(self, bank: ParameterBuffer, index: int, flat: NDArray[np.floating]) -> None:
         views = self._views(bank, index)
         parts = torch.split(torch.from_numpy(flat), [view.numel() for view in views])
         for view, part in zip(views, parts, strict=True):
@@ -163,7 +136,7 @@ class Parameters:
         """Return lanes [first, end), which are equally deep, as an optimizer takes them."""
         used = slice(self.depths[first] + 1)
 
-        def of(bank: Bank) -> list[Tensor]:
+        def of(bank: ParameterBuffer) -> list[Tensor]:
             return [*(m[first:end] for m in bank.matrices[used]), bank.vectors[first:end]]
 
         params = of(self.values)

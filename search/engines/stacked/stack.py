@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from search.engines.stacked.layer import Layer, Workspace
-from search.engines.stacked.parameters import Parameters, Shape
+from search.engines.stacked.parameters import Parameters
+from search.networks.dimensions import Dimensions
 from search.networks.losses import LOSSES
 from search.networks.normalization import EPSILON, MOMENTUM
 from search.study import Task
@@ -25,7 +26,7 @@ from search.study import Task
 class Stack:
     """The passes over one stack for minibatches of exactly `rows` rows."""
 
-    def __init__(self, parameters: Parameters, *, rows: int, task: Task, shape: Shape) -> None:
+    def __init__(self, parameters: Parameters, *, rows: int, task: Task, shape: Dimensions) -> None:
         lanes = parameters.lanes
         self.rows = rows
         self._normalization = parameters.normalization

@@ -8,7 +8,7 @@ from search.data.dataset_builder import read_table
 from search.data.datasets import BUILTIN
 from search.errors import Conflict
 from search.study import Task
-from service.api.dependencies import DatasetId, HouseDep
+from service.api.dependencies import DatasetId, ServicesDep
 from service.api.openapi import header, problems
 from service.api.schemas.base import Text
 from service.api.schemas.dataset import DatasetOut, DatasetPage
@@ -22,7 +22,7 @@ _LOCATION = header(201, "Location", "Where the dataset is.")
 
 @router.post("", status_code=201, responses={**_LOCATION, **problems(400, 413, 422, 501)})
 def add_dataset(
-    house: HouseDep,
+    services: ServicesDep,
     response: Response,
     file: Annotated[UploadFile, File(description="CSV or Parquet, with a header.")],
     target: Annotated[str, Form(description="The column to predict.", examples=["species"])],
@@ -30,7 +30,7 @@ def add_dataset(
     task: Annotated[Task | None, Form(description="Inferred if left out.")] = None,
 ) -> DatasetOut:
     """Upload a table; the task is inferred from the target column unless given."""
-    content = file.file.read(house.settings.max_upload_bytes + 1)
+    content = file.file.read(services.settings.max_upload_bytes + 1)
     filename = tidy_filename(file.filename)
     dataset = read_table(
         content,
@@ -38,10 +38,10 @@ def add_dataset(
         task=task,
         name=name or filename,
         filename=filename,
-        limit=house.settings.max_upload_bytes,
+        limit=services.settings.max_upload_bytes,
     )
     summary = dataset.describe()
-    row = house.datasets.add(
+    row = services.datasets.add(
         name=summary.name,
         task=summary.task,
         target=summary.target,
@@ -54,31 +54,31 @@ def add_dataset(
         content_type=content_type_of(content),
     )
     response.headers["Location"] = f"/v1/datasets/{row.id}"
-    return DatasetOut.from_summary(recorded_summary(house.datasets, row), builtin=False)
+    return DatasetOut.from_summary(recorded_summary(services.datasets, row), builtin=False)
 
 
 @router.get("", responses=problems())
-def list_datasets(house: HouseDep) -> DatasetPage:
+def list_datasets(services: ServicesDep) -> DatasetPage:
     """List the built-in datasets, then uploads."""
     builtin = [DatasetOut.from_summary(row.summary, builtin=True) for row in BUILTIN.values()]
     uploads = [
-        DatasetOut.from_summary(recorded_summary(house.datasets, row), builtin=False)
-        for row in house.datasets.list()
+        DatasetOut.from_summary(recorded_summary(services.datasets, row), builtin=False)
+        for row in services.datasets.list()
     ]
     return DatasetPage(items=[*builtin, *uploads], next_cursor=None)
 
 
 @router.get("/{dataset_id}", responses=problems(404))
-def get_dataset(dataset_id: DatasetId, house: HouseDep) -> DatasetOut:
+def get_dataset(dataset_id: DatasetId, services: ServicesDep) -> DatasetOut:
     """Describe one dataset."""
     return DatasetOut.from_summary(
-        summary_of(house.datasets, dataset_id), builtin=dataset_id in BUILTIN
+        summary_of(services.datasets, dataset_id), builtin=dataset_id in BUILTIN
     )
 
 
 @router.delete("/{dataset_id}", status_code=204, responses=problems(404, 409))
-def delete_dataset(dataset_id: DatasetId, house: HouseDep) -> None:
+def delete_dataset(dataset_id: DatasetId, services: ServicesDep) -> None:
     """Delete an upload that no unfinished study needs."""
     if dataset_id in BUILTIN:
         raise Conflict(f"dataset '{dataset_id}' comes with the service and cannot be deleted")
-    house.datasets.delete(dataset_id)
+    services.datasets.delete(dataset_id)

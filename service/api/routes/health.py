@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from search.errors import NotReady
-from service.api.dependencies import HouseDep
+from service.api.dependencies import ServicesDep
 from service.api.openapi import problems
 from service.api.schemas.health import AliveOut, ReadyOut
 
@@ -20,15 +20,15 @@ def get_health() -> AliveOut:
 
 
 @router.get("/readyz", responses=problems(503))
-def get_readiness(house: HouseDep) -> ReadyOut:
+def get_readiness(services: ServicesDep) -> ReadyOut:
     """Tell whether the database answers and, where this server started a worker, one is alive."""
-    if not house.database.ping():
+    if not services.database.ping():
         raise NotReady("the database does not answer; see the server's log, and the disk it is on")
-    workers = len(house.queue.live_workers(house.settings.lease_seconds))
-    if house.expects_worker and workers == 0:
+    workers = len(services.queue.live_workers(services.settings.lease_seconds))
+    if services.expects_worker and workers == 0:
         raise NotReady(
-            f"no worker has given a sign of life for {house.settings.lease_seconds:g} s; it takes "
-            "some seconds to start, and the server's log says why one has ended"
+            f"no worker has given a sign of life for {services.settings.lease_seconds:g} s; it "
+            "takes some seconds to start, and the server's log says why one has ended"
         )
     return ReadyOut(status="ready", database=True, workers=workers)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Response
 from starlette.concurrency import run_in_threadpool
 
-from service.api.dependencies import House, HouseDep, StudyId
+from service.api.dependencies import Services, ServicesDep, StudyId
 from service.api.openapi import Responses, header, problems
 from service.api.schemas.results import ResultsOut
 
@@ -25,26 +25,26 @@ _ANSWERS: Responses = {
 @router.get("", response_model=ResultsOut, responses=_ANSWERS)
 async def get_results(
     study_id: StudyId,
-    house: HouseDep,
+    services: ServicesDep,
     wait: Annotated[float, Query(ge=0, le=60, description="Seconds to wait for news.")] = 0.0,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Show what is known; with `wait` and an ETag, hold the answer until something changed."""
     if wait and if_none_match is None:
         # Without an ETag news is whatever comes after now.
-        seen = await run_in_threadpool(house.results.version, study_id)
-        await house.watcher.wait(study_id, seen, seconds=wait)
+        seen = await run_in_threadpool(services.results.version, study_id)
+        await services.watcher.wait(study_id, seen, seconds=wait)
     elif wait and if_none_match is not None:
-        await house.watcher.wait(study_id, _version(_tags(if_none_match)), seconds=wait)
-    return await run_in_threadpool(_answer, house, study_id, if_none_match)
+        await services.watcher.wait(study_id, _version(_tags(if_none_match)), seconds=wait)
+    return await run_in_threadpool(_answer, services, study_id, if_none_match)
 
 
-def _answer(house: House, study_id: str, if_none_match: str | None) -> Response:
-    stored = house.results.get(study_id)
+def _answer(services: Services, study_id: str, if_none_match: str | None) -> Response:
+    stored = services.results.get(study_id)
     etag = f'"{stored.version}"'
     if if_none_match is not None and not _tags(if_none_match).isdisjoint((etag, "*")):
         return Response(status_code=304, headers={"ETag": etag})
-    body = ResultsOut.from_stored(house.studies.get(study_id), stored).model_dump_json()
+    body = ResultsOut.from_stored(services.studies.get(study_id), stored).model_dump_json()
     return Response(body, media_type="application/json", headers={"ETag": etag})
 
 

@@ -5,12 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Response
 
 from search.study import StudyState
-from service.api.dependencies import HouseDep, StudyId
+from service.api.dependencies import ServicesDep, StudyId
 from service.api.extension import extended
 from service.api.openapi import header, problems
 from service.api.schemas.study import ExtensionModel, StudyModel
 from service.api.schemas.study_out import StudyOut, StudyPage
-from service.api.study_checks import admit
+from service.api.study_checks import check_study
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
 
@@ -21,14 +21,14 @@ _LOCATION = header(202, "Location", "Where the study is.")
 @router.post("", status_code=202, responses={**_LOCATION, **problems(400, 409, 413, 422)})
 def create_study(
     body: StudyModel,
-    house: HouseDep,
+    services: ServicesDep,
     response: Response,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
 ) -> StudyOut:
     """Queue a study; the same Idempotency-Key with the same body gives the first study again."""
     spec = body.to_spec()
-    objectives = admit(spec, house.datasets)
-    row = house.studies.create(
+    objectives = check_study(spec, services.datasets)
+    row = services.studies.create(
         spec,
         directions=[str(metric.direction) for metric in objectives],
         metric_names=[metric.name for metric in objectives],
@@ -40,50 +40,50 @@ def create_study(
 
 @router.get("", responses=problems(422))
 def list_studies(
-    house: HouseDep,
+    services: ServicesDep,
     state: StudyState | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
     cursor: str | None = None,
 ) -> StudyPage:
     """List studies, newest first."""
-    return StudyPage.from_page(house.studies.list(state=state, limit=limit, cursor=cursor))
+    return StudyPage.from_page(services.studies.list(state=state, limit=limit, cursor=cursor))
 
 
 @router.get("/{study_id}", responses=problems(404))
-def get_study(study_id: StudyId, house: HouseDep) -> StudyOut:
+def get_study(study_id: StudyId, services: ServicesDep) -> StudyOut:
     """Show one study and how far it is."""
-    return StudyOut.from_row(house.studies.get(study_id))
+    return StudyOut.from_row(services.studies.get(study_id))
 
 
 @router.post("/{study_id}/pause", status_code=202, responses=problems(404, 409))
-def pause_study(study_id: StudyId, house: HouseDep) -> StudyOut:
+def pause_study(study_id: StudyId, services: ServicesDep) -> StudyOut:
     """Stop at the next rung; what is unfinished is trained again on resume."""
-    return StudyOut.from_row(house.studies.pause(study_id))
+    return StudyOut.from_row(services.studies.pause(study_id))
 
 
 @router.post("/{study_id}/resume", status_code=202, responses=problems(404, 409))
-def resume_study(study_id: StudyId, house: HouseDep) -> StudyOut:
+def resume_study(study_id: StudyId, services: ServicesDep) -> StudyOut:
     """Queue a paused study again."""
-    return StudyOut.from_row(house.studies.resume(study_id))
+    return StudyOut.from_row(services.studies.resume(study_id))
 
 
 @router.post("/{study_id}/cancel", status_code=202, responses=problems(404, 409))
-def cancel_study(study_id: StudyId, house: HouseDep) -> StudyOut:
+def cancel_study(study_id: StudyId, services: ServicesDep) -> StudyOut:
     """End a study for good and keep what it found."""
-    return StudyOut.from_row(house.studies.cancel(study_id))
+    return StudyOut.from_row(services.studies.cancel(study_id))
 
 
 @router.post("/{study_id}/extend", status_code=202, responses=problems(400, 404, 409, 413, 422))
-def extend_study(study_id: StudyId, body: ExtensionModel, house: HouseDep) -> StudyOut:
+def extend_study(study_id: StudyId, body: ExtensionModel, services: ServicesDep) -> StudyOut:
     """Queue a completed or cancelled study again for more trials or a longer confirmation.
 
     The search goes on from its history; of the confirmation only what is missing is trained. The
     study's wall-clock limit is lifted.
     """
-    return StudyOut.from_row(house.studies.extend(study_id, lambda row: extended(row, body)))
+    return StudyOut.from_row(services.studies.extend(study_id, lambda row: extended(row, body)))
 
 
 @router.delete("/{study_id}", status_code=204, responses=problems(404, 409))
-def delete_study(study_id: StudyId, house: HouseDep) -> None:
+def delete_study(study_id: StudyId, services: ServicesDep) -> None:
     """Delete a study that is not running, with all its trials."""
-    house.studies.delete(study_id)
+    services.studies.delete(study_id)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.activations import ACTIVATIONS
-from search.analysis.confirmation_scores import Configuration, Confirmed, arrange
+from search.analysis.confirmation_scores import Configuration, ConfirmationScores, arrange
 from search.study import ConfirmationRun, Role
 
 BLOCKS = 60
@@ -95,7 +95,7 @@ class Model:
             ]
         return found
 
-    def confirmed(self, rng: Rng, *, baseline: bool = False) -> Confirmed:
+    def confirmed(self, rng: Rng, *, baseline: bool = False) -> ConfirmationScores:
         """Draw a study; the baseline is a configuration of no skill and no search."""
         usual = None
         if baseline:
@@ -103,7 +103,7 @@ class Model:
                 **{**vars(self), "activations": 1, "trials": 1, "top": 1, "effects": ()}
             ).draw(rng)
             usual = one[NAMES[0]][0]
-        return Confirmed(
+        return ConfirmationScores(
             levels=arrange(self.draw(rng), self.ratio),
             baseline=usual,
             failed=(),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from optuna.trial import TrialState
 
-from search.analysis.candidates import Contender, config_key, contenders, still_counting
+from search.analysis.candidates import Candidate, config_key, current_runs, select_candidates
 from search.metrics import Direction
 from search.study import ConfirmationRun, ParamValue, Role, TrialRecord, TrialSource
 
@@ -48,7 +48,7 @@ def trial(
 def chosen(
     trials: list[TrialRecord], direction: Direction = Direction.MINIMIZE, top: int = 2
 ) -> list[tuple[int | None, tuple[Role, ...]]]:
-    return [(c.trial, c.roles) for c in contenders(trials, direction, top)]
+    return [(c.trial, c.roles) for c in select_candidates(trials, direction, top)]
 
 
 CANDIDATE, BASELINE = (Role.CANDIDATE,), (Role.BASELINE,)
@@ -78,7 +78,7 @@ def test_the_baseline_is_relu_with_he_weights_at_the_settings_of_the_best_relu()
         trial(1, "relu", 0.4, depth=3),
         trial(2, "relu", 0.3, depth=5),
     ]
-    baseline = contenders(trials, Direction.MINIMIZE, 1)[-1]
+    baseline = select_candidates(trials, Direction.MINIMIZE, 1)[-1]
     assert baseline.params == {**trials[2].params, "initializer": "kaiming_normal"}
     assert baseline.activation == "relu"
     assert baseline.trial is None
@@ -87,7 +87,7 @@ def test_the_baseline_is_relu_with_he_weights_at_the_settings_of_the_best_relu()
 def test_without_a_relu_the_baseline_takes_the_best_settings_but_nothing_of_their_slope() -> None:
     best = trial(0, "prelu", 0.1, prelu_slope=0.3, prelu_sharing="layer")
     failed = trial(1, "relu", None, TrialState.FAIL)
-    baseline = contenders([best, failed], Direction.MINIMIZE, 1)[-1]
+    baseline = select_candidates([best, failed], Direction.MINIMIZE, 1)[-1]
     common = {k: v for k, v in best.params.items() if not k.startswith("prelu_")}
     assert baseline.params == {**common, "activation": "relu", "initializer": "kaiming_normal"}
     assert baseline.params["momentum"] == 0.9
@@ -136,13 +136,13 @@ def test_only_complete_trials_with_a_finite_value_are_chosen() -> None:
     [([], 3), ([trial(0, "relu", None, TrialState.FAIL)], 3), ([trial(0, "relu", 0.1)], 0)],
 )
 def test_there_may_be_nothing_to_confirm(trials: list[TrialRecord], top: int) -> None:
-    assert contenders(trials, Direction.MINIMIZE, top) == ()
+    assert select_candidates(trials, Direction.MINIMIZE, top) == ()
 
 
 def test_the_order_of_the_trials_does_not_matter() -> None:
     trials = [trial(n, ("relu", "tanh", "elu")[n % 3], (n * 7 % 5) / 10) for n in range(12)]
-    forward = contenders(trials, Direction.MINIMIZE, 2)
-    assert contenders(trials[::-1], Direction.MINIMIZE, 2) == forward
+    forward = select_candidates(trials, Direction.MINIMIZE, 2)
+    assert select_candidates(trials[::-1], Direction.MINIMIZE, 2) == forward
 
 
 def test_the_key_ignores_the_order_of_axes_and_tells_kinds_apart() -> None:
@@ -151,12 +151,12 @@ def test_the_key_ignores_the_order_of_axes_and_tells_kinds_apart() -> None:
     assert len(keys) == 7
 
 
-def run_of(contender: Contender, role: Role) -> ConfirmationRun:
+def run_of(candidate: Candidate, role: Role) -> ConfirmationRun:
     return ConfirmationRun(
-        trial=contender.trial,
-        activation=contender.activation,
+        trial=candidate.trial,
+        activation=candidate.activation,
         role=role,
-        params=contender.params,
+        params=candidate.params,
         repeat=0,
         fold=0,
         scores={},
@@ -168,9 +168,9 @@ def run_of(contender: Contender, role: Role) -> ConfirmationRun:
 
 
 def test_runs_of_a_former_baseline_do_not_count_any_more() -> None:
-    before = contenders([trial(0, "relu", 0.5)], Direction.MINIMIZE, 1)
-    now = contenders([trial(0, "relu", 0.5), trial(1, "relu", 0.4)], Direction.MINIMIZE, 2)
+    before = select_candidates([trial(0, "relu", 0.5)], Direction.MINIMIZE, 1)
+    now = select_candidates([trial(0, "relu", 0.5), trial(1, "relu", 0.4)], Direction.MINIMIZE, 2)
     runs = [run_of(c, role) for group in (before, now) for c in group for role in c.roles]
-    counting = still_counting(runs, now)
+    counting = current_runs(runs, now)
     assert [run.role for run in counting].count(Role.BASELINE) == 1
     assert {config_key(run.params) for run in counting} == {c.key for c in now}

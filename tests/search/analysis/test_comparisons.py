@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from search.analysis.comparisons import MOST_REPEATS, judge, simplicity
+from search.analysis.comparisons import MOST_REPEATS, compare_all, simplicity
 from search.analysis.confirmation_scores import confirm
 from search.analysis.paired_tests import holm
 from search.metrics import get_metric
@@ -18,7 +18,7 @@ MOST_WRONG = 28 / 400
 def outcomes(model: Model, studies: int = STUDIES, seed: int = 0) -> tuple[float, float]:
     """Shares of studies with a single winner, and with anything shown to be worse than the best."""
     rng = np.random.default_rng(seed)
-    tied = [len(judge(model.confirmed(rng)).tied) for _ in range(studies)]
+    tied = [len(compare_all(model.confirmed(rng)).tied) for _ in range(studies)]
     return float(np.mean(np.array(tied) == 1)), float(np.mean(np.array(tied) < model.activations))
 
 
@@ -69,8 +69,8 @@ def test_the_baseline_is_beaten_by_chance_in_at_most_five_percent() -> None:
     rng = np.random.default_rng(2)
     wrong = 0
     for _ in range(STUDIES):
-        judgement = judge(Model(activations=5).confirmed(rng, baseline=True))
-        wrong += min(c.p_adjusted for c in judgement.to_baseline) < 0.05
+        comparisons = compare_all(Model(activations=5).confirmed(rng, baseline=True))
+        wrong += min(c.p_adjusted for c in comparisons.to_baseline) < 0.05
     assert wrong / STUDIES <= 0.05
 
 
@@ -81,7 +81,7 @@ def test_one_better_activation_is_found(effect: float, power: float) -> None:
     model = Model(activations=10, effects=(effect,))
     found = 0
     for _ in range(150):
-        tied = judge(model.confirmed(rng)).tied
+        tied = compare_all(model.confirmed(rng)).tied
         found += len(tied) == 1 and tied[0].activation == "relu"
     assert found / 150 >= power
 
@@ -90,7 +90,7 @@ def test_the_truly_best_is_among_the_tied_nearly_always() -> None:
     rng = np.random.default_rng(4)
     model = Model(activations=6, effects=(0.6, 0.5, 0.4, 0.3, 0.0, -3.0))
     missed = sum(
-        "relu" not in {level.activation for level in judge(model.confirmed(rng)).tied}
+        "relu" not in {level.activation for level in compare_all(model.confirmed(rng)).tied}
         for _ in range(STUDIES)
     )
     assert missed / STUDIES <= 0.05
@@ -100,8 +100,8 @@ def test_intervals_leave_out_zero_where_the_adjusted_p_decides() -> None:
     rng = np.random.default_rng(5)
     decided = 0
     for _ in range(40):
-        judgement = judge(Model(activations=6, effects=(3.0, 1.5, 0.5)).confirmed(rng))
-        for comparison in judgement.to_best:
+        comparisons = compare_all(Model(activations=6, effects=(3.0, 1.5, 0.5)).confirmed(rng))
+        for comparison in comparisons.to_best:
             low, high = comparison.interval
             assert (comparison.p_adjusted < 0.05) == (low > 0.0)
             assert low <= comparison.test.difference <= high
@@ -118,46 +118,50 @@ def rows(**means: float) -> dict[str, list[list[float]]]:
 
 
 def test_the_simplest_of_the_tied_is_recommended() -> None:
-    judgement = judge(confirm(runs_of(rows(gelu=0.9, prelu=0.9, tanh=0.9)), ACCURACY))
-    assert len(judgement.tied) == 3
-    assert judgement.recommended.activation == "tanh"
-    clear = judge(confirm(runs_of(rows(gelu=0.95, prelu=0.9, relu=0.9)), ACCURACY))
+    comparisons = compare_all(confirm(runs_of(rows(gelu=0.9, prelu=0.9, tanh=0.9)), ACCURACY))
+    assert len(comparisons.tied) == 3
+    assert comparisons.recommended.activation == "tanh"
+    clear = compare_all(confirm(runs_of(rows(gelu=0.95, prelu=0.9, relu=0.9)), ACCURACY))
     assert clear.recommended.activation == "gelu"
-    assert judge(confirm([], ACCURACY)).recommended is None
+    assert compare_all(confirm([], ACCURACY)).recommended is None
 
 
 def test_an_activation_that_explodes_now_and_then_is_not_recommended() -> None:
     table = rows(gelu=0.9, prelu=0.9, relu=0.9)
     table["relu"][0][4] = -60.0  # an R² such as nobody wants, once in 45 runs
-    judgement = judge(confirm(runs_of(table), ACCURACY))
-    assert {level.activation for level in judgement.tied} == {"gelu", "prelu", "relu"}
-    assert judgement.recommended.activation == "gelu"
+    comparisons = compare_all(confirm(runs_of(table), ACCURACY))
+    assert {level.activation for level in comparisons.tied} == {"gelu", "prelu", "relu"}
+    assert comparisons.recommended.activation == "gelu"
 
 
 def test_chances_to_be_best_add_up_and_favour_the_best() -> None:
-    judgement = judge(confirm(runs_of(rows(gelu=0.93, relu=0.9)), ACCURACY))
-    assert judgement.probabilities() == pytest.approx((1.0, 0.0), abs=1e-3)
-    assert judge(confirm(runs_of({"relu": [[0.5]]}), ACCURACY)).probabilities() == (1.0,)
-    two = judge(confirm(runs_of({"relu": [[0.5]], "tanh": [[0.9]]}), ACCURACY))
+    comparisons = compare_all(confirm(runs_of(rows(gelu=0.93, relu=0.9)), ACCURACY))
+    assert comparisons.probabilities() == pytest.approx((1.0, 0.0), abs=1e-3)
+    assert compare_all(confirm(runs_of({"relu": [[0.5]]}), ACCURACY)).probabilities() == (1.0,)
+    two = compare_all(confirm(runs_of({"relu": [[0.5]], "tanh": [[0.9]]}), ACCURACY))
     assert two.probabilities() == (0.5, 0.5)
-    assert judge(confirm([], ACCURACY)).probabilities() == ()
+    assert compare_all(confirm([], ACCURACY)).probabilities() == ()
 
 
 def test_too_few_pairs_are_noticed_and_counted() -> None:
-    few = judge(confirm(runs_of({"relu": [[0.9] * 5], "tanh": [[0.1] * 5]}, folds=1), ACCURACY))
+    few = compare_all(
+        confirm(runs_of({"relu": [[0.9] * 5], "tanh": [[0.1] * 5]}, folds=1), ACCURACY)
+    )
     assert not few.enough_pairs()
     assert len(few.tied) == 2
     assert (few.known_pairs(), few.least_pairs(), few.repeats_possible()) == (5, 6, 1)
-    six = judge(confirm(runs_of({"relu": [[0.9] * 6], "tanh": [[0.1] * 6]}, folds=1), ACCURACY))
+    six = compare_all(
+        confirm(runs_of({"relu": [[0.9] * 6], "tanh": [[0.1] * 6]}, folds=1), ACCURACY)
+    )
     assert six.enough_pairs()
     assert len(six.tied) == 1
 
 
 def test_one_pair_compares_nothing() -> None:
-    judgement = judge(confirm(runs_of({"relu": [[0.9]], "tanh": [[0.1]]}), ACCURACY))
-    assert judgement.to_best[0].test is None
-    assert judgement.to_best[0].interval is None
-    assert judgement.to_best[0].p_adjusted == 1.0
+    comparisons = compare_all(confirm(runs_of({"relu": [[0.9]], "tanh": [[0.1]]}), ACCURACY))
+    assert comparisons.to_best[0].test is None
+    assert comparisons.to_best[0].interval is None
+    assert comparisons.to_best[0].p_adjusted == 1.0
 
 
 def test_repeats_needed_would_indeed_be_enough() -> None:
@@ -165,10 +169,10 @@ def test_repeats_needed_would_indeed_be_enough() -> None:
     model = Model(activations=2, folds=10, repeats=1, effects=(0.8,), activation_sd=0.0)
     found = 0
     for seed in range(60):
-        judgement = judge(model.confirmed(np.random.default_rng(seed)))
-        comparison = judgement.to_best[0]
-        needed = judgement.repeats_to_win()
-        assert needed == judgement.repeats_needed(comparison)
+        comparisons = compare_all(model.confirmed(np.random.default_rng(seed)))
+        comparison = comparisons.to_best[0]
+        needed = comparisons.repeats_to_win()
+        assert needed == comparisons.repeats_needed(comparison)
         if needed is not None:
             assert comparison.p_adjusted >= 0.05
             assert comparison.test.power(10 * (1 + needed), 0.05) >= 0.8
@@ -185,19 +189,21 @@ def test_a_winner_needs_every_other_to_be_left_behind() -> None:
     # one standard deviation apart: just short of 1.04, what 10 pairs show; 0.93 would do for many
     near = row - 1.0 - (noise - noise.mean()) / noise.std(ddof=1)
     table = {"relu": [row], "tanh": [near]}
-    without = judge(confirm(runs_of(table, folds=10), ACCURACY))
+    without = compare_all(confirm(runs_of(table, folds=10), ACCURACY))
     assert without.repeats_to_win() is not None
-    judgement = judge(confirm(runs_of({**table, "relu6": [row]}, folds=10), ACCURACY))
-    assert judgement.to_best[0].test.difference == 0.0
-    assert judgement.repeats_to_win() is None
+    comparisons = compare_all(confirm(runs_of({**table, "relu6": [row]}, folds=10), ACCURACY))
+    assert comparisons.to_best[0].test.difference == 0.0
+    assert comparisons.repeats_to_win() is None
 
 
 def test_comparisons_with_the_baseline_are_corrected_for_their_number() -> None:
-    judgement = judge(Model(activations=7).confirmed(np.random.default_rng(9), baseline=True))
-    p_values = [comparison.p_value for comparison in judgement.to_baseline]
-    assert [c.p_adjusted for c in judgement.to_baseline] == holm(p_values)
+    comparisons = compare_all(
+        Model(activations=7).confirmed(np.random.default_rng(9), baseline=True)
+    )
+    p_values = [comparison.p_value for comparison in comparisons.to_baseline]
+    assert [c.p_adjusted for c in comparisons.to_baseline] == holm(p_values)
     assert len(p_values) == 7
-    least = min(judgement.to_baseline, key=lambda comparison: comparison.p_value)
+    least = min(comparisons.to_baseline, key=lambda comparison: comparison.p_value)
     assert least.p_adjusted == pytest.approx(min(1.0, 7 * least.p_value))
 
 
@@ -210,11 +216,11 @@ def test_simple_is_what_has_little_to_tune_then_little_to_compute() -> None:
 
 
 def test_a_pair_that_cannot_be_tested_is_a_pair_all_the_same() -> None:
-    judgement = judge(confirm(runs_of({"relu": [[0.9]], "tanh": [[0.1]]}), ACCURACY))
-    assert judgement.known_pairs() == 1
-    assert judge(confirm(runs_of({"relu": [[0.9]]}), ACCURACY)).known_pairs() == 0
+    comparisons = compare_all(confirm(runs_of({"relu": [[0.9]], "tanh": [[0.1]]}), ACCURACY))
+    assert comparisons.known_pairs() == 1
+    assert compare_all(confirm(runs_of({"relu": [[0.9]]}), ACCURACY)).known_pairs() == 0
     gaps = runs_of({"relu": [[0.9, 0.8, 0.7]], "tanh": [[0.1, 0.2]]})
-    assert judge(confirm(gaps, ACCURACY)).known_pairs() == 2
+    assert compare_all(confirm(gaps, ACCURACY)).known_pairs() == 2
 
 
 def test_repeats_to_win_show_all_differences_together_with_the_power_promised() -> None:
@@ -224,11 +230,13 @@ def test_repeats_to_win_show_all_differences_together_with_the_power_promised() 
     table = {"relu": [row]} | {
         name: [row - 2.0 - own] for name, own in zip(("tanh", "elu", "gelu"), apart, strict=True)
     }
-    judgement = judge(confirm(runs_of(table, folds=5), ACCURACY))
-    needed = judgement.repeats_to_win()
+    comparisons = compare_all(confirm(runs_of(table, folds=5), ACCURACY))
+    needed = comparisons.repeats_to_win()
     assert needed is not None
-    missed = [1 - c.test.power(5 * (1 + needed), 0.05) for c in judgement.to_best]
+    missed = [1 - c.test.power(5 * (1 + needed), 0.05) for c in comparisons.to_best]
     assert len(missed) == 3
     assert sum(missed) <= 0.2
-    alone = judge(confirm(runs_of({n: table[n] for n in ("relu", "tanh")}, folds=5), ACCURACY))
+    alone = compare_all(
+        confirm(runs_of({n: table[n] for n in ("relu", "tanh")}, folds=5), ACCURACY)
+    )
     assert alone.repeats_to_win() < needed

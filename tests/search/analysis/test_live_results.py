@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from optuna.trial import TrialState
 
-from search.analysis.live_results import Summary
+from search.analysis.live_results import LiveResults
 from search.data.datasets import Dataset, load_builtin
 from search.driver import run_study
 from search.study import (
@@ -60,7 +60,7 @@ def after(
     phase_ended: bool = True,
     before: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    summary = Summary(SPEC, iris, before=before)
+    summary = LiveResults(SPEC, iris, before=before)
     for event in events:
         summary.take(event)
     return summary.document(phase_ended=phase_ended)
@@ -90,7 +90,7 @@ def test_the_verdict_comes_with_the_end_of_the_confirmation(
 def test_what_takes_seconds_is_made_when_a_phase_ends_and_kept(
     events: list[Event], iris: Dataset
 ) -> None:
-    summary = Summary(SPEC, iris)
+    summary = LiveResults(SPEC, iris)
     for event in until(events, PhaseStarted(phase=Phase.CONFIRM)):
         summary.take(event)
     assert summary.document(phase_ended=False)["importances"] == {}
@@ -176,7 +176,7 @@ def test_a_study_in_which_every_trial_fails_says_that_nothing_could_be_confirmed
     }
     spec = replace(SPEC, dataset="diabetes", space=space)
     diabetes = load_builtin("diabetes")
-    summary = Summary(spec, diabetes)
+    summary = LiveResults(spec, diabetes)
     for event in run_study(spec, diabetes):
         if isinstance(event, StudyEnded):
             assert summary.document(phase_ended=True)["verdict"] is None

@@ -8,12 +8,12 @@ import pytest
 from scipy import stats
 
 from search.analysis.paired_tests import (
-    Extra,
     PairedTest,
-    detectable,
+    VarianceComponent,
+    detectable_difference,
     fewest_pairs,
     holm,
-    holm_best,
+    holm_all_pairs,
     mean_interval,
     paired_test,
     pairs_needed,
@@ -145,15 +145,15 @@ def test_holm_lies_between_no_correction_and_bonferroni() -> None:
 
 def test_the_best_is_compared_in_as_many_pairs_as_could_be_equal() -> None:
     # 4 activations: 6 pairs, then 3 among the remaining 3, then 1
-    assert holm_best([0.001, 0.01, 0.03]) == pytest.approx([0.006, 0.03, 0.03])
-    assert holm_best([0.04]) == [0.04]
-    assert holm_best([0.02, 0.01, 0.2]) == pytest.approx([0.06, 0.06, 0.2])
-    assert holm_best([]) == []
+    assert holm_all_pairs([0.001, 0.01, 0.03]) == pytest.approx([0.006, 0.03, 0.03])
+    assert holm_all_pairs([0.04]) == [0.04]
+    assert holm_all_pairs([0.02, 0.01, 0.2]) == pytest.approx([0.06, 0.06, 0.2])
+    assert holm_all_pairs([]) == []
 
 
 def test_being_better_than_each_needs_no_correction() -> None:
-    assert holm_best([0.04, 0.02, 0.03]) == [0.04, 0.04, 0.04]
-    assert holm_best([0.04, 0.02, 0.06]) == pytest.approx([0.06, 0.06, 0.06])
+    assert holm_all_pairs([0.04, 0.02, 0.03]) == [0.04, 0.04, 0.04]
+    assert holm_all_pairs([0.04, 0.02, 0.06]) == pytest.approx([0.06, 0.06, 0.06])
 
 
 @pytest.mark.parametrize(("equal", "worse"), [(2, 0), (3, 0), (10, 0), (2, 8), (5, 5)], ids=str)
@@ -166,7 +166,7 @@ def test_comparing_with_whoever_looks_best_errs_in_at_most_five_percent(equal, w
         best = scores.mean(axis=1).argmax()
         others = [row for row in range(equal + worse) if row != best]
         p_values = [paired_test(scores[best] - scores[row], 0.5).p_value for row in others]
-        adjusted = zip(others, holm_best(p_values), strict=True)
+        adjusted = zip(others, holm_all_pairs(p_values), strict=True)
         wrong += any(p < 0.05 for row, p in adjusted if row < equal)
     assert wrong / studies <= 0.065  # two standard errors above 5 %
 
@@ -182,7 +182,7 @@ def test_plain_holm_forgets_how_the_best_was_found() -> None:
 
 
 def test_extra_variance_adds_up_and_costs_degrees_of_freedom() -> None:
-    extra = Extra(variance=3e-5, df=4)
+    extra = VarianceComponent(variance=3e-5, df=4)
     plain, wide = (paired_test(DIFFERENCES, 0.5, extras) for extras in ((), (extra,)))
     assert wide.variance() == pytest.approx(plain.variance() + 3e-5)
     # Welch and Satterthwaite, as SciPy has it for two samples
@@ -239,7 +239,7 @@ def test_no_number_of_repeats_brings_new_rows() -> None:
 
 
 def test_the_detectable_difference_is_found_with_the_power_promised() -> None:
-    effect = detectable(15, 0.5, 0.05)
+    effect = detectable_difference(15, 0.5, 0.05)
     assert PairedTest(n=15, difference=effect, sd=1.0, ratio=0.5).power(15, 0.05) == pytest.approx(
         0.8, abs=0.02
     )

@@ -7,7 +7,8 @@ from math import inf, nan
 import numpy as np
 import pytest
 
-from search.analysis.verdict import own_best_rows, pick_winner, verdict
+from search.analysis.comparisons import pick_winner
+from search.analysis.verdict import own_best_rows, verdict
 from search.metrics import METRICS, get_metric
 from search.study import TestRole, TestRun
 from tests.search.analysis.simulated import NAMES, runs_of

@@ -8,7 +8,7 @@ from math import inf, nan
 import pytest
 
 from search.diagnostics import RULES, FindingName
-from search.diagnostics.conditions import Case
+from search.diagnostics.conditions import TrainingEvidence
 from search.study import LayerSnapshot, ParamValue
 
 STATISTICS = {
@@ -34,7 +34,7 @@ def case(
     validation: Sequence[float] = (0.6, 0.4, 0.3),
     complete: bool = True,
     **params: ParamValue,
-) -> Case:
+) -> TrainingEvidence:
     """A training of two layers whose loss at chance is 1."""
     layers = [
         LayerSnapshot(
@@ -43,7 +43,7 @@ def case(
         )
         for place, changes in enumerate(snapshots)
     ]
-    return Case(
+    return TrainingEvidence(
         params={**PARAMS, **params},
         layers=layers,
         train_loss=train,
@@ -53,7 +53,7 @@ def case(
     )
 
 
-def found(name: str, given: Case) -> bool:
+def found(name: str, given: TrainingEvidence) -> bool:
     return RULES[FindingName(name)].apply(given) is not None
 
 

@@ -15,10 +15,10 @@ from search.activations import ACTIVATIONS
 from search.data.datasets import Dataset, load_builtin
 from search.diagnostics import RULES, FindingName, diagnose, warn
 from search.diagnostics.advice import Advice, remedy
-from search.diagnostics.conditions import chance_loss
 from search.driver import run_study
 from search.driver.plan import StudyPlan, plan_study
 from search.engines.probe_schedule import mean_snapshots
+from search.metrics import chance_loss
 from search.pruners import Pruning
 from search.space import AXES
 from search.study import (

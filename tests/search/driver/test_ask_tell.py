@@ -8,7 +8,7 @@ from random import Random
 from optuna.trial import TrialState
 
 from search.data.datasets import load_builtin
-from search.driver.ask_tell import Proposals
+from search.driver.ask_tell import AskTell
 from search.driver.plan import plan_study
 from search.samplers import get_sampler
 from search.samplers.catalog import SamplerName
@@ -17,13 +17,13 @@ from search.study import Budget, SamplerSpec, StudySpec, TrialRecord
 TRIALS = 700
 
 
-def proposals(history: tuple[TrialRecord, ...] = ()) -> Proposals:
+def proposals(history: tuple[TrialRecord, ...] = ()) -> AskTell:
     spec = StudySpec(
         dataset="wine",
         budget=Budget(trials=TRIALS, epochs=3),
         sampler=SamplerSpec(name="tpe", seed=1, min_trials_per_activation=2),
     )
-    return Proposals(plan_study(spec, load_builtin("wine")), history)
+    return AskTell(plan_study(spec, load_builtin("wine")), history)
 
 
 def ended(record: TrialRecord, random: Random) -> TrialRecord:
@@ -38,7 +38,7 @@ def ended(record: TrialRecord, random: Random) -> TrialRecord:
     )
 
 
-def searched() -> tuple[list[TrialRecord], Proposals]:
+def searched() -> tuple[list[TrialRecord], AskTell]:
     """Ask in batches of which one is always under way, as the driver does."""
     asked = proposals()
     random = Random(0)

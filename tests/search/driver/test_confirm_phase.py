@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 from optuna.trial import TrialState
 
-from search.analysis.candidates import Contender, config_key, contenders
+from search.analysis.candidates import Candidate, config_key, select_candidates
 from search.data.datasets import Dataset, load_builtin
-from search.data.fold_arrays import Prepared
+from search.data.fold_arrays import TrainingData
 from search.driver import run_study
 from search.driver.confirm_phase import Confirmation, confirmation_lane, last_scores
 from search.driver.holdout_phase import held_out
-from search.driver.ordered_jobs import Conveyor
+from search.driver.ordered_jobs import OrderedJobs
 from search.driver.plan import plan_study
-from search.driver.resplits import Repeats
+from search.driver.resplits import Resplits
 from search.networks.lane import Lane
 from search.study import (
     Budget,
@@ -49,7 +49,8 @@ from search.study import (
     TrialsChanged,
 )
 from search.training.executors import InlineExecutor, local_pool
-from search.training.segment import LaneReport, Segment
+from search.training.scoring import LaneReport
+from search.training.segment import Segment
 from search.training.worker_files import load_data
 from tests.search.plain_network import train_plainly
 
@@ -61,7 +62,7 @@ SPEC = StudySpec(
     space={
         "activation": Choices(values=("relu", "tanh", "prelu")),
         "depth": Range(low=1, high=3),
-        # Several of both, so that the contenders need several stacks.
+        # Several of both, so that the candidates need several stacks.
         "width": Choices(values=(6, 8)),
         "batch_size": Choices(values=(16, 32)),
     },
@@ -104,7 +105,7 @@ class Listening(InlineExecutor):
     """Notes which lanes were trained on which rows."""
 
     def __init__(self) -> None:
-        self.trained: list[tuple[Lane, Prepared]] = []
+        self.trained: list[tuple[Lane, TrainingData]] = []
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         if isinstance(args[0], Segment):
@@ -114,20 +115,20 @@ class Listening(InlineExecutor):
 
 
 def confirm(
-    spec: StudySpec, dataset: Dataset, chosen: tuple[Contender, ...], folder: Path
-) -> tuple[list[Event], list[tuple[Lane, Prepared]]]:
+    spec: StudySpec, dataset: Dataset, chosen: tuple[Candidate, ...], folder: Path
+) -> tuple[list[Event], list[tuple[Lane, TrainingData]]]:
     executor = Listening()
     plan = plan_study(spec, dataset)
-    confirmation = Confirmation(plan, Repeats(plan), chosen, ())
+    confirmation = Confirmation(plan, Resplits(plan), chosen, ())
     base = Progress(trials_total=12, trials_finished=12)
-    events = list(confirmation.run(base, Conveyor(executor, folder)))
+    events = list(confirmation.run(base, OrderedJobs(executor, folder)))
     assert list(folder.iterdir()) == []
     return events, executor.trained
 
 
-def chosen_of(events: Iterable[Event], top: int = 2) -> tuple[Contender, ...]:
+def chosen_of(events: Iterable[Event], top: int = 2) -> tuple[Candidate, ...]:
     plan = plan_study(SPEC, load_builtin("iris"))
-    return contenders(trials_of(events), plan.objectives[0].direction, top)
+    return select_candidates(trials_of(events), plan.objectives[0].direction, top)
 
 
 def test_every_contender_runs_on_every_fold_of_every_repeat(events: list[Event]) -> None:
@@ -174,8 +175,8 @@ def test_all_configurations_share_rows_seeds_and_minibatches(
 
 def test_each_repeat_splits_the_development_rows_anew(iris: Dataset) -> None:
     plan = plan_study(SPEC, iris)
-    data = Repeats(plan).prepared((0, 1, 5))
-    again = Repeats(plan).prepared((5,))
+    data = Resplits(plan).prepared((0, 1, 5))
+    again = Resplits(plan).prepared((5,))
     assert [f.x_train.tobytes() for f in data.folds[4:]] == [
         f.x_train.tobytes() for f in again.folds
     ]
@@ -189,7 +190,7 @@ def test_each_repeat_splits_the_development_rows_anew(iris: Dataset) -> None:
 
 
 def test_statistics_of_the_preprocessing_come_from_the_training_rows(iris: Dataset) -> None:
-    for fold in Repeats(plan_study(SPEC, iris)).prepared((0, 1)).folds:
+    for fold in Resplits(plan_study(SPEC, iris)).prepared((0, 1)).folds:
         assert np.allclose(fold.x_train.mean(axis=0), 0.0, atol=1e-5)
         assert np.allclose(fold.x_train.std(axis=0), 1.0, atol=1e-5)
         assert not np.allclose(fold.x_validation.mean(axis=0), 0.0, atol=1e-5)
@@ -197,11 +198,11 @@ def test_statistics_of_the_preprocessing_come_from_the_training_rows(iris: Datas
 
 def test_a_run_equals_a_plain_network_with_its_seeds(events: list[Event], iris: Dataset) -> None:
     plan = plan_study(SPEC, iris)
-    chosen = {contender.key: contender for contender in chosen_of(events)}
+    chosen = {candidate.key: candidate for candidate in chosen_of(events)}
     compared = 0
     for run in runs_of(events):
         if (run.repeat, run.fold) == (1, 1):
-            data = Repeats(plan).prepared((run.repeat,))
+            data = Resplits(plan).prepared((run.repeat,))
             lane = confirmation_lane(plan, chosen[config_key(run.params)], 0, 0, 1, 1)
             _, losses = train_plainly(lane, data, plan.spec.budget.epochs)
             assert run.scores["log_loss"] == pytest.approx(losses[-1], rel=1e-4)
@@ -263,13 +264,13 @@ def test_more_trials_confirm_newcomers_only(events: list[Event], iris: Dataset) 
     trials = {r.number: r for r in (*trials_of(events), *trials_of(more))}
     assert len(trials) == 24
     plan = plan_study(spec, iris)
-    now = contenders(tuple(trials.values()), plan.objectives[0].direction, 2)
+    now = select_candidates(tuple(trials.values()), plan.objectives[0].direction, 2)
     assert any(c.key not in known for c in now)
     assert any(c.key in known for c in now)
     have = {(config_key(r.params), r.role, r.repeat, r.fold) for r in (*before, *runs_of(more))}
-    for contender in now:
-        for role in contender.roles:
-            assert {(contender.key, role, r, f) for r in (0, 1) for f in (0, 1)} <= have
+    for candidate in now:
+        for role in candidate.roles:
+            assert {(candidate.key, role, r, f) for r in (0, 1) for f in (0, 1)} <= have
     trained_again = {config_key(r.params) for r in runs_of(more)} & known
     # A known configuration comes again only where it has got another role.
     assert all(any(c.key == key and Role.BASELINE in c.roles for c in now) for key in trained_again)
@@ -297,10 +298,10 @@ def test_a_configuration_that_becomes_the_baseline_keeps_its_runs(
     made, _ = confirm(SPEC, iris, (candidate,), tmp_path)
     both = replace(candidate, roles=(Role.CANDIDATE, Role.BASELINE))
     plan = plan_study(SPEC, iris)
-    confirmation = Confirmation(plan, Repeats(plan), (both,), runs_of(made))
+    confirmation = Confirmation(plan, Resplits(plan), (both,), runs_of(made))
     executor = Listening()
     base = Progress(trials_total=1)
-    added = runs_of(confirmation.run(base, Conveyor(executor, tmp_path)))
+    added = runs_of(confirmation.run(base, OrderedJobs(executor, tmp_path)))
     assert executor.trained == []
     assert [replace(run, role=Role.CANDIDATE) for run in added] == runs_of(made)
     assert len(confirmation.runs) == 8
@@ -374,12 +375,12 @@ def test_contenders_that_all_fail_are_recorded_with_the_reason(
     )
     made, _ = confirm(SPEC, iris, hopeless, tmp_path)
     runs = runs_of(made)
-    assert len(runs) == 4 * sum(len(contender.roles) for contender in hopeless)
+    assert len(runs) == 4 * sum(len(candidate.roles) for candidate in hopeless)
     assert all(not run.scores for run in runs)
     assert all(run.failure and "learning rate" in run.failure for run in runs)
-    conveyor = Conveyor(InlineExecutor(), tmp_path)
+    jobs = OrderedJobs(InlineExecutor(), tmp_path)
     plan = plan_study(SPEC, iris)
-    (tests,) = held_out(plan, Repeats(plan), runs, conveyor)
+    (tests,) = held_out(plan, Resplits(plan), runs, jobs)
     assert isinstance(tests, TestsMade)
     assert tests.winner is None
     assert [run.role for run in tests.runs] == [TestRole.LINEAR, TestRole.TRIVIAL]

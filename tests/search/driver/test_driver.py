@@ -15,7 +15,7 @@ from optuna.trial import TrialState
 
 from search.data.datasets import Dataset, load_builtin
 from search.driver import driver, run_study
-from search.driver.driver import cohort_size
+from search.driver.search_phase import trial_batch_size
 from search.study import (
     Budget,
     Choices,
@@ -120,7 +120,7 @@ def test_a_seed_gives_the_same_trials_on_any_number_of_processes(iris: Dataset) 
     ],
 )
 def test_cohorts_grow_with_what_is_known(trials: int, finished: int, size: int) -> None:
-    assert cohort_size(trials, finished) == size
+    assert trial_batch_size(trials, finished) == size
 
 
 def test_a_new_best_is_told_before_anything_else_finishes(

@@ -15,18 +15,18 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import log_loss, mean_squared_error
 
 from search.analysis.candidates import config_key
-from search.analysis.verdict import pick_winner
+from search.analysis.comparisons import pick_winner
 from search.data.datasets import Dataset, load_builtin
-from search.data.fold_arrays import MISSING, Prepared
+from search.data.fold_arrays import MISSING, TrainingData
 from search.data.preprocessing import fit_preprocessor, prepare
 from search.data.splits import Fold
 from search.driver import run_study
 from search.driver.holdout_phase import held_out
-from search.driver.ordered_jobs import Conveyor
+from search.driver.ordered_jobs import OrderedJobs
 from search.driver.plan import StudyPlan, plan_study
-from search.driver.resplits import Repeats
+from search.driver.resplits import Resplits
 from search.networks.lane import Lane, LaneState, NetworkConfig
-from search.networks.model_archive import Keepsake, unpack_keepsake
+from search.networks.model_archive import ModelArchive, load_model_archive
 from search.networks.sequential import build_network, load_state
 from search.seeds import derive_seed
 from search.study import (
@@ -96,7 +96,7 @@ def runs_of(events: Iterable[Event]) -> tuple[ConfirmationRun, ...]:
     return tuple(run for e in events if isinstance(e, ConfirmationsMade) for run in e.runs)
 
 
-def development(plan: StudyPlan) -> Prepared:
+def development(plan: StudyPlan) -> TrainingData:
     """All rows but the test rows to train on, the test rows to score."""
     fold = Fold(train=plan.splits.search, validation=plan.splits.test)
     return prepare(plan.dataset, replace(plan.splits, folds=(fold,)))
@@ -238,7 +238,7 @@ def test_a_baseline_that_wins_is_refitted_once(events: list[Event], tmp_path: Pa
     plan = plan_study(SPEC, load_builtin("iris"))
     baseline = tuple(r for r in runs_of(events) if r.role is Role.BASELINE)
     runs = (*baseline, *(replace(r, role=Role.CANDIDATE) for r in baseline))
-    (made,) = held_out(plan, Repeats(plan), runs, Conveyor(InlineExecutor(), tmp_path))
+    (made,) = held_out(plan, Resplits(plan), runs, OrderedJobs(InlineExecutor(), tmp_path))
     winner, other = row([made], TestRole.WINNER), row([made], TestRole.BASELINE)
     assert replace(winner, role=TestRole.BASELINE) == other
 
@@ -260,8 +260,8 @@ def test_a_stop_in_the_test_leaves_it_to_be_made_anew(stop: Stop, state: StudySt
     assert not any(isinstance(e, TestsMade) for e in seen)
 
 
-def inputs_of(kept: Keepsake, table: pd.DataFrame) -> NDArray[np.float32]:
-    """Turn raw rows into inputs with nothing but what the keepsake says."""
+def inputs_of(kept: ModelArchive, table: pd.DataFrame) -> NDArray[np.float32]:
+    """Turn raw rows into inputs with nothing but what the archive says."""
     numbers = table[list(kept.schema.numeric)].to_numpy(np.float64)
     filled = np.where(np.isnan(numbers), kept.statistics["median"], numbers)
     scaled = (filled - kept.statistics["mean"]) / kept.statistics["scale"]
@@ -294,7 +294,7 @@ def test_the_winner_can_be_taken_home_without_the_dataset(dataset: Dataset) -> N
     events = run(spec, dataset)
     blob = sheet_of(events).winner
     assert blob is not None
-    kept = unpack_keepsake(blob)
+    kept = load_model_archive(blob)
     winner = row(events, TestRole.WINNER)
     assert kept.params == winner.params
     assert (kept.task, kept.classes, kept.target) == (dataset.task, dataset.classes, dataset.target)

@@ -5,7 +5,7 @@ import pytest
 from search.data.datasets import load_builtin
 from search.driver import resplits as module
 from search.driver.plan import StudyPlan, plan_study
-from search.driver.resplits import Repeats
+from search.driver.resplits import Resplits
 from search.study import Evaluation, StudySpec
 
 
@@ -19,7 +19,7 @@ def plan() -> StudyPlan:
 def test_blocks_are_as_large_as_memory_allows(
     plan: StudyPlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    repeats = Repeats(plan)
+    repeats = Resplits(plan)
     assert repeats.blocks(range(5)) == [(0, 1, 2, 3, 4)]
     folds = plan.data.folds
     of_two = 2 * sum(fold.x_train.nbytes + fold.x_validation.nbytes for fold in folds)
@@ -30,7 +30,7 @@ def test_blocks_are_as_large_as_memory_allows(
 
 
 def test_the_last_block_is_kept_and_another_is_made(plan: StudyPlan) -> None:
-    repeats = Repeats(plan)
+    repeats = Resplits(plan)
     first = repeats.prepared((0, 1))
     assert repeats.prepared((0, 1)) is first
     second = repeats.prepared((1,))

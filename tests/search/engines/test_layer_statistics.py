@@ -9,30 +9,36 @@ from numba import njit
 
 from search.engines import layer_statistics as looks
 from search.engines.compiled.jit import Array
-from search.engines.compiled.layer_statistics import clear, conclude, gather, moved, norm
-from search.engines.layer_statistics import Gathered
-from search.engines.stacked.parameters import Shape
+from search.engines.compiled.layer_statistics import (
+    accumulate,
+    clear,
+    finalize,
+    frobenius_norm,
+    relative_change,
+)
+from search.engines.stacked.layer_statistics import UnitStatistics
+from search.networks.dimensions import Dimensions
 
 BOTH = pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "kernels"])
-SHAPE = Shape(features=1, outputs=1, dtype=torch.float64)
+SHAPE = Dimensions(features=1, outputs=1, dtype=torch.float64)
 
 
 @njit
 def _concluded(slopes: Array, active: Array, sums: Array, extremes: Array, out: Array) -> None:
     clear(sums, extremes)
     for k in range(len(slopes)):
-        gather(slopes[k], active[k], sums, extremes)
-    conclude(sums, extremes, slopes.shape[0] * slopes.shape[1], out)
+        accumulate(slopes[k], active[k], sums, extremes)
+    finalize(sums, extremes, slopes.shape[0] * slopes.shape[1], out)
 
 
 @njit
 def _norm(matrix: Array) -> float:
-    return norm(matrix)
+    return frobenius_norm(matrix)
 
 
 @njit
 def _moved(after: Array, before: Array) -> float:
-    return moved(after, before)
+    return relative_change(after, before)
 
 
 def concluded(passes: list[tuple[torch.Tensor, torch.Tensor]], compiled: bool) -> list[float]:
@@ -43,12 +49,12 @@ def concluded(passes: list[tuple[torch.Tensor, torch.Tensor]], compiled: bool) -
         found = np.empty(4)
         _concluded(slopes.numpy(), active.numpy(), np.empty(3), np.empty((3, units)), found)
         return found.tolist()
-    seen = Gathered(1, units, SHAPE)
+    seen = UnitStatistics(1, units, SHAPE)
     seen.clear()
     for one in range(len(slopes)):
-        looks.gather(slopes[one : one + 1].clone(), active[one : one + 1], seen)
+        looks.accumulate(slopes[one : one + 1].clone(), active[one : one + 1], seen)
     out = SHAPE.empty(4, 1)
-    looks.conclude(seen, out)
+    looks.finalize(seen, out)
     return out.squeeze(1).tolist()
 
 
@@ -88,8 +94,8 @@ def test_norms_and_steps_are_frobenius_norms(compiled: bool) -> None:
         ]
     else:
         norm_, step = SHAPE.empty(3), SHAPE.empty(3)
-        looks.norm(before, norm_)
-        looks.moved(after, before, step)
+        looks.frobenius_norm(before, norm_)
+        looks.relative_change(after, before, step)
         norms, steps = norm_.tolist(), step.tolist()
     assert norms == pytest.approx(expected)
     assert steps == pytest.approx(travel)

@@ -9,7 +9,7 @@ import pytest
 
 from search.engines import minibatches
 from search.networks.lane import Lane
-from search.training.segment import LaneReport
+from search.training.scoring import LaneReport
 from tests.search.plain_network import lane, segment, small_data, train
 
 BOTH = pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "kernels"])

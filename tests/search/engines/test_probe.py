@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from search.activations import ACTIVATIONS
-from search.data.fold_arrays import Prepared
+from search.data.fold_arrays import TrainingData
 from search.engines.layer_statistics import DEAD_RANGE, DEAD_SLOPE, SATURATED_SLOPE
 from search.engines.minibatches import batch_plan
 from search.engines.probe_schedule import PROBE_ROWS, STATISTICS, mean_snapshots, probe_epochs
@@ -38,18 +38,18 @@ def probed(lanes: tuple[Lane, ...], *epochs: int, last: int = 2) -> Segment:
     return replace(segment(lanes, epochs=last), probe_at=epochs)
 
 
-def seen(which: Lane, data: Prepared, *epochs: int, last: int = 2) -> tuple[LayerSnapshot, ...]:
+def seen(which: Lane, data: TrainingData, *epochs: int, last: int = 2) -> tuple[LayerSnapshot, ...]:
     reports = train(probed((which, *COMPANY), *epochs, last=last), data)
     return reports[which.trial, which.fold].layers
 
 
-def first_order(which: Lane, data: Prepared) -> Tensor:
+def first_order(which: Lane, data: TrainingData) -> Tensor:
     """The order of a lane's training rows in the first epoch."""
     generator = torch.Generator().manual_seed(derive_seed(which.order_seed, "rows", 1))
     return torch.randperm(len(data.folds[which.fold].x_train), generator=generator)
 
 
-def probe_rows(which: Lane, data: Prepared) -> list[Tensor]:
+def probe_rows(which: Lane, data: TrainingData) -> list[Tensor]:
     sizes = [len(fold.x_train) for fold in data.folds]
     rows = batch_plan(sizes, which.config.batch_size).rows
     table = torch.from_numpy(data.folds[which.fold].x_train).double()

@@ -14,7 +14,7 @@ from search.networks.lane import Lane
 from search.networks.sequential import build_network, load_state
 from search.space import INITIALIZERS
 from search.study import ParamValue, Task
-from search.training.segment import LaneReport
+from search.training.scoring import LaneReport
 from tests.search.plain_network import (
     in_two_segments,
     lane,

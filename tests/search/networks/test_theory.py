@@ -13,10 +13,10 @@ from optuna.trial import TrialState
 
 from search.activations import ACTIVATIONS, get_activation
 from search.data.datasets import load_builtin
-from search.data.fold_arrays import FoldArrays, Prepared, Schema
+from search.data.fold_arrays import FeatureSchema, FoldArrays, TrainingData
 from search.diagnostics import diagnose
-from search.diagnostics.conditions import chance_loss
 from search.driver.plan import plan_study
+from search.metrics import chance_loss
 from search.networks.initial_weights import draw_weight
 from search.networks.lane import Lane, NetworkConfig
 from search.space import AXES
@@ -30,7 +30,8 @@ from search.study import (
     TrialRecord,
     TrialSource,
 )
-from search.training.segment import LaneReport, Segment, train_segment
+from search.training.scoring import LaneReport
+from search.training.segment import Segment, train_segment
 
 HIDDEN = [row.name.value for row in ACTIVATIONS.values() if row.hidden]
 #: Variance 1 is a fixed point of the map from layer to layer with the right gain. Where it repels,
@@ -141,7 +142,7 @@ def test_no_gain_keeps_variance_one_for_thirty_layers_where_it_repels(activation
 
 
 @cache
-def digits() -> Prepared:
+def digits() -> TrainingData:
     spec = StudySpec(dataset="digits", evaluation=Evaluation(folds=1))
     return plan_study(spec, load_builtin("digits")).data
 
@@ -155,7 +156,7 @@ def lanes(count: int, **params: ParamValue) -> tuple[Lane, ...]:
 
 
 def run(
-    wanted: Sequence[Lane], data: Prepared, *, epochs: int = 1, only_first_weights: bool = False
+    wanted: Sequence[Lane], data: TrainingData, *, epochs: int = 1, only_first_weights: bool = False
 ) -> tuple[LaneReport, ...]:
     return train_segment(
         Segment(
@@ -177,7 +178,7 @@ def first_look(**params: ParamValue) -> LayerSnapshot:
     return report.layers[0]
 
 
-def findings(report: LaneReport, data: Prepared, **params: ParamValue) -> list[str]:
+def findings(report: LaneReport, data: TrainingData, **params: ParamValue) -> list[str]:
     record = TrialRecord(
         number=0,
         state=TrialState.RUNNING,
@@ -255,7 +256,7 @@ def test_the_gradient_of_sigmoid_layers_fades_by_its_greatest_slope() -> None:
     assert np.all(factors > 0.15)
 
 
-def one_feature() -> Prepared:
+def one_feature() -> TrainingData:
     """Rows on both sides of 0: the network of no biases is known everywhere from these."""
     x = np.linspace(-1.0, 1.0, 8, dtype=np.float32)[:, None]
     y = np.arange(8, dtype=np.float32)
@@ -268,14 +269,14 @@ def one_feature() -> Prepared:
         target_mean=0.0,
         target_scale=1.0,
     )
-    return Prepared(
+    return TrainingData(
         task=Task.REGRESSION,
         features_in=1,
         outputs=1,
         classes=(),
         folds=(fold,),
         feature_names=("x",),
-        schema=Schema(numeric=("x",), indicators=(), categorical=(), levels=()),
+        schema=FeatureSchema(numeric=("x",), indicators=(), categorical=(), levels=()),
     )
 
 

@@ -8,7 +8,7 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from search.metrics import Direction
-from search.samplers.history_subset import Memory
+from search.samplers.history_subset import HistorySubset
 
 
 def finished(*values: float) -> FrozenTrial:
@@ -21,8 +21,8 @@ def pruned(value: float) -> FrozenTrial:
     return optuna.create_trial(state=TrialState.PRUNED, intermediate_values={1: value})
 
 
-def memory(size: int, *directions: Direction) -> Memory:
-    return Memory(size, directions or (Direction.MINIMIZE,))
+def memory(size: int, *directions: Direction) -> HistorySubset:
+    return HistorySubset(size, directions or (Direction.MINIMIZE,))
 
 
 def test_a_short_history_is_recalled_whole_and_in_order() -> None:

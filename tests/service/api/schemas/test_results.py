@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from search.analysis.live_results import Summary
+from search.analysis.live_results import LiveResults
 from search.data.datasets import load_builtin
 from search.driver import run_study
 from search.study import Budget, Choices, Evaluation, PrunerSpec, Range, StudySpec
@@ -34,7 +34,7 @@ SPEC = StudySpec(
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
     iris = load_builtin("iris")
-    summary = Summary(SPEC, iris)
+    summary = LiveResults(SPEC, iris)
     for event in run_study(SPEC, iris):
         summary.take(event)
     made: dict[str, Any] = json.loads(json.dumps(summary.document(phase_ended=True)))

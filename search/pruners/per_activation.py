@@ -1,0 +1,94 @@
+"""Pruning within each activation, by Optuna's pruners over mirrored studies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import optuna
+from optuna.samplers import RandomSampler
+from optuna.study import Study, StudyDirection
+from optuna.trial import Trial, TrialState
+
+from search.pruners.catalog import get_pruner
+from search.study import PrunerScope, PrunerSpec, TrialRecord
+
+
+class Pruning:
+    """Decides which trials of one study go on. `direction` is "minimize" or "maximize".
+
+    Each arm is an Optuna study that sees only the trials it may compare, through Optuna's public
+    interface, so decisions equal those of a plain study with that pruner and those trials.
+    """
+
+    def __init__(self, spec: PrunerSpec, direction: str, epochs: int, seed: int) -> None:
+        self._row = get_pruner(spec.name)
+        self._scope = spec.scope
+        self._direction = direction
+        self._epochs = epochs
+        self._seed = seed
+        self._arms: dict[str, Study] = {}
+        self._trials: dict[int, tuple[Study, Trial]] = {}
+
+    @property
+    def rungs(self) -> tuple[int, ...]:
+        """Epochs after which `should_prune` is to be asked; the last is the end of training."""
+        return self._row.rungs(self._epochs)
+
+    def start(self, number: int, activation: str) -> None:
+        """Enter a trial into its arm; nothing happens where it is there already."""
+        if number not in self._trials:
+            arm = self._arm(_ARM_OF[self._scope](activation))
+            self._trials[number] = (arm, arm.ask())
+
+    def report(self, number: int, epoch: int, value: float) -> None:
+        """Note the first objective of a trial after `epoch`; NaN is a value like any other."""
+        self._trials[number][1].report(value, epoch)
+
+    def should_prune(self, number: int) -> bool:
+        """Decide by the values reported so far. Asking counts: it enters the trial at the rung."""
+        return self._trials[number][1].should_prune()
+
+    def finish(self, number: int, value: float | None, *, pruned: bool = False) -> None:
+        """End a trial: complete with `value`, else pruned or failed."""
+        arm, trial = self._trials[number]
+        if value is not None:
+            arm.tell(trial, value)
+        else:
+            arm.tell(trial, state=TrialState.PRUNED if pruned else TrialState.FAIL)
+
+    def replay(self, history: Sequence[TrialRecord]) -> None:
+        """Rebuild the arms after a restart.
+
+        Finished trials report and pass their rungs again, what was decided then stays decided.
+        Unfinished ones are entered without values, in their place, ready to be trained again.
+        """
+        for record in sorted(history, key=lambda record: record.number):
+            self.start(record.number, record.activation)
+            if record.state.is_finished():
+                self._replay_one(record)
+
+    def _replay_one(self, record: TrialRecord) -> None:
+        for epoch, value in sorted(record.intermediate_values.items()):
+            self.report(record.number, epoch, value)
+            if epoch in self.rungs[:-1]:
+                self.should_prune(record.number)  # leaves its mark at the rung
+        final = record.values[0] if record.values else None
+        self.finish(record.number, final, pruned=record.state is TrialState.PRUNED)
+
+    def _arm(self, key: str) -> Study:
+        if key not in self._arms:
+            # Hyperband picks a trial's bracket by a hash of the study's name: it must be fixed.
+            self._arms[key] = optuna.create_study(
+                study_name=f"{self._seed}:{key}",
+                direction=StudyDirection[self._direction.upper()],
+                pruner=self._row.build(self._epochs),
+                sampler=RandomSampler(seed=0),
+            )
+        return self._arms[key]
+
+
+#: Scope -> activation -> key of the arm.
+_ARM_OF: dict[PrunerScope, Callable[[str], str]] = {
+    PrunerScope.ACTIVATION: lambda activation: activation,
+    PrunerScope.STUDY: lambda activation: "all",
+}

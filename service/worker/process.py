@@ -1,0 +1,47 @@
+"""The worker as a process: its database, its training processes, its signals."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from threading import Thread
+
+from search.training.device import usable_device
+from search.training.executors import local_pool
+from service.settings import Settings
+from service.worker.worker import Worker
+from storage import open_database
+
+
+def run_worker(
+    settings: Settings, *, until_idle: bool = False, until_stdin_ends: bool = False
+) -> None:
+    """Run a worker in this process until SIGTERM or SIGINT, or until the queue is empty.
+
+    `until_stdin_ends` also stops it when whoever holds the other end of its standard input is
+    gone, however that came about. Raises PoolBroken where a training process was killed, and
+    InvalidInput where the settings want a GPU and there is none.
+    """
+    device = usable_device(settings.device)
+    if hasattr(os, "nice"):
+        os.nice(settings.worker_niceness)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    database = open_database(settings.database)
+    try:
+        with local_pool(settings.processes) as executor:
+            worker = Worker(settings, database, executor, device=device)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: worker.stop())
+            if until_stdin_ends:
+                Thread(target=_stop_at_end, args=(sys.stdin.fileno(), worker), daemon=True).start()
+            worker.run(until_idle=until_idle)
+    finally:
+        database.close()
+
+
+def _stop_at_end(stream: int, worker: Worker) -> None:
+    # Read past Python's buffer, whose lock a thread must not hold when the process ends.
+    while os.read(stream, 1024):
+        pass  # nobody is supposed to write; only the end counts
+    worker.stop()
