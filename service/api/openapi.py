@@ -66,7 +66,7 @@ def document_problems(app: FastAPI) -> None:
     The answers are those of a real study, see `tests/service/record_examples.py`.
     """
     generate: Callable[[], dict[str, Any]] = app.openapi
-    answers = json.loads(files("service").joinpath("examples.json").read_text("utf-8"))
+    answers = json.loads(files("service.api").joinpath("examples.json").read_text("utf-8"))
 
     def openapi() -> dict[str, Any]:
         document = generate()

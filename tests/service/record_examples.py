@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.service.processes import Server, served
 
-EXAMPLES = Path("service/examples.json")
+EXAMPLES = Path("service/api/examples.json")
 CSV = "height,colour,kind\n" + "".join(
     f"{k * k % 11},{('red', 'blue')[k % 2]},{'ab'[k % 3 == 0]}\n" for k in range(40)
 )
