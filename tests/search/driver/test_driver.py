@@ -14,7 +14,7 @@ import pytest
 from optuna.trial import TrialState
 
 from search.data.datasets import Dataset, load_builtin
-from search.driver import driver, run_study
+from search.driver import run_study, search_phase
 from search.driver.search_phase import trial_batch_size
 from search.study import (
     Budget,
@@ -126,7 +126,7 @@ def test_cohorts_grow_with_what_is_known(trials: int, finished: int, size: int) 
 def test_a_new_best_is_told_before_anything_else_finishes(
     iris: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(driver, "_MOMENT_S", 3600.0)
+    monkeypatch.setattr(search_phase, "_FLUSH_INTERVAL_S", 3600.0)
     best, told = -np.inf, True
     bests = []
     for event in run_study(replace(SPEC, objectives=("accuracy",)), iris):

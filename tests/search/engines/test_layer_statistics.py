@@ -7,7 +7,7 @@ import pytest
 import torch
 from numba import njit
 
-from search.engines import layer_statistics as looks
+from search.engines.stacked import layer_statistics as looks
 from search.engines.compiled.jit import Array
 from search.engines.compiled.layer_statistics import (
     accumulate,

@@ -164,7 +164,7 @@ os.environ["NUMBA_CACHE_LOCATOR_CLASSES"] = "ZipCacheLocator"
 def test_a_study_runs_on_a_machine(machine: str) -> None:
     script = f"""
 {machine}
-from search.datasets import load_builtin
+from search.data.datasets import load_builtin
 from search.driver import run_study
 from search.study import Budget, Choices, Evaluation, StudySpec
 spec = StudySpec(
