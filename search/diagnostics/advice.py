@@ -1,4 +1,4 @@
-"""What to do against a finding, in words of the search space: one row an advice.
+"""Remedies in words of the search space: one row an advice.
 
 An advice is left out where the configuration follows it already.
 """
@@ -15,10 +15,10 @@ from search.study import ParamValue
 
 Params: TypeAlias = Mapping[str, ParamValue]
 
-#: Of the advices that apply, so many are given, the best first.
+#: Advices given for one finding at most, the best first.
 MOST_ADVICES = 3
 
-#: Between these, networks of this size learn with either optimizer.
+#: Learning rates between which networks of this size learn with either optimizer.
 _USUAL_RATES = (1e-3, 1e-2)
 
 _RELU_LIKE = (ActivationName.RELU, ActivationName.RELU6)
@@ -161,7 +161,7 @@ _ROWS: dict[Advice, Callable[[Params], str | None]] = {
 }
 
 
-def remedy(advices: Sequence[Advice], params: Params) -> str:
+def advise(advices: Sequence[Advice], params: Params) -> str:
     """Return the first few of `advices` that `params` do not follow yet, as one sentence."""
     texts = [text for advice in advices if (text := _ROWS[advice](params)) is not None]
     chosen = texts[:MOST_ADVICES]

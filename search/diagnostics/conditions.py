@@ -1,7 +1,8 @@
-"""The symptoms by which the rules of `search.diagnostics.rules` are told: pure functions.
+"""The conditions under which the rules of `search.diagnostics.rules` apply: pure functions.
 
-A symptom takes a case and the thresholds of its rule, and returns what it measured, or None where
-nothing is wrong. Every number that is not in a table of thresholds is a count or a unit.
+A condition takes the evidence of a training and the thresholds of its rule; it returns a
+measurement, or None where nothing is wrong. Numbers outside the tables of thresholds are counts or
+units.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class TrainingEvidence:
 
     params: Mapping[str, ParamValue]
     layers: Sequence[LayerSnapshot]
-    #: One entry an evaluation; the losses of the epochs since the one before, in the mean.
+    #: Mean loss of the epochs since the evaluation before, one entry an evaluation.
     train_loss: Sequence[float]
     validation_loss: Sequence[float]
     #: Loss of the best constant prediction, see `chance_loss`.
@@ -47,168 +48,178 @@ class TrainingEvidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """What a symptom saw: numbers by name, and the hidden layer, counted from 1."""
+class Measurement:
+    """Numbers by name that a condition measured, and the hidden layer, counted from 1."""
 
     numbers: Mapping[str, float]
     layer: int | None = None
 
 
-Condition: TypeAlias = Callable[[TrainingEvidence, Thresholds], Measured | None]
+Condition: TypeAlias = Callable[[TrainingEvidence, Thresholds], Measurement | None]
 
 
-def diverged(case: TrainingEvidence, limit: Thresholds) -> Measured | None:
-    """Look for a loss that is no number, or beyond what any network at work has."""
-    most = limit["loss_over_chance_at_the_end" if case.complete else "loss_over_chance"]
-    if case.failure is not None:
-        return Measured({"loss_over_chance": nan})
-    over = case.unexplained
-    return Measured({"loss_over_chance": over}) if case.train_loss and over > most else None
+def diverged(evidence: TrainingEvidence, thresholds: Thresholds) -> Measurement | None:
+    """Look for a loss that is no finite number, or far above that of any network that learns."""
+    most = thresholds["loss_over_chance_at_the_end" if evidence.complete else "loss_over_chance"]
+    if evidence.failure is not None:
+        return Measurement({"loss_over_chance": nan})
+    over = evidence.unexplained
+    return Measurement({"loss_over_chance": over}) if evidence.train_loss and over > most else None
 
 
-def dead_layer(case: TrainingEvidence, limit: Thresholds) -> Measured | None:
+def dead_layer(evidence: TrainingEvidence, thresholds: Thresholds) -> Measurement | None:
     """Look for a layer whose units are all dead."""
-    return _worst(case, "dead_units", limit["dead_units"])
+    return _worst(evidence, "dead_units", thresholds["dead_units"])
 
 
-def born_dead(case: TrainingEvidence, limit: Thresholds) -> Measured | None:
+def born_dead(evidence: TrainingEvidence, thresholds: Thresholds) -> Measurement | None:
     """Look for units that are dead before the first step."""
-    if not case.layers or case.layers[0].epoch != 0:
+    if not evidence.layers or evidence.layers[0].epoch != 0:
         return None
-    return _worst(case, "dead_units", limit["dead_units"], place=0)
+    return _worst(evidence, "dead_units", thresholds["dead_units"], place=0)
 
 
-def dying_units(case: TrainingEvidence, limit: Thresholds) -> Measured | None:
+def dying_units(evidence: TrainingEvidence, thresholds: Thresholds) -> Measurement | None:
     """Look for units that were alive at first and are dead now."""
-    first, last = case.statistic("dead_units", 0), case.statistic("dead_units")
+    first, last = evidence.statistic("dead_units", 0), evidence.statistic("dead_units")
     died = [now - then for then, now in zip(first, last, strict=True)]
     worst = max(range(len(died)), key=died.__getitem__, default=None)
-    if worst is None or not died[worst] >= limit["died"]:
+    if worst is None or not died[worst] >= thresholds["died"]:
         return None
-    return Measured({"dead_units": last[worst], "at_first": first[worst]}, worst + 1)
+    return Measurement({"dead_units": last[worst], "at_first": first[worst]}, worst + 1)
 
 
-def stuck_at_chance(case: TrainingEvidence, limit: Thresholds) -> Measured | None:
-    """Look for a training loss that is that of a constant, and that nothing suggests will move.
+def stuck_at_chance(evidence: TrainingEvidence, thresholds: Thresholds) -> Measurement | None:
+    """Look for a training loss equal to that of a constant, with no sign that it will move.
 
-    A finished training needs no more than the loss. One under way must have been flat for the last
-    two evaluations of at least three, and take steps too small or carry too little gradient to its
-    first layer to leave a plateau: deep sigmoid networks start late, but do start.
+    The loss alone decides once all epochs are made. Before that, the last two of at least three
+    evaluations must be flat, and the steps or the gradient of the first layer too small to leave a
+    plateau: deep sigmoid networks start late, but do start.
     """
-    low, high = limit["chance_at_least"], limit["chance_at_most"]
-    measured = Measured({"loss_over_chance": case.unexplained})
-    if case.complete:
-        return measured if low <= case.unexplained <= high else None
-    recent = [loss / case.chance for loss in case.train_loss[-2:]]
-    if len(case.train_loss) < 3 or not all(low <= loss <= high for loss in recent):
+    low, high = thresholds["chance_at_least"], thresholds["chance_at_most"]
+    measured = Measurement({"loss_over_chance": evidence.unexplained})
+    if evidence.complete:
+        return measured if low <= evidence.unexplained <= high else None
+    recent = [loss / evidence.chance for loss in evidence.train_loss[-2:]]
+    if len(evidence.train_loss) < 3 or not all(low <= loss <= high for loss in recent):
         return None
-    if recent[1] < limit["still_falling"] * recent[0]:
+    if recent[1] < thresholds["still_falling"] * recent[0]:
         return None
-    ratio, step = _gradient_ratio(case), max(case.statistic("update_ratio"), default=inf)
-    hopeless = step < limit["update_ratio"] or ratio < limit["gradient_ratio"]
+    ratio, step = _gradient_ratio(evidence), max(evidence.statistic("update_ratio"), default=inf)
+    hopeless = step < thresholds["update_ratio"] or ratio < thresholds["gradient_ratio"]
     return measured if hopeless else None
 
 
-def exploding_gradients(case: TrainingEvidence, limit: Thresholds) -> Measured | None:
-    """Look for a gradient, at any snapshot, beyond what networks that learn have."""
+def exploding_gradients(evidence: TrainingEvidence, thresholds: Thresholds) -> Measurement | None:
+    """Look for a gradient norm, at any snapshot, far above those of networks that learn."""
     peaks = [
         (norm, layer, snapshot.epoch)
-        for snapshot in case.layers
+        for snapshot in evidence.layers
         for layer, norm in enumerate(snapshot.statistics["gradient_norm"], 1)
-        if norm > limit["gradient_norm"]
+        if norm > thresholds["gradient_norm"]
     ]
     if not peaks:
         return None
     norm, layer, epoch = max(peaks)
-    return Measured({"gradient_norm": norm, "epoch": epoch}, layer)
+    return Measurement({"gradient_norm": norm, "epoch": epoch}, layer)
 
 
-def vanishing_gradients(case: TrainingEvidence, limit: Thresholds) -> Measured | None:
+def vanishing_gradients(evidence: TrainingEvidence, thresholds: Thresholds) -> Measurement | None:
     """Look for a gradient that fades towards the first layer, or is gone with much to learn.
 
-    The second happens to deep rectifier networks with weights too small: the signal fades on its
-    way up as the gradient does on its way down, and their product is equally small in all layers.
+    Deep rectifier networks with weights too small show the second: the signal fades on its way up
+    as the gradient does on its way down, and their product is equally small in all layers.
     """
-    norms = case.statistic("gradient_norm")
+    norms = evidence.statistic("gradient_norm")
     if not norms:
         return None
-    ratio = _gradient_ratio(case)
+    ratio = _gradient_ratio(evidence)
     numbers = {"gradient_ratio": ratio, "first_layer": norms[0], "last_layer": norms[-1]}
-    faded = max(norms) < limit["gradient_norm"] and case.unexplained > limit["loss_over_chance"]
-    return Measured(numbers, 1) if ratio < limit["gradient_ratio"] or faded else None
+    faded = (
+        max(norms) < thresholds["gradient_norm"]
+        and evidence.unexplained > thresholds["loss_over_chance"]
+    )
+    return Measurement(numbers, 1) if ratio < thresholds["gradient_ratio"] or faded else None
 
 
-def saturation(case: TrainingEvidence, limit: Thresholds) -> Measured | None:
+def saturation(evidence: TrainingEvidence, thresholds: Thresholds) -> Measurement | None:
     """Look for units of a two-sided function on its flat parts, with much to learn."""
-    if case.unexplained < limit["loss_over_chance"] or not _is_sigmoidal(
-        str(case.params["activation"])
+    if evidence.unexplained < thresholds["loss_over_chance"] or not _is_sigmoidal(
+        str(evidence.params["activation"])
     ):
         return None
-    return _worst(case, "saturated", limit["saturated"])
+    return _worst(evidence, "saturated", thresholds["saturated"])
 
 
-def dead_learning_rate(case: TrainingEvidence, limit: Thresholds) -> Measured | None:
-    """Look for steps that are all too small, with much to learn."""
-    steps = [max(s.statistics["update_ratio"], default=nan) for s in case.layers]
+def dead_learning_rate(evidence: TrainingEvidence, thresholds: Thresholds) -> Measurement | None:
+    """Look for optimizer steps that are all too small, with much to learn."""
+    steps = [max(s.statistics["update_ratio"], default=nan) for s in evidence.layers]
     largest = max(steps, default=inf)
-    if not (largest < limit["update_ratio"] and case.unexplained > limit["loss_over_chance"]):
+    if not (
+        largest < thresholds["update_ratio"]
+        and evidence.unexplained > thresholds["loss_over_chance"]
+    ):
         return None
-    return Measured({"update_ratio": largest, "loss_over_chance": case.unexplained})
+    return Measurement({"update_ratio": largest, "loss_over_chance": evidence.unexplained})
 
 
-def slope_collapsed(case: TrainingEvidence, limit: Thresholds) -> Measured | None:
-    """Look for a learned parameter that has moved to where the activation is another one."""
+def slope_collapsed(evidence: TrainingEvidence, thresholds: Thresholds) -> Measurement | None:
+    """Look for a learned parameter at a value that makes the activation another function."""
     for name, places in _DEGENERATE.items():
-        first, last = case.statistic(name, 0), case.statistic(name)
+        first, last = evidence.statistic(name, 0), evidence.statistic(name)
         for layer, (then, now) in enumerate(zip(first, last, strict=True), 1):
             for place in places:
-                near = abs(now - place) < limit["distance"]
-                if near and abs(then - place) >= limit["distance_at_first"]:
-                    return Measured({"value": now, "at_first": then, "collapsed_to": place}, layer)
+                near = abs(now - place) < thresholds["distance"]
+                if near and abs(then - place) >= thresholds["distance_at_first"]:
+                    return Measurement(
+                        {"value": now, "at_first": then, "collapsed_to": place}, layer
+                    )
     return None
 
 
-def overfitting(case: TrainingEvidence, limit: Thresholds) -> Measured | None:
+def overfitting(evidence: TrainingEvidence, thresholds: Thresholds) -> Measurement | None:
     """Look for a validation loss well above its least, and a training loss far below."""
-    if not (case.complete and len(case.validation_loss) > 2):
+    if not (evidence.complete and len(evidence.validation_loss) > 2):
         return None
-    train, validation = case.train_loss[-1], case.validation_loss[-1]
-    least = min(case.validation_loss)
+    train, validation = evidence.train_loss[-1], evidence.validation_loss[-1]
+    least = min(evidence.validation_loss)
     rise = validation / least if least > 0 else 1.0
     gap = validation / train if train > 0 else inf
-    if not (rise > limit["rise"] and gap > limit["gap"]):
+    if not (rise > thresholds["rise"] and gap > thresholds["gap"]):
         return None
-    return Measured({"rise": rise, "train_loss": train, "validation_loss": validation})
+    return Measurement({"rise": rise, "train_loss": train, "validation_loss": validation})
 
 
-def underfitting(case: TrainingEvidence, limit: Thresholds) -> Measured | None:
+def underfitting(evidence: TrainingEvidence, thresholds: Thresholds) -> Measurement | None:
     """Look for a high training loss that was still falling at the end."""
-    losses, left = case.train_loss, case.unexplained
-    low, high = limit["loss_over_chance"], limit["loss_over_chance_at_most"]
-    if not (case.complete and len(losses) > 2 and low < left < high):
+    losses, left = evidence.train_loss, evidence.unexplained
+    low, high = thresholds["loss_over_chance"], thresholds["loss_over_chance_at_most"]
+    if not (evidence.complete and len(losses) > 2 and low < left < high):
         return None
     before = losses[-1 - max(1, len(losses) // 3)]
     fall = 1.0 - losses[-1] / before if before > 0 else 0.0
-    if not fall > limit["fall"]:
+    if not fall > thresholds["fall"]:
         return None
-    return Measured({"loss_over_chance": left, "fall": fall})
+    return Measurement({"loss_over_chance": left, "fall": fall})
 
 
 #: Learned parameter -> values at which the activation is no longer itself.
 _DEGENERATE: Mapping[str, tuple[float, ...]] = {"slope": (0.0, 1.0), "beta": (0.0,)}
 
 
-def _worst(case: TrainingEvidence, name: str, least: float, place: int = -1) -> Measured | None:
-    values = case.statistic(name, place)
+def _worst(
+    evidence: TrainingEvidence, name: str, least: float, place: int = -1
+) -> Measurement | None:
+    values = evidence.statistic(name, place)
     worst = max(range(len(values)), key=values.__getitem__, default=None)
     if worst is None or not values[worst] >= least:
         return None
-    return Measured({name: values[worst]}, worst + 1)
+    return Measurement({name: values[worst]}, worst + 1)
 
 
-def _gradient_ratio(case: TrainingEvidence) -> float:
+def _gradient_ratio(evidence: TrainingEvidence) -> float:
     """Gradient norm of the first layer over the last's; 1 where it says nothing."""
-    norms = case.statistic("gradient_norm")
+    norms = evidence.statistic("gradient_norm")
     usable = len(norms) > 1 and norms[-1] > 0 and all(map(isfinite, norms))
     return norms[0] / norms[-1] if usable else 1.0
 

@@ -1,10 +1,10 @@
-"""What can be wrong with a training: one row a rule, with thresholds, their source, and remedies.
+"""The faults that a training can have: one row a rule, with thresholds, their source, and advice.
 
-A *finding* is a rule that applies to a training: a name, what was measured, a sentence, a remedy.
+A *finding* is a rule that applies to a training: name, measurements, a sentence, and a remedy.
 No paper gives numbers that fit here, so thresholds were set on 1,700 random configurations (depth 1
 to 12, learning rate 1e-5 to 1, 13 activations) trained for 30 epochs on digits, diabetes,
-breast_cancer and wine: between what networks that ended well show (336 of them, "good" below) and
-what those that ended at chance do. All losses are compared with
+breast_cancer and wine: between the values of networks that ended well (336 of them, "good" below)
+and of those that ended at chance. All losses are compared with
 *chance*, that of the best constant prediction: the entropy of the classes, or the variance.
 
 Rules that `end` a training are early warnings: at a rung, such a lane is given up.
@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from search.diagnostics import conditions
-from search.diagnostics.advice import Advice, remedy
-from search.diagnostics.conditions import Condition, Measured, TrainingEvidence
+from search.diagnostics.advice import Advice, advise
+from search.diagnostics.conditions import Condition, Measurement, TrainingEvidence
 from search.study import Finding, FoldCurve, LayerSnapshot, TrialRecord
 
 
@@ -45,35 +45,35 @@ class Rule:
 
     name: FindingName
     title: str
-    #: What it is, in a sentence.
+    #: The fault, in a sentence.
     meaning: str
-    symptom: Condition
+    condition: Condition
     thresholds: Mapping[str, float]
     #: A template over the measured numbers and `layer`.
     sentence: str
-    #: What to do, the best first.
+    #: Remedies, the best first.
     advices: tuple[Advice, ...]
-    #: Where the rule and its thresholds come from.
+    #: Papers and measurements behind the rule and its thresholds.
     source: str
     #: Whether it ends a training at the next rung, under every pruner but "none".
     ends: bool = False
-    #: Rules that say no more where this one applies.
+    #: Rules that add nothing where this one applies.
     hides: tuple[FindingName, ...] = ()
 
-    def apply(self, case: TrainingEvidence) -> Finding | None:
+    def apply(self, evidence: TrainingEvidence) -> Finding | None:
         """Return the finding, or None where the rule does not apply."""
-        measured = self.symptom(case, self.thresholds)
+        measured = self.condition(evidence, self.thresholds)
         if measured is None:
             return None
         return Finding(
             name=self.name.value,
             layer=measured.layer,
             numbers={**measured.numbers, **_marked(self.thresholds)},
-            sentence=case.failure or self._say(measured),
-            remedy=remedy(self.advices, case.params),
+            sentence=evidence.failure or self._say(measured),
+            remedy=advise(self.advices, evidence.params),
         )
 
-    def _say(self, measured: Measured) -> str:
+    def _say(self, measured: Measurement) -> str:
         return self.sentence.format(layer=measured.layer, **measured.numbers)
 
 
@@ -88,7 +88,7 @@ _ROWS: tuple[Rule, ...] = (
         name=FindingName.DIVERGED,
         title="Divergence",
         meaning="The training loss is no finite number, or far above that of a constant.",
-        symptom=conditions.diverged,
+        condition=conditions.diverged,
         # Of 30 that were beyond 100 at epoch 9, none came below 0.8 later.
         thresholds={"loss_over_chance": 100.0, "loss_over_chance_at_the_end": 2.0},
         sentence="The training loss is {loss_over_chance:.3g} times that of a constant.",
@@ -102,7 +102,7 @@ _ROWS: tuple[Rule, ...] = (
         name=FindingName.DEAD_LAYER,
         title="A dead layer",
         meaning="Every unit of a layer gives the same output on all rows and passes no gradient.",
-        symptom=conditions.dead_layer,
+        condition=conditions.dead_layer,
         # Not one of the 17 that had such a layer at epoch 9 got better than chance afterwards.
         thresholds={"dead_units": 1.0},
         sentence="Every unit of layer {layer} is dead: the network's output is constant, and no "
@@ -123,7 +123,7 @@ _ROWS: tuple[Rule, ...] = (
         name=FindingName.STUCK_AT_CHANCE,
         title="Stuck at chance",
         meaning="The training loss is that of a constant and does not move.",
-        symptom=conditions.stuck_at_chance,
+        condition=conditions.stuck_at_chance,
         # Of 143 that were flat at epoch 9 five came below 0.9 later. Only two of those had steps as
         # small or gradients as faded as this; they ended at 0.71 and 0.83.
         thresholds={
@@ -144,7 +144,7 @@ _ROWS: tuple[Rule, ...] = (
         name=FindingName.EXPLODING_GRADIENTS,
         title="Exploding gradients",
         meaning="The gradient in a layer's weight is far larger than in networks that learn.",
-        symptom=conditions.exploding_gradients,
+        condition=conditions.exploding_gradients,
         # 17 at most in good ones.
         thresholds={"gradient_norm": 100.0},
         sentence="The gradient of layer {layer} had norm {gradient_norm:.3g} at epoch {epoch}.",
@@ -157,7 +157,7 @@ _ROWS: tuple[Rule, ...] = (
         title="Vanishing gradients",
         meaning="The gradient fades on its way to the first layer, or is next to nothing in all "
         "layers while there is still much to learn.",
-        symptom=conditions.vanishing_gradients,
+        condition=conditions.vanishing_gradients,
         # The least ratio at the end of good ones was 0.26.
         thresholds={"gradient_ratio": 0.01, "gradient_norm": 1e-3, "loss_over_chance": 0.9},
         sentence="Too little gradient reaches the first layer: its norm is {first_layer:.1e} "
@@ -176,7 +176,7 @@ _ROWS: tuple[Rule, ...] = (
         name=FindingName.BORN_DEAD,
         title="Units born dead",
         meaning="Half of a layer's units or more are dead before the first step.",
-        symptom=conditions.born_dead,
+        condition=conditions.born_dead,
         thresholds={"dead_units": 0.5},
         sentence="{dead_units:.0%} of the units of layer {layer} are dead before the first step.",
         advices=(Advice.LEAKY, Advice.WIDER, Advice.SHALLOWER, Advice.NORMALIZE),
@@ -187,7 +187,7 @@ _ROWS: tuple[Rule, ...] = (
         name=FindingName.DYING_RELU,
         title="Dying units (dying ReLU)",
         meaning="Half of a layer's units or more have died in training.",
-        symptom=conditions.dying_units,
+        condition=conditions.dying_units,
         # 0.33 at most in good ones on digits; with high learning rates 0.88 on diabetes.
         thresholds={"died": 0.5},
         sentence="{dead_units:.0%} of the units of layer {layer} are dead, {at_first:.0%} were "
@@ -201,7 +201,7 @@ _ROWS: tuple[Rule, ...] = (
         title="Saturation",
         meaning="Nearly all activations of a two-sided function sit on its flat parts, while there "
         "is still something to learn.",
-        symptom=conditions.saturation,
+        condition=conditions.saturation,
         # Up to 0.95 in good ones, hence the second threshold; above 0.96 in bad ones.
         thresholds={"saturated": 0.9, "loss_over_chance": 0.25},
         sentence="{saturated:.0%} of the activations of layer {layer} sit where the function is "
@@ -214,7 +214,7 @@ _ROWS: tuple[Rule, ...] = (
         name=FindingName.DEAD_LEARNING_RATE,
         title="Dead learning rate",
         meaning="All optimizer steps were tiny beside the weights, and little was learned.",
-        symptom=conditions.dead_learning_rate,
+        condition=conditions.dead_learning_rate,
         thresholds={"update_ratio": 1e-4, "loss_over_chance": 0.8},
         sentence="No step moved the weights of a layer by more than {update_ratio:.1e} of their "
         "norm; about 1e-3 is usual.",
@@ -226,7 +226,7 @@ _ROWS: tuple[Rule, ...] = (
         name=FindingName.SLOPE_COLLAPSED,
         title="Learned parameter collapsed",
         meaning="Training moved a learned slope to 0 or 1, or a learned beta to 0.",
-        symptom=conditions.slope_collapsed,
+        condition=conditions.slope_collapsed,
         thresholds={"distance": 0.01, "distance_at_first": 0.05},
         sentence="The learned parameter of layer {layer} went from {at_first:.3g} to {value:.3g}: "
         "with {collapsed_to:.0f} the activation is no longer itself (a slope of 0 is ReLU, of 1 "
@@ -238,7 +238,7 @@ _ROWS: tuple[Rule, ...] = (
         name=FindingName.UNDERFITTING,
         title="Underfitting",
         meaning="The training loss was still high, and still falling, at the last epoch.",
-        symptom=conditions.underfitting,
+        condition=conditions.underfitting,
         thresholds={"loss_over_chance": 0.5, "loss_over_chance_at_most": 0.98, "fall": 0.1},
         sentence="The training loss is still {loss_over_chance:.0%} of that of a constant and fell "
         "by {fall:.0%} over the last third of the epochs: training ended too early.",
@@ -250,7 +250,7 @@ _ROWS: tuple[Rule, ...] = (
         name=FindingName.OVERFITTING,
         title="Overfitting",
         meaning="The validation loss has risen well above its least, the training loss is low.",
-        symptom=conditions.overfitting,
+        condition=conditions.overfitting,
         thresholds={"rise": 1.5, "gap": 2.0},
         sentence="The validation loss rose to {rise:.2f} times its least, at a training loss of "
         "{train_loss:.3g} against {validation_loss:.3g}.",
@@ -267,12 +267,12 @@ RULES: dict[FindingName, Rule] = {row.name: row for row in _ROWS}
 def diagnose(
     record: TrialRecord, chance: float, *, complete: bool, failure: str | None = None
 ) -> tuple[Finding, ...]:
-    """Return what is wrong with a trial, in the mean over its folds, the worst first.
+    """Return the findings of a trial, by its means over folds, the worst first.
 
     `chance` is the loss of the best constant prediction, `complete` whether all epochs were made,
-    `failure` why the engine gave the trial up, where it did.
+    `failure` the engine's sentence where it gave the trial up.
     """
-    case = TrainingEvidence(
+    evidence = TrainingEvidence(
         params=record.params,
         layers=record.layers,
         train_loss=_mean([curve.train_loss for curve in record.curves]),
@@ -281,7 +281,7 @@ def diagnose(
         complete=complete,
         failure=failure,
     )
-    found = {rule.name: finding for rule in _ROWS if (finding := rule.apply(case)) is not None}
+    found = {rule.name: finding for rule in _ROWS if (finding := rule.apply(evidence)) is not None}
     hidden = {name for rule in _ROWS if rule.name in found for name in rule.hides}
     return tuple(finding for name, finding in found.items() if name not in hidden)
 
@@ -293,7 +293,7 @@ def warn(
 
     `curve` and `layers` are the fold's own; of the snapshots the last one counts.
     """
-    case = TrainingEvidence(
+    evidence = TrainingEvidence(
         params=record.params,
         layers=layers,
         train_loss=curve.train_loss,
@@ -301,7 +301,9 @@ def warn(
         chance=chance,
         complete=False,
     )
-    found = next((f for rule in _ROWS if rule.ends and (f := rule.apply(case)) is not None), None)
+    found = next(
+        (f for rule in _ROWS if rule.ends and (f := rule.apply(evidence)) is not None), None
+    )
     return found and replace(found, sentence=f"Fold {curve.fold}: {found.sentence}")
 
 

@@ -28,7 +28,7 @@ PARAMS: dict[str, ParamValue] = {
 }
 
 
-def case(
+def evidence(
     *snapshots: dict[str, tuple[float, float]],
     train: Sequence[float] = (0.6, 0.4, 0.3),
     validation: Sequence[float] = (0.6, 0.4, 0.3),
@@ -75,7 +75,7 @@ def found(name: str, given: TrainingEvidence) -> bool:
 def test_saturation_is_a_fault_of_two_sided_functions_with_much_to_learn(
     activation: str, saturated: float, loss: float, is_found: bool
 ) -> None:
-    given = case({"saturated": (0.1, saturated)}, train=(loss,) * 3, activation=activation)
+    given = evidence({"saturated": (0.1, saturated)}, train=(loss,) * 3, activation=activation)
     assert found("saturation", given) is is_found
 
 
@@ -93,12 +93,12 @@ def test_saturation_is_a_fault_of_two_sided_functions_with_much_to_learn(
 def test_gradients_vanish_towards_the_first_layer_or_everywhere(
     norms: tuple[float, float], loss: float, is_found: bool
 ) -> None:
-    given = case({"gradient_norm": norms}, train=(loss,) * 3)
+    given = evidence({"gradient_norm": norms}, train=(loss,) * 3)
     assert found("vanishing_gradients", given) is is_found
 
 
 def test_a_gradient_equally_small_everywhere_is_not_said_to_fade() -> None:
-    given = case({"gradient_norm": (2e-5, 1e-5)}, train=(1.0, 1.0, 1.0))
+    given = evidence({"gradient_norm": (2e-5, 1e-5)}, train=(1.0, 1.0, 1.0))
     finding = RULES[FindingName.VANISHING_GRADIENTS].apply(given)
     assert finding is not None
     assert "its norm is 2.0e-05 there, 1.0e-05 at the last hidden one" in finding.sentence
@@ -107,7 +107,7 @@ def test_a_gradient_equally_small_everywhere_is_not_said_to_fade() -> None:
 
 @pytest.mark.parametrize(("norm", "is_found"), [(99.0, False), (101.0, True), (inf, True)])
 def test_gradients_explode_at_any_snapshot(norm: float, is_found: bool) -> None:
-    given = case({"gradient_norm": (1.0, norm)}, {})
+    given = evidence({"gradient_norm": (1.0, norm)}, {})
     assert found("exploding_gradients", given) is is_found
 
 
@@ -118,18 +118,18 @@ def test_gradients_explode_at_any_snapshot(norm: float, is_found: bool) -> None:
 def test_units_born_dead_are_told_from_units_that_died(
     first: float, last: float, born: bool, died: bool
 ) -> None:
-    given = case({"dead_units": (0.0, first)}, {"dead_units": (0.0, last)})
+    given = evidence({"dead_units": (0.0, first)}, {"dead_units": (0.0, last)})
     assert found("born_dead", given) is born
     assert found("dying_relu", given) is died
     assert not found("dead_layer", given)
-    assert found("dead_layer", case({"dead_units": (0.0, 1.0)}))
+    assert found("dead_layer", evidence({"dead_units": (0.0, 1.0)}))
 
 
 def test_steps_are_judged_by_the_largest_as_a_schedule_may_end_at_zero() -> None:
     tiny = {"update_ratio": (1e-6, 1e-6)}
-    assert found("dead_learning_rate", case(tiny, tiny, train=(0.9,) * 3))
-    assert not found("dead_learning_rate", case({}, tiny, train=(0.9,) * 3))
-    assert not found("dead_learning_rate", case(tiny, tiny, train=(0.5,) * 3))
+    assert found("dead_learning_rate", evidence(tiny, tiny, train=(0.9,) * 3))
+    assert not found("dead_learning_rate", evidence({}, tiny, train=(0.9,) * 3))
+    assert not found("dead_learning_rate", evidence(tiny, tiny, train=(0.5,) * 3))
 
 
 @pytest.mark.parametrize(
@@ -137,9 +137,9 @@ def test_steps_are_judged_by_the_largest_as_a_schedule_may_end_at_zero() -> None
     [(0.3, 0.005, True), (0.3, 0.995, True), (0.3, 0.02, False), (0.005, 0.004, False)],
 )
 def test_a_slope_collapses_where_it_was_not_before(then: float, now: float, is_found: bool) -> None:
-    given = case({"slope": (0.3, then)}, {"slope": (0.3, now)}, activation="prelu")
+    given = evidence({"slope": (0.3, then)}, {"slope": (0.3, now)}, activation="prelu")
     assert found("slope_collapsed", given) is is_found
-    beta = case({"beta": (1.0, then)}, {"beta": (1.0, now)}, activation="silu")
+    beta = evidence({"beta": (1.0, then)}, {"beta": (1.0, now)}, activation="silu")
     assert found("slope_collapsed", beta) is (is_found and now < 0.5)  # a beta of 1 is SiLU's own
 
 
@@ -154,8 +154,8 @@ def test_a_slope_collapses_where_it_was_not_before(then: float, now: float, is_f
 def test_overfitting_is_a_rise_and_a_gap(
     train: Sequence[float], validation: Sequence[float], is_found: bool
 ) -> None:
-    assert found("overfitting", case({}, train=train, validation=validation)) is is_found
-    unfinished = case({}, train=train, validation=validation, complete=False)
+    assert found("overfitting", evidence({}, train=train, validation=validation)) is is_found
+    unfinished = evidence({}, train=train, validation=validation, complete=False)
     assert not found("overfitting", unfinished)
 
 
@@ -166,7 +166,7 @@ def test_overfitting_is_a_rise_and_a_gap(
 def test_underfitting_is_a_high_loss_that_still_fell(
     train: Sequence[float], is_found: bool
 ) -> None:
-    assert found("underfitting", case({}, train=train)) is is_found
+    assert found("underfitting", evidence({}, train=train)) is is_found
 
 
 @pytest.mark.parametrize(
@@ -183,20 +183,20 @@ def test_underfitting_is_a_high_loss_that_still_fell(
 def test_a_training_under_way_is_stuck_only_if_flat_and_hardly_moving(
     train: Sequence[float], step: float, is_found: bool
 ) -> None:
-    given = case({"update_ratio": (step, step)}, train=train, complete=False)
+    given = evidence({"update_ratio": (step, step)}, train=train, complete=False)
     assert found("stuck_at_chance", given) is is_found
     if len(train) == 3:
-        assert found("stuck_at_chance", case({}, train=train)) is (0.98 <= train[-1] <= 1.05)
+        assert found("stuck_at_chance", evidence({}, train=train)) is (0.98 <= train[-1] <= 1.05)
 
 
 @pytest.mark.parametrize(("loss", "under_way", "ended"), [(3.0, False, True), (101.0, True, True)])
 def test_a_loss_that_may_come_down_again_is_divergence_only_at_the_end(
     loss: float, under_way: bool, ended: bool
 ) -> None:
-    assert found("diverged", case({}, train=(loss,), complete=False)) is under_way
-    assert found("diverged", case({}, train=(loss,))) is ended
+    assert found("diverged", evidence({}, train=(loss,), complete=False)) is under_way
+    assert found("diverged", evidence({}, train=(loss,))) is ended
 
 
 @pytest.mark.parametrize("name", list(FindingName))
 def test_nothing_recorded_is_no_finding(name: FindingName) -> None:
-    assert RULES[name].apply(case(train=(), validation=())) is None
+    assert RULES[name].apply(evidence(train=(), validation=())) is None

@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 from search.activations import ACTIVATIONS
 from search.data.datasets import Dataset, load_builtin
 from search.diagnostics import RULES, FindingName, diagnose, warn
-from search.diagnostics.advice import Advice, remedy
+from search.diagnostics.advice import Advice, advise
 from search.driver import run_study
 from search.driver.plan import StudyPlan, plan_study
 from search.engines.probe_schedule import mean_snapshots
@@ -282,6 +282,7 @@ def test_every_pruner_gives_up_what_is_beyond_hope(
     name: str, state: TrialState, pruner: str
 ) -> None:
     trials = judged(name, pruner)
+    assert len(trials) == 6
     assert all(max(record.intermediate_values) < 9 for record in trials)
     given_up = [record for record in trials if record.error is not None]
     assert given_up
@@ -294,7 +295,9 @@ def test_every_pruner_gives_up_what_is_beyond_hope(
 
 @pytest.mark.parametrize("name", HOPELESS)
 def test_without_a_pruner_hopeless_trials_are_trained_to_the_end(name: str) -> None:
-    for record in judged(name, "none"):
+    trials = judged(name, "none")
+    assert len(trials) == 6
+    for record in trials:
         assert record.state is TrialState.COMPLETE
         assert max(record.intermediate_values) == 9
         assert record.flags
@@ -315,8 +318,8 @@ def test_trials_that_were_given_up_replay_as_they_were() -> None:
 def test_advice_that_is_followed_already_is_left_out() -> None:
     params = {**USUAL, "activation": "relu", "gradient_clip": 1.0, "learning_rate": 0.1}
     advices = (Advice.CLIP, Advice.GAIN_AWARE, Advice.LOWER_RATE, Advice.SELU)
-    assert remedy(advices, params) == "Lower learning_rate to 0.01; or use selu with lecun_normal."
-    assert remedy((Advice.CLIP,), params) == ""
+    assert advise(advices, params) == "Lower learning_rate to 0.01; or use selu with lecun_normal."
+    assert advise((Advice.CLIP,), params) == ""
 
 
 @pytest.mark.parametrize("advice", list(Advice))
@@ -326,7 +329,7 @@ def test_every_advice_is_given_to_some_configuration(advice: Advice) -> None:
         {**USUAL, "activation": "tanh", "dropout": 0.2, "learning_rate": 1e-5},
         {**USUAL, "activation": "prelu"},
     )
-    assert any(remedy((advice,), params) for params in cases)
+    assert any(advise((advice,), params) for params in cases)
 
 
 def test_a_nan_in_the_statistics_is_no_finding_and_no_error() -> None:
