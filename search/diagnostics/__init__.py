@@ -4,6 +4,6 @@ Imports `activations`, `space` and `study`; no torch. A trial's curves and layer
 findings with their remedies come out, the worst first.
 """
 
-from search.diagnostics.rules import RULES, FindingName, diagnose, warn
+from search.diagnostics.rules import RULES, FindingName, diagnose, evidence_of, warn
 
-__all__ = ["RULES", "FindingName", "diagnose", "warn"]
+__all__ = ["RULES", "FindingName", "diagnose", "evidence_of", "warn"]

@@ -7,7 +7,7 @@ units.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from math import inf, isfinite, nan
@@ -16,35 +16,9 @@ from typing import TypeAlias
 import numpy as np
 
 from search.activations import get_activation
-from search.study import LayerSnapshot, ParamValue
+from search.diagnostics.evidence import TrainingEvidence
 
 Thresholds: TypeAlias = Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingEvidence:
-    """A training as far as it has come: one lane, or a trial by its means over folds."""
-
-    params: Mapping[str, ParamValue]
-    layers: Sequence[LayerSnapshot]
-    #: Mean loss of the epochs since the evaluation before, one entry an evaluation.
-    train_loss: Sequence[float]
-    validation_loss: Sequence[float]
-    #: Loss of the best constant prediction, see `chance_loss`.
-    chance: float
-    #: Whether the last epoch is made.
-    complete: bool
-    #: Why the engine gave it up; None where it did not.
-    failure: str | None = None
-
-    @property
-    def unexplained(self) -> float:
-        """The last training loss over that of chance; infinite where there is none."""
-        return self.train_loss[-1] / self.chance if self.train_loss and self.chance else inf
-
-    def statistic(self, name: str, place: int = -1) -> tuple[float, ...]:
-        """One statistic of the snapshot at `place`, a number a layer; empty where not taken."""
-        return self.layers[place].statistics.get(name, ()) if self.layers else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +27,8 @@ class Measurement:
 
     numbers: Mapping[str, float]
     layer: int | None = None
+    #: Which of the rule's further sentences fits; None for its usual one.
+    variant: str | None = None
 
 
 Condition: TypeAlias = Callable[[TrainingEvidence, Thresholds], Measurement | None]
@@ -62,8 +38,8 @@ def diverged(evidence: TrainingEvidence, thresholds: Thresholds) -> Measurement 
     """Look for a loss that is no finite number, or far above that of any network that learns."""
     most = thresholds["loss_over_chance_at_the_end" if evidence.complete else "loss_over_chance"]
     if evidence.failure is not None:
-        return Measurement({"loss_over_chance": nan})
-    over = evidence.unexplained
+        return Measurement({}, variant="no_number")
+    over = evidence.unlearned
     return Measurement({"loss_over_chance": over}) if evidence.train_loss and over > most else None
 
 
@@ -90,16 +66,16 @@ def dying_units(evidence: TrainingEvidence, thresholds: Thresholds) -> Measureme
 
 
 def stuck_at_chance(evidence: TrainingEvidence, thresholds: Thresholds) -> Measurement | None:
-    """Look for a training loss equal to that of a constant, with no sign that it will move.
+    """Look for a loss no better than that of a constant, with no sign that it will fall.
 
-    The loss alone decides once all epochs are made. Before that, the last two of at least three
+    The losses alone decide once all epochs are made. Before that, the last two of at least three
     evaluations must be flat, and the steps or the gradient of the first layer too small to leave a
     plateau: deep sigmoid networks start late, but do start.
     """
     low, high = thresholds["chance_at_least"], thresholds["chance_at_most"]
-    measured = Measurement({"loss_over_chance": evidence.unexplained})
     if evidence.complete:
-        return measured if low <= evidence.unexplained <= high else None
+        left = evidence.unlearned
+        return Measurement({"loss_over_chance": left}) if low <= left < inf else None
     recent = [loss / evidence.chance for loss in evidence.train_loss[-2:]]
     if len(evidence.train_loss) < 3 or not all(low <= loss <= high for loss in recent):
         return None
@@ -107,44 +83,72 @@ def stuck_at_chance(evidence: TrainingEvidence, thresholds: Thresholds) -> Measu
         return None
     ratio, step = _gradient_ratio(evidence), max(evidence.statistic("update_ratio"), default=inf)
     hopeless = step < thresholds["update_ratio"] or ratio < thresholds["gradient_ratio"]
-    return measured if hopeless else None
+    return Measurement({"loss_over_chance": recent[1]}) if hopeless else None
 
 
 def exploding_gradients(evidence: TrainingEvidence, thresholds: Thresholds) -> Measurement | None:
-    """Look for a gradient norm, at any snapshot, far above those of networks that learn."""
+    """Look for a gradient norm, at any snapshot, that is no finite number or far too large."""
     peaks = [
-        (norm, layer, snapshot.epoch)
+        (norm if isfinite(norm) else inf, layer, snapshot.epoch)
         for snapshot in evidence.layers
         for layer, norm in enumerate(snapshot.statistics["gradient_norm"], 1)
-        if norm > thresholds["gradient_norm"]
+        if not norm <= thresholds["gradient_norm"]
     ]
     if not peaks:
         return None
     norm, layer, epoch = max(peaks)
-    return Measurement({"gradient_norm": norm, "epoch": epoch}, layer)
+    if isfinite(norm):
+        return Measurement({"gradient_norm": norm, "epoch": epoch}, layer)
+    return Measurement({"epoch": epoch}, layer, "no_number")
+
+
+def fading_signal(evidence: TrainingEvidence, thresholds: Thresholds) -> Measurement | None:
+    """Look for activations that shrink from layer to layer until they tell the rows apart no more.
+
+    The gradient need not betray it: in deep rectifier networks with weights too small it is equally
+    small in every layer.
+    """
+    if evidence.unlearned < thresholds["loss_over_chance"]:
+        return None
+    for place in (0, -1):
+        spreads = evidence.statistic("activation_std", place)
+        if len(spreads) < 2 or not spreads[0] > 0:
+            continue
+        ratio = spreads[-1] / spreads[0]
+        if ratio < thresholds["spread_ratio"]:
+            epoch = evidence.layers[place].epoch
+            return Measurement(
+                {"spread_ratio": ratio, "last_layer": spreads[-1], "epoch": epoch}, len(spreads)
+            )
+    return None
 
 
 def vanishing_gradients(evidence: TrainingEvidence, thresholds: Thresholds) -> Measurement | None:
     """Look for a gradient that fades towards the first layer, or is gone with much to learn.
 
-    Deep rectifier networks with weights too small show the second: the signal fades on its way up
-    as the gradient does on its way down, and their product is equally small in all layers.
+    The gradients of the first step count where little has been learned since: a network that
+    started so may show an even gradient at the end, when all of its layers have stopped.
     """
-    norms = evidence.statistic("gradient_norm")
-    if not norms:
+    if not evidence.layers:
         return None
-    ratio = _gradient_ratio(evidence)
-    numbers = {"gradient_ratio": ratio, "first_layer": norms[0], "last_layer": norms[-1]}
-    faded = (
-        max(norms) < thresholds["gradient_norm"]
-        and evidence.unexplained > thresholds["loss_over_chance"]
-    )
-    return Measurement(numbers, 1) if ratio < thresholds["gradient_ratio"] or faded else None
+    little = evidence.unlearned > thresholds["loss_over_chance"]
+    for place in (-1, 0) if little else (-1,):
+        norms, ratio = evidence.statistic("gradient_norm", place), _gradient_ratio(evidence, place)
+        faded = little and max(norms) < thresholds["gradient_norm"]
+        if ratio < thresholds["gradient_ratio"] or faded:
+            numbers = {
+                "gradient_ratio": ratio,
+                "first_layer": norms[0],
+                "last_layer": norms[-1],
+                "epoch": evidence.layers[place].epoch,
+            }
+            return Measurement(numbers, 1)
+    return None
 
 
 def saturation(evidence: TrainingEvidence, thresholds: Thresholds) -> Measurement | None:
     """Look for units of a two-sided function on its flat parts, with much to learn."""
-    if evidence.unexplained < thresholds["loss_over_chance"] or not _is_sigmoidal(
+    if evidence.unlearned < thresholds["loss_over_chance"] or not _is_sigmoidal(
         str(evidence.params["activation"])
     ):
         return None
@@ -160,7 +164,7 @@ def dead_learning_rate(evidence: TrainingEvidence, thresholds: Thresholds) -> Me
         and evidence.unexplained > thresholds["loss_over_chance"]
     ):
         return None
-    return Measurement({"update_ratio": largest, "loss_over_chance": evidence.unexplained})
+    return Measurement({"update_ratio": largest, "loss_over_chance": evidence.unlearned})
 
 
 def slope_collapsed(evidence: TrainingEvidence, thresholds: Thresholds) -> Measurement | None:
@@ -178,29 +182,49 @@ def slope_collapsed(evidence: TrainingEvidence, thresholds: Thresholds) -> Measu
 
 
 def overfitting(evidence: TrainingEvidence, thresholds: Thresholds) -> Measurement | None:
-    """Look for a validation loss well above its least, and a training loss far below."""
-    if not (evidence.complete and len(evidence.validation_loss) > 2):
+    """Look for rows learned by heart: a low training loss that the validation loss did not follow.
+
+    Either the validation loss rose well above its least, or of what was learned of the training
+    rows, in loss below that of a constant, less than a share holds for the validation rows.
+    """
+    if not (evidence.complete and len(evidence.validation_loss) > 2 and evidence.chance > 0):
         return None
     train, validation = evidence.train_loss[-1], evidence.validation_loss[-1]
     least = min(evidence.validation_loss)
     rise = validation / least if least > 0 else 1.0
     gap = validation / train if train > 0 else inf
-    if not (rise > thresholds["rise"] and gap > thresholds["gap"]):
+    if rise > thresholds["rise"] and gap > thresholds["gap"]:
+        return Measurement({"rise": rise, "train_loss": train, "validation_loss": validation})
+    if train > thresholds["memorized"] * evidence.chance:
         return None
-    return Measurement({"rise": rise, "train_loss": train, "validation_loss": validation})
+    share = (evidence.chance - validation) / (evidence.chance - train)
+    if share >= thresholds["share_that_holds"]:
+        return None
+    numbers = {"share": max(share, 0.0), "train_loss": train, "validation_loss": validation}
+    return Measurement(numbers, variant="memorized")
 
 
 def underfitting(evidence: TrainingEvidence, thresholds: Thresholds) -> Measurement | None:
-    """Look for a high training loss that was still falling at the end."""
-    losses, left = evidence.train_loss, evidence.unexplained
+    """Look for a loss still high, and still falling, at the last epoch."""
+    fall, left = _late_fall(evidence), evidence.unlearned
     low, high = thresholds["loss_over_chance"], thresholds["loss_over_chance_at_most"]
-    if not (evidence.complete and len(losses) > 2 and low < left < high):
-        return None
-    before = losses[-1 - max(1, len(losses) // 3)]
-    fall = 1.0 - losses[-1] / before if before > 0 else 0.0
-    if not fall > thresholds["fall"]:
+    if fall is None or not low < left < high or not fall > thresholds["fall"]:
         return None
     return Measurement({"loss_over_chance": left, "fall": fall})
+
+
+def stalled(evidence: TrainingEvidence, thresholds: Thresholds) -> Measurement | None:
+    """Look for a loss that has stopped falling while it is high, on training rows and others alike.
+
+    A validation loss well above the training loss tells that there is no lack of capacity.
+    """
+    fall, left = _late_fall(evidence), evidence.unlearned
+    low, high = thresholds["loss_over_chance"], thresholds["loss_over_chance_at_most"]
+    if fall is None or not low < left < high or fall > thresholds["fall"]:
+        return None
+    if evidence.validation_loss[-1] > thresholds["gap"] * evidence.train_loss[-1]:
+        return None
+    return Measurement({"loss_over_chance": left})
 
 
 #: Learned parameter -> values at which the activation is no longer itself.
@@ -217,11 +241,20 @@ def _worst(
     return Measurement({name: values[worst]}, worst + 1)
 
 
-def _gradient_ratio(evidence: TrainingEvidence) -> float:
-    """Gradient norm of the first layer over the last's; 1 where it says nothing."""
-    norms = evidence.statistic("gradient_norm")
+def _gradient_ratio(evidence: TrainingEvidence, place: int = -1) -> float:
+    """Gradient norm of the first layer over the last's at a snapshot; 1 where it says nothing."""
+    norms = evidence.statistic("gradient_norm", place)
     usable = len(norms) > 1 and norms[-1] > 0 and all(map(isfinite, norms))
     return norms[0] / norms[-1] if usable else 1.0
+
+
+def _late_fall(evidence: TrainingEvidence) -> float | None:
+    """Share by which the training loss fell over the last third; None where that is not known."""
+    losses = evidence.train_loss
+    if not (evidence.complete and len(losses) > 2):
+        return None
+    before = losses[-1 - max(1, len(losses) // 3)]
+    return 1.0 - losses[-1] / before if before > 0 else 0.0
 
 
 @lru_cache(maxsize=64)

@@ -13,12 +13,13 @@ Rules that `end` a training are early warnings: at a rung, such a lane is given 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from search.diagnostics import conditions
 from search.diagnostics.advice import Advice, advise
-from search.diagnostics.conditions import Condition, Measurement, TrainingEvidence
+from search.diagnostics.conditions import Condition, Measurement
+from search.diagnostics.evidence import TrainingEvidence
 from search.study import Finding, FoldCurve, LayerSnapshot, TrialRecord
 
 
@@ -37,6 +38,8 @@ class FindingName(StrEnum):
     SLOPE_COLLAPSED = "slope_collapsed"
     UNDERFITTING = "underfitting"
     OVERFITTING = "overfitting"
+    FADING_SIGNAL = "fading_signal"
+    STALLED = "stalled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +58,8 @@ class Rule:
     advices: tuple[Advice, ...]
     #: Papers and measurements behind the rule and its thresholds.
     source: str
+    #: Further sentences, by the variant of the measurement.
+    variants: Mapping[str, str] = field(default_factory=dict)
     #: Whether it ends a training at the next rung, under every pruner but "none".
     ends: bool = False
     #: Rules that add nothing where this one applies.
@@ -69,12 +74,14 @@ class Rule:
             name=self.name.value,
             layer=measured.layer,
             numbers={**measured.numbers, **_marked(self.thresholds)},
-            sentence=evidence.failure or self._say(measured),
-            remedy=advise(self.advices, evidence.params),
+            sentence=self._say(measured),
+            remedy=advise(self.advices, evidence),
         )
 
     def _say(self, measured: Measurement) -> str:
-        return self.sentence.format(layer=measured.layer, **measured.numbers)
+        variant = measured.variant
+        template = self.sentence if variant is None else self.variants[variant]
+        return template.format(layer=measured.layer, **measured.numbers)
 
 
 def _marked(thresholds: Mapping[str, float]) -> dict[str, float]:
@@ -92,11 +99,17 @@ _ROWS: tuple[Rule, ...] = (
         # Of 30 that were beyond 100 at epoch 9, none came below 0.8 later.
         thresholds={"loss_over_chance": 100.0, "loss_over_chance_at_the_end": 2.0},
         sentence="The training loss is {loss_over_chance:.3g} times that of a constant.",
+        variants={"no_number": "The training loss became no finite number."},
         advices=(Advice.LOWER_RATE, Advice.CLIP, Advice.GAIN_AWARE),
         source=f"Pascanu, Mikolov & Bengio (2013), On the Difficulty of Training Recurrent Neural "
         f"Networks; {_MEASURED_HERE}",
         ends=True,
-        hides=(FindingName.STUCK_AT_CHANCE, FindingName.OVERFITTING, FindingName.UNDERFITTING),
+        hides=(
+            FindingName.STUCK_AT_CHANCE,
+            FindingName.OVERFITTING,
+            FindingName.UNDERFITTING,
+            FindingName.STALLED,
+        ),
     ),
     Rule(
         name=FindingName.DEAD_LAYER,
@@ -117,6 +130,8 @@ _ROWS: tuple[Rule, ...] = (
             FindingName.DYING_RELU,
             FindingName.SATURATION,
             FindingName.DEAD_LEARNING_RATE,
+            FindingName.FADING_SIGNAL,
+            FindingName.STALLED,
         ),
     ),
     Rule(
@@ -135,10 +150,20 @@ _ROWS: tuple[Rule, ...] = (
         },
         sentence="The training loss stays at {loss_over_chance:.3f} times that of a constant: "
         "nothing is learned.",
-        advices=(Advice.USUAL_RATE, Advice.GAIN_AWARE, Advice.NORMALIZE, Advice.SHALLOWER),
+        advices=(
+            Advice.RAISE_RATE,
+            Advice.LOWER_RATE,
+            Advice.GAIN_AWARE,
+            Advice.NORMALIZE,
+            Advice.SHALLOWER,
+            Advice.WIDER,
+            Advice.LESS_DROPOUT,
+            Advice.ADAM,
+            Advice.MORE_EPOCHS,
+        ),
         source=_MEASURED_HERE,
         ends=True,
-        hides=(FindingName.UNDERFITTING,),
+        hides=(FindingName.UNDERFITTING, FindingName.STALLED),
     ),
     Rule(
         name=FindingName.EXPLODING_GRADIENTS,
@@ -148,9 +173,32 @@ _ROWS: tuple[Rule, ...] = (
         # 17 at most in good ones.
         thresholds={"gradient_norm": 100.0},
         sentence="The gradient of layer {layer} had norm {gradient_norm:.3g} at epoch {epoch}.",
+        variants={
+            "no_number": "The gradient of layer {layer} was no finite number at epoch {epoch}."
+        },
         advices=(Advice.CLIP, Advice.LOWER_RATE, Advice.GAIN_AWARE, Advice.NORMALIZE),
         source=f"Pascanu, Mikolov & Bengio (2013), On the Difficulty of Training Recurrent Neural "
         f"Networks; {_MEASURED_HERE}",
+    ),
+    Rule(
+        name=FindingName.FADING_SIGNAL,
+        title="Fading signal",
+        meaning="Activations shrink from layer to layer until all rows look alike to the last.",
+        condition=conditions.fading_signal,
+        # The least ratio at first of good ones was 0.005.
+        thresholds={"spread_ratio": 1e-3, "loss_over_chance": 0.5},
+        sentence="The signal fades on its way forward: at epoch {epoch} activations of the last "
+        "hidden layer differ by {last_layer:.1e}, {spread_ratio:.0e} of those of the first.",
+        advices=(
+            Advice.NORMALIZE,
+            Advice.GAIN_AWARE,
+            Advice.SHALLOWER,
+            Advice.SELU,
+            Advice.RAISE_RATE,
+        ),
+        source="Schoenholz, Gilmer, Ganguli & Sohl-Dickstein (2017), Deep Information Propagation; "
+        f"He et al. (2015), Delving Deep into Rectifiers; {_MEASURED_HERE}",
+        hides=(FindingName.STALLED,),
     ),
     Rule(
         name=FindingName.VANISHING_GRADIENTS,
@@ -160,8 +208,8 @@ _ROWS: tuple[Rule, ...] = (
         condition=conditions.vanishing_gradients,
         # The least ratio at the end of good ones was 0.26.
         thresholds={"gradient_ratio": 0.01, "gradient_norm": 1e-3, "loss_over_chance": 0.9},
-        sentence="Too little gradient reaches the first layer: its norm is {first_layer:.1e} "
-        "there, {last_layer:.1e} at the last hidden one.",
+        sentence="Too little gradient reaches the first layer: at epoch {epoch} its norm was "
+        "{first_layer:.1e} there, {last_layer:.1e} at the last hidden one.",
         advices=(
             Advice.GAIN_AWARE,
             Advice.ONE_SIDED,
@@ -171,6 +219,7 @@ _ROWS: tuple[Rule, ...] = (
         ),
         source=f"Glorot & Bengio (2010), Understanding the Difficulty of Training Deep Feedforward "
         f"Neural Networks; He et al. (2015), Delving Deep into Rectifiers; {_MEASURED_HERE}",
+        hides=(FindingName.STALLED,),
     ),
     Rule(
         name=FindingName.BORN_DEAD,
@@ -209,6 +258,7 @@ _ROWS: tuple[Rule, ...] = (
         advices=(Advice.LOWER_RATE, Advice.NORMALIZE, Advice.ONE_SIDED, Advice.GAIN_AWARE),
         source=f"Glorot & Bengio (2010), Understanding the Difficulty of Training Deep Feedforward "
         f"Neural Networks; {_MEASURED_HERE}",
+        hides=(FindingName.STALLED,),
     ),
     Rule(
         name=FindingName.DEAD_LEARNING_RATE,
@@ -221,6 +271,7 @@ _ROWS: tuple[Rule, ...] = (
         advices=(Advice.RAISE_RATE, Advice.ADAM, Advice.MORE_EPOCHS),
         source="Karpathy (2015), CS231n, Ratio of weights:updates (about 1e-3, much lower is too "
         f"low); {_MEASURED_HERE}",
+        hides=(FindingName.STALLED,),
     ),
     Rule(
         name=FindingName.SLOPE_COLLAPSED,
@@ -247,14 +298,48 @@ _ROWS: tuple[Rule, ...] = (
         f"{_MEASURED_HERE}",
     ),
     Rule(
+        name=FindingName.STALLED,
+        title="Stalled",
+        meaning="The loss stopped falling while it was high, on training and validation rows "
+        "alike: the network is too small or too restrained for the data, or the rest is noise.",
+        condition=conditions.stalled,
+        thresholds={
+            "loss_over_chance": 0.6,
+            "loss_over_chance_at_most": 0.98,
+            "fall": 0.1,
+            "gap": 1.25,
+        },
+        sentence="The loss stays at {loss_over_chance:.0%} of that of a constant, on the rows "
+        "trained on as on others: the network can do no more, or the rest is noise.",
+        advices=(
+            Advice.WIDER,
+            Advice.RAISE_RATE,
+            Advice.LOWER_RATE,
+            Advice.LESS_DROPOUT,
+            Advice.NORMALIZE,
+            Advice.SHALLOWER,
+            Advice.ADAM,
+            Advice.MORE_EPOCHS,
+        ),
+        source="Goodfellow, Bengio & Courville (2016), Deep Learning, section 5.2; "
+        f"{_MEASURED_HERE}",
+    ),
+    Rule(
         name=FindingName.OVERFITTING,
         title="Overfitting",
-        meaning="The validation loss has risen well above its least, the training loss is low.",
+        meaning="The training rows were learned by heart: their loss is low, that of others "
+        "is not.",
         condition=conditions.overfitting,
-        thresholds={"rise": 1.5, "gap": 2.0},
+        # Of what good ones learned 0.70 at least held for the validation rows.
+        thresholds={"rise": 1.5, "gap": 2.0, "memorized": 0.7, "share_that_holds": 0.5},
+        variants={
+            "memorized": "Of what was learned of the training rows only {share:.0%} holds for "
+            "others: the training loss is {train_loss:.3g}, the validation loss "
+            "{validation_loss:.3g}."
+        },
         sentence="The validation loss rose to {rise:.2f} times its least, at a training loss of "
         "{train_loss:.3g} against {validation_loss:.3g}.",
-        advices=(Advice.FEWER_EPOCHS, Advice.DECAY, Advice.DROPOUT),
+        advices=(Advice.FEWER_EPOCHS, Advice.DECAY, Advice.DROPOUT, Advice.SMALLER),
         source="Prechelt (1998), Early Stopping - But When?, generalization loss; "
         f"{_MEASURED_HERE}",
     ),
@@ -264,30 +349,41 @@ _ROWS: tuple[Rule, ...] = (
 RULES: dict[FindingName, Rule] = {row.name: row for row in _ROWS}
 
 
-def diagnose(
-    record: TrialRecord, chance: float, *, complete: bool, failure: str | None = None
-) -> tuple[Finding, ...]:
-    """Return the findings of a trial, by its means over folds, the worst first.
+def evidence_of(
+    record: TrialRecord, chance: float, *, epochs: int, complete: bool, failure: str | None = None
+) -> TrainingEvidence:
+    """Return the evidence of a trial, by its means over folds.
 
-    `chance` is the loss of the best constant prediction, `complete` whether all epochs were made,
+    `chance` is the loss of the best constant prediction, `complete` whether all `epochs` were made,
     `failure` the engine's sentence where it gave the trial up.
     """
-    evidence = TrainingEvidence(
+    return TrainingEvidence(
         params=record.params,
         layers=record.layers,
         train_loss=_mean([curve.train_loss for curve in record.curves]),
         validation_loss=_mean([curve.validation_loss for curve in record.curves]),
         chance=chance,
         complete=complete,
+        epochs=epochs,
+        evaluated_at=min((curve.epochs for curve in record.curves), key=len, default=()),
         failure=failure,
     )
+
+
+def diagnose(evidence: TrainingEvidence) -> tuple[Finding, ...]:
+    """Return the findings of a training, the worst first."""
     found = {rule.name: finding for rule in _ROWS if (finding := rule.apply(evidence)) is not None}
     hidden = {name for rule in _ROWS if rule.name in found for name in rule.hides}
     return tuple(finding for name, finding in found.items() if name not in hidden)
 
 
 def warn(
-    record: TrialRecord, curve: FoldCurve, layers: Sequence[LayerSnapshot], chance: float
+    record: TrialRecord,
+    curve: FoldCurve,
+    layers: Sequence[LayerSnapshot],
+    chance: float,
+    *,
+    epochs: int,
 ) -> Finding | None:
     """Return why a fold of a trial under way is beyond hope; None where it is not.
 
@@ -300,6 +396,8 @@ def warn(
         validation_loss=curve.validation_loss,
         chance=chance,
         complete=False,
+        epochs=epochs,
+        evaluated_at=curve.epochs,
     )
     found = next(
         (f for rule in _ROWS if rule.ends and (f := rule.apply(evidence)) is not None), None

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from optuna.trial import TrialState
 
-from search.diagnostics import FindingName, diagnose, warn
+from search.diagnostics import FindingName, diagnose, evidence_of, warn
 from search.driver.plan import StudyPlan
 from search.engines.probe_schedule import mean_snapshots, probe_epochs
 from search.networks.cost import network_costs
@@ -138,7 +138,13 @@ class TrialBatch:
         # Asked in any case: asking leaves the trial's mark at the rung, as it will in a replay.
         pruned = pruning.should_prune(record.number)
         warnings = (
-            warn(record, curve, report.layers, self._plan.chance[curve.fold])
+            warn(
+                record,
+                curve,
+                report.layers,
+                self._plan.chance[curve.fold],
+                epochs=self._plan.rungs[-1],
+            )
             for curve, report in zip(record.curves, folds, strict=True)
         )
         warning = next((found for found in warnings if found is not None), None)
@@ -160,7 +166,9 @@ class TrialBatch:
     ) -> TrialRecord:
         """Close a trial with what is wrong with it; `last` says whether all epochs were made."""
         chance = _mean(self._plan.chance)
-        findings = diagnose(record, chance, complete=last, failure=failure)
+        findings = diagnose(
+            evidence_of(record, chance, epochs=self._plan.rungs[-1], complete=last, failure=failure)
+        )
         if warning is not None:
             findings = (warning, *(f for f in findings if f.name != warning.name))
         return replace(

@@ -1,0 +1,234 @@
+"""Does advice cure? Every advice is followed and its network trained again: `python -m` this module.
+
+Random networks (depth 1 to 30, width 2 to 64, rates 1e-5 to 1, every activation and initializer)
+are trained on five data sets, one of them of random labels. Of those whose worst finding is the
+same, up to `NETWORKS` are taken; each advice that a rule could give is applied as its sentence says
+and the network is trained again. It is *cured* where the finding is gone, no worse one has come,
+and the validation loss is lower than before. Results go to `results/cures.json`; the order of
+advice in `search/diagnostics/rules.py` follows them, which a test holds.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from math import exp, inf, isfinite, log
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from optuna.trial import TrialState
+from rich.console import Console
+from rich.progress import track
+
+from search.activations import ACTIVATIONS
+from search.data.dataset_builder import build_dataset
+from search.data.datasets import Dataset, load_builtin
+from search.diagnostics import RULES, FindingName, diagnose
+from search.diagnostics.advice import Advice, change
+from search.diagnostics.evidence import TrainingEvidence
+from search.diagnostics.rules import evidence_of
+from search.driver.plan import StudyPlan, plan_study
+from search.engines.probe_schedule import probe_epochs
+from search.space import AXES, INITIALIZERS
+from search.study import (
+    Budget,
+    Evaluation,
+    FoldCurve,
+    ParamValue,
+    StudySpec,
+    TrialRecord,
+    TrialSource,
+)
+from search.training.segment import Segment, train_segment
+
+RESULTS = Path(__file__).parent / "results" / "cures.json"
+#: Networks with one finding that each advice is tried on.
+NETWORKS = 24
+#: An advice that cures a smaller share of them is not given.
+ENOUGH = 0.5
+#: Networks that an advice must have been tried on, for its share to count.
+FEWEST = 5
+
+_USUAL = {row.name: row.usual for row in AXES.values() if row.condition is None}
+_HIDDEN = [row.name.value for row in ACTIVATIONS.values() if row.hidden]
+_DATASETS = ("digits", "digits", "diabetes", "wine", "breast_cancer", "random labels")
+
+Params = Mapping[str, ParamValue]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """A configuration and the data set it is trained on."""
+
+    dataset: str
+    params: Params
+    epochs: int
+    number: int
+
+
+def random_network(rng: np.random.Generator, number: int) -> Network:
+    """Draw a network, far from any usual one more often than not."""
+    activation = str(rng.choice(_HIDDEN))
+    own = ACTIVATIONS[activation].parameters  # type: ignore[index] # the enum is a str
+    params: dict[str, ParamValue] = {
+        **_USUAL,
+        "activation": activation,
+        **{f"{activation}_{parameter.name}": parameter.default for parameter in own},
+        "depth": round(exp(rng.uniform(0, log(30)))),
+        "width": int(rng.choice([2, 4, 8, 16, 32, 64])),
+        "learning_rate": exp(rng.uniform(log(1e-5), 0)),
+        "initializer": str(rng.choice(list(INITIALIZERS))),
+        "optimizer": str(rng.choice(["adamw", "sgd"])),
+        "momentum": float(rng.choice([0.0, 0.9])),
+        "normalization": str(rng.choice(["none", "none", "none", "batch", "layer"])),
+        "dropout": float(rng.choice([0.0, 0.0, 0.2, 0.5])),
+        "gradient_clip": None if rng.random() < 0.7 else 1.0,
+        "schedule": str(rng.choice(["cosine", "constant"])),
+        "weight_decay": float(rng.choice([0.0, 1e-4, 1e-2])),
+    }
+    dataset = str(rng.choice(_DATASETS))
+    return Network(
+        dataset=dataset, params=params, epochs=int(rng.choice([10, 20, 40])), number=number
+    )
+
+
+def _random_labels() -> Dataset:
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame(rng.normal(size=(120, 10)), columns=[f"x{k}" for k in range(10)])
+    frame["y"] = rng.choice(["heads", "tails"], size=len(frame))
+    return build_dataset(frame, target="y", name="random labels")
+
+
+@cache
+def _plan(dataset: str, epochs: int) -> StudyPlan:
+    data = _random_labels() if dataset == "random labels" else load_builtin(dataset)
+    spec = StudySpec(dataset=dataset, evaluation=Evaluation(folds=3), budget=Budget(epochs=epochs))
+    return plan_study(spec, data)
+
+
+def train(network: Network) -> TrainingEvidence:
+    """Train a network on one fold; return the evidence."""
+    plan = _plan(network.dataset, network.epochs)
+    segment = Segment(
+        lanes=plan.lanes(network.number, network.params)[:1],
+        first=0,
+        last=network.epochs,
+        epochs=network.epochs,
+        evaluate_at=plan.evaluate_at,
+        metrics=plan.metrics,
+        keep_states=False,
+        probe_at=probe_epochs(network.epochs, plan.rungs),
+    )
+    (report,) = train_segment(segment, plan.data)
+    record = TrialRecord(
+        number=network.number,
+        state=TrialState.COMPLETE,
+        source=TrialSource.SAMPLER,
+        params=network.params,
+        distributions={},
+        curves=(
+            FoldCurve(
+                fold=0,
+                epochs=report.epochs,
+                train_loss=report.train_loss,
+                validation_loss=report.validation_loss,
+                validation_score=report.validation_loss,
+            ),
+        ),
+        layers=report.layers,
+    )
+    return evidence_of(
+        record, plan.chance[0], epochs=network.epochs, complete=True, failure=report.failure
+    )
+
+
+def worst_finding(evidence: TrainingEvidence) -> FindingName | None:
+    """Return the name of the worst finding; None for a healthy network."""
+    found = diagnose(evidence)
+    return FindingName(found[0].name) if found else None
+
+
+def _loss(evidence: TrainingEvidence) -> float:
+    losses = evidence.validation_loss
+    known = losses and evidence.failure is None and isfinite(losses[-1])
+    return losses[-1] if known else inf
+
+
+def is_cured(name: FindingName, before: TrainingEvidence, after: TrainingEvidence) -> bool:
+    """Return whether `name` is gone, nothing worse has come, and the validation loss is lower."""
+    order = list(RULES)
+    worst = worst_finding(after)
+    gone = name not in {finding.name for finding in diagnose(after)}
+    no_worse = worst is None or order.index(worst) > order.index(name)
+    return gone and no_worse and _loss(after) < _loss(before)
+
+
+def faulty_networks(
+    rng: np.random.Generator, most: int
+) -> dict[FindingName, list[tuple[Network, TrainingEvidence]]]:
+    """Train `most` random networks; return up to `NETWORKS` of each worst finding."""
+    found: dict[FindingName, list[tuple[Network, TrainingEvidence]]] = {name: [] for name in RULES}
+    for number in track(range(most), "random networks", disable=not sys.stderr.isatty()):
+        network = random_network(rng, number)
+        evidence = train(network)
+        name = worst_finding(evidence)
+        if name is not None and len(found[name]) < NETWORKS:
+            found[name].append((network, evidence))
+    return found
+
+
+def follow(network: Network, advice: Advice, evidence: TrainingEvidence) -> Network | None:
+    """Return the network that follows `advice`; None where it already does."""
+    made = change(advice, evidence)
+    if made is None:
+        return None
+    params = {**network.params, **made.params}
+    row = ACTIVATIONS[str(params["activation"])]  # type: ignore[index] # the enum is a str
+    params |= {
+        axis: parameter.default
+        for parameter in row.parameters
+        if (axis := row.axis_name(parameter.name)) not in params
+    }
+    return Network(
+        dataset=network.dataset,
+        params=params,
+        epochs=made.epochs or network.epochs,
+        number=network.number,
+    )
+
+
+def _cures(
+    name: FindingName, networks: list[tuple[Network, TrainingEvidence]]
+) -> Iterator[tuple[str, dict[str, int]]]:
+    for advice in Advice:
+        outcomes = [
+            is_cured(name, before, train(other))
+            for network, before in networks
+            if (other := follow(network, advice, before)) is not None
+        ]
+        if outcomes:
+            yield advice.value, {"tried": len(outcomes), "cured": sum(outcomes)}
+
+
+def main() -> None:
+    """Run the benchmark, print its table and write the results."""
+    parser = ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--networks", type=int, default=1500, help="random networks to train")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    console = Console()
+    faulty = faulty_networks(np.random.default_rng(options.seed), options.networks)
+    table: dict[str, dict[str, dict[str, int]]] = {}
+    for name, networks in faulty.items():
+        table[name.value] = dict(_cures(name, networks))
+        console.print(name.value, len(networks), table[name.value])
+        RESULTS.write_text(json.dumps(table, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
