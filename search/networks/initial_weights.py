@@ -1,4 +1,4 @@
-"""Draws the first weights and biases of a layer, and the first state of a lane.
+"""Initial weights and biases of a layer, and the initial state of a lane.
 
 A weight has shape `(fan_in, fan_out)`: layers compute `x @ weight + bias`. Fans and the generator
 are always passed in, because torch would read fans wrongly from a stack of layers `(L, in, out)`

@@ -1,4 +1,4 @@
-"""One lane as a plain torch.nn.Sequential: what a person takes home, and the stack's oracle."""
+"""One lane as a plain torch.nn.Sequential, for use without this project and as an oracle."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class SiLUBeta(nn.Module):
             self.register_buffer("beta", value)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Apply elementwise."""
+        """Return z * sigmoid(beta * z) elementwise, in the shape of `z`."""
         return z * torch.sigmoid(self.beta * z)
 
 
@@ -65,7 +65,10 @@ _NORMS: Mapping[str, Callable[[int], nn.Module]] = {"batch": nn.BatchNorm1d, "la
 
 
 def build_network(config: NetworkConfig, *, features: int, outputs: int) -> nn.Sequential:
-    """Build the plain network of `config`, with torch's own initial weights; it gives logits."""
+    """Return the plain network of `config`, (N, features) -> logits (N, outputs).
+
+    Its weights are torch's own initial ones; `load_state` gives it those of a trained lane.
+    """
     modules: list[nn.Module] = []
     fan_in = features
     for _ in range(config.depth):
@@ -81,7 +84,10 @@ def build_network(config: NetworkConfig, *, features: int, outputs: int) -> nn.S
 
 @torch.no_grad()
 def load_state(network: nn.Sequential, state: LaneState, config: NetworkConfig) -> None:
-    """Give `network`, built from `config`, the weights of a trained lane."""
+    """Copy the weights and running statistics of a trained lane into `network`.
+
+    `network` is built by `build_network` from the lane's configuration.
+    """
     flat = torch.from_numpy(state.params)
     linears = [module for module in network if isinstance(module, nn.Linear)]
     position = 0
@@ -105,7 +111,7 @@ def load_state(network: nn.Sequential, state: LaneState, config: NetworkConfig) 
 
 
 def _vectors(network: nn.Sequential) -> list[list[Tensor]]:
-    """Biases, normalization and learned slopes in the order of a LaneState."""
+    """Return biases, normalization and learned slopes by layer, in the order of a LaneState."""
     linears = [module for module in network if isinstance(module, nn.Linear)]
     layers: list[list[Tensor]] = []
     for module in list(network)[:-1]:

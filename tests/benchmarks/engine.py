@@ -95,8 +95,9 @@ def make_lanes(
             params[SLOPES[own]] = 0.5 * position
         made.append(
             Lane(
-                trial=number,
+                configuration=number,
                 fold=0,
+                split=0,
                 config=NetworkConfig.from_params(params),
                 init_seed=derive_seed("bench", number),
                 order_seed=0,

@@ -48,8 +48,9 @@ def config(**params: ParamValue) -> NetworkConfig:
 
 def lane(trial: int = 0, fold: int = 0, **params: ParamValue) -> Lane:
     return Lane(
-        trial=trial,
+        configuration=trial,
         fold=fold,
+        split=fold,
         config=config(**params),
         init_seed=derive_seed("init", trial, fold),
         order_seed=derive_seed("order", fold),
@@ -118,7 +119,7 @@ def segment(
 
 
 def train(task: Segment, data: TrainingData) -> dict[tuple[int, int], LaneReport]:
-    return {(report.trial, report.fold): report for report in train_segment(task, data)}
+    return {(report.configuration, report.fold): report for report in train_segment(task, data)}
 
 
 def in_two_segments(
@@ -214,7 +215,7 @@ def train_plainly(
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
     else:
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: 1.0)
-    fold = data.folds[which.fold]
+    fold = data.folds[which.split]
     x, x_validation = (torch.from_numpy(a).double() for a in (fold.x_train, fold.x_validation))
     y, y_validation = (torch.from_numpy(a) for a in (fold.y_train, fold.y_validation))
     if y.is_floating_point():

@@ -74,7 +74,7 @@ class CompiledEngine:
         )
         #: What is seen, by lane, look, statistic (the last being a learned number) and layer.
         self._seen = np.full(size, np.nan, dtype)
-        self._validation = [data.folds[lane.fold].x_validation.astype(dtype) for lane in lanes]
+        self._validation = [data.folds[lane.split].x_validation.astype(dtype) for lane in lanes]
 
     def train(self, first: int, last: int) -> list[float]:
         """Train epochs (first, last]; return the sum of each lane's losses over their steps."""

@@ -104,5 +104,6 @@ class StackedEngine:
         return by_stream.index_select(0, self._streams)
 
 
-def _place(lane: Lane) -> tuple[int, KernelKey, int, int]:
-    return (-lane.config.depth, lane.config.kernel_key, lane.trial, lane.fold)
+def _place(lane: Lane) -> tuple[int, KernelKey, int, int, int]:
+    identity = (lane.configuration, lane.repeat, lane.fold)
+    return (-lane.config.depth, lane.config.kernel_key, *identity)

@@ -89,7 +89,7 @@ def test_every_lane_equals_the_plain_network(
     ]
     reports = train(segment(company, compiled=compiled), small_data())
     for member in company:
-        assert_equals_plain_network(member, reports[member.trial, member.fold])
+        assert_equals_plain_network(member, reports[member.configuration, member.fold])
 
 
 @pytest.mark.parametrize("activation", VARIANTS)
@@ -102,7 +102,7 @@ def test_own_parameters_of_activations_equal_the_plain_network(
     ]
     reports = train(segment(company, compiled=compiled), small_data())
     for member in company:
-        assert_equals_plain_network(member, reports[member.trial, 0])
+        assert_equals_plain_network(member, reports[member.configuration, 0])
 
 
 @pytest.mark.parametrize("normalization", ["none", "batch"])
@@ -125,7 +125,7 @@ def test_every_activation_in_one_stack_equals_the_plain_network(
     ]
     reports = in_two_segments(segment(company, compiled=compiled), small_data(), at=1)
     for member in company:
-        assert_equals_plain_network(member, reports[member.trial, member.fold])
+        assert_equals_plain_network(member, reports[member.configuration, member.fold])
 
 
 def test_sgd_without_momentum_equals_the_plain_network(compiled: bool) -> None:
@@ -147,14 +147,14 @@ def test_every_task_with_and_without_dropout_equals_the_plain_network(
     ]
     reports = train(segment(company, metrics=(), compiled=compiled), small_data(task))
     for member in company:
-        assert_equals_plain_network(member, reports[member.trial, member.fold], task)
+        assert_equals_plain_network(member, reports[member.configuration, member.fold], task)
 
 
 def test_dropout_before_an_activation_that_keeps_only_its_output(compiled: bool) -> None:
     company = [lane(trial, activation="tanh", depth=2, dropout=0.5) for trial in range(2)]
     reports = train(segment(company, compiled=compiled), small_data())
     for member in company:
-        assert_equals_plain_network(member, reports[member.trial, 0])
+        assert_equals_plain_network(member, reports[member.configuration, 0])
 
 
 @pytest.mark.parametrize("normalization", ["none", "batch", "layer"])
@@ -205,7 +205,7 @@ def test_nan_lane_does_not_touch_its_neighbours(compiled: bool) -> None:
     assert "gradient_clip" in failure
     assert together[1, 0].state is None
     for member in tame:
-        key = (member.trial, 0)
+        key = (member.configuration, 0)
         assert together[key].failure is None
         np.testing.assert_allclose(
             together[key].validation_loss, alone[key].validation_loss, atol=TOLERANCE
@@ -218,7 +218,7 @@ def test_learned_slopes_are_the_lanes_own(compiled: bool) -> None:
     slopes = []
     for member in company:
         network = build_network(member.config, features=5, outputs=3).double()
-        state = reports[member.trial, 0].state
+        state = reports[member.configuration, 0].state
         assert state is not None
         load_state(network, state, member.config)
         prelu = network[1]

@@ -150,7 +150,7 @@ def digits() -> TrainingData:
 def lanes(count: int, **params: ParamValue) -> tuple[Lane, ...]:
     config = NetworkConfig.from_params({**USUAL, **params})
     return tuple(
-        Lane(trial=seed, fold=0, config=config, init_seed=seed, order_seed=0)
+        Lane(configuration=seed, fold=0, split=0, config=config, init_seed=seed, order_seed=0)
         for seed in range(count)
     )
 

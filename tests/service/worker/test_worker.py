@@ -99,7 +99,10 @@ def test_what_finished_before_something_unexpected_is_kept(
     class Breaking(Counting):
         def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
             segment = args[0]
-            if isinstance(segment, Segment) and max(lane.trial for lane in segment.lanes) >= 18:
+            if (
+                isinstance(segment, Segment)
+                and max(lane.configuration for lane in segment.lanes) >= 18
+            ):
                 raise ArithmeticError("of all things")
             return super().submit(fn, *args, **kwargs)
 
