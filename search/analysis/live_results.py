@@ -8,8 +8,6 @@ from search.analysis.candidates import config_key
 from search.analysis.results_document import UNSTUDIED, results_document, study_trials
 from search.analysis.search_summary import Json
 from search.data.datasets import Dataset
-from search.metrics import check_objectives
-from search.space import build_space
 from search.study import (
     ConfirmationRun,
     ConfirmationsMade,
@@ -25,6 +23,7 @@ from search.study import (
     TrialRecord,
     TrialsChanged,
 )
+from search.study_checks import check_study
 
 
 class LiveResults:
@@ -37,9 +36,13 @@ class LiveResults:
     def __init__(
         self, spec: StudySpec, dataset: Dataset, *, before: Mapping[str, Json] | None = None
     ) -> None:
-        """`before` is the document of an earlier run of the study, if there was one."""
-        self._space = build_space(spec.space)
-        self._objectives = check_objectives(spec.objectives, dataset.task)
+        """`before` is the document of an earlier run of the study, if there was one.
+
+        Raises InvalidInput where the spec does not fit the dataset, see `check_study`.
+        """
+        checked = check_study(spec, dataset.describe())
+        self._space = checked.space
+        self._objectives = checked.objectives
         self._evaluation = spec.evaluation
         self._trials: dict[int, TrialRecord] = {}
         self._runs: dict[tuple[str, Role, int, int], ConfirmationRun] = {}
