@@ -1,8 +1,8 @@
-"""The science: many small networks trained as one, a search over activations, the evidence.
+"""The science: stacked training of many small networks, a search over activations, a verdict.
 
-Knows neither HTTP nor SQL and can be used from a notebook: `load_builtin` or `read_table` gives a
-dataset, `run_study` takes it with a `StudySpec` and yields what happens. What loads torch or pandas
-is loaded when it is first asked for (PEP 562), so that a process which does without stays small.
+Imports neither HTTP nor SQL and can be used from a notebook: `load_builtin` or `read_table` returns
+a dataset, `run_study` takes it with a `StudySpec` and yields events. The modules behind these three
+need torch or pandas and are imported on first use (PEP 562), so that other processes stay small.
 """
 
 from importlib import import_module
@@ -38,7 +38,7 @@ __all__ = [
     "run_study",
 ]
 
-_LOADED_WHEN_ASKED_FOR = {
+_LAZY_MODULES = {
     "load_builtin": "search.data.datasets",
     "read_table": "search.data.dataset_builder",
     "run_study": "search.driver",
@@ -46,6 +46,6 @@ _LOADED_WHEN_ASKED_FOR = {
 
 
 def __getattr__(name: str) -> object:
-    if name not in _LOADED_WHEN_ASKED_FOR:
+    if name not in _LAZY_MODULES:
         raise AttributeError(f"module 'search' has no attribute '{name}'")
-    return getattr(import_module(_LOADED_WHEN_ASKED_FOR[name]), name)
+    return getattr(import_module(_LAZY_MODULES[name]), name)

@@ -1,7 +1,7 @@
-"""The plain values of a study: what was asked for, what was tried, what happened.
+"""The plain values of a study: its specification, its records and its events.
 
-Imports nothing of ours and neither torch, SQL nor HTTP; every layer may import it, storage nothing
-else of the science but the errors. All values are frozen and all times aware UTC.
+Imports nothing else of `search`, and neither torch, SQL nor HTTP. Every package may import it;
+`storage` imports nothing else of `search` but the errors. Values are frozen, times are aware UTC.
 """
 
 from search.study.diagnosis import Finding, LayerSnapshot
