@@ -114,7 +114,7 @@ class Confirmation:
     def _blocks(self) -> list[tuple[int, ...]]:
         """Return the incomplete repeats in blocks: of one where time is limited.
 
-        A time limit then leaves every candidate with as many repeats.
+        So a time limit leaves every candidate with the same number of repeats.
         """
         repeats = sorted({repeat for _, repeat, _ in self._missing})
         if self._seconds is not None:

@@ -105,7 +105,7 @@ class SearchPhase:
             if not self._batches:
                 yield ProgressMade(progress=self.progress)
                 return
-            # The first of the list among equals, as `min` gives it.
+            # Among equals `min` returns the batch submitted first.
             soonest = min(self._batches, key=itemgetter(0))
             _, batch = soonest
             if not batch.is_ready(within=self._flush_at - monotonic()):
@@ -184,7 +184,7 @@ def trial_batch_size(trials: int, finished: int) -> int:
 
 
 def _restarted(record: TrialRecord) -> TrialRecord:
-    """Return an interrupted trial as it was when it was proposed, to be trained from epoch 0."""
+    """Return an interrupted trial as it was proposed, to be trained from epoch 0 again."""
     return TrialRecord(
         number=record.number,
         state=TrialState.RUNNING,

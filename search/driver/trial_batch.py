@@ -205,7 +205,7 @@ def _with_reports(record: TrialRecord, folds: Sequence[LaneReport], objective: s
 
 
 def _mean(by_fold: Sequence[float]) -> float:
-    # NumPy's takes ten times as long for so few, and fmean fails where infinities meet.
+    # For so few numbers np.mean takes ten times as long; fmean raises on infinities of both signs.
     return sum(by_fold) / len(by_fold)
 
 
