@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 DATA_DIR ?= data
 
-.PHONY: setup demo serve test test-fast check bench clean
+.PHONY: setup demo serve test test-fast check pages bench clean
 
 setup: $(VENV)/.ready
 
@@ -33,6 +33,10 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+# The tables of API.md, from the code.
+pages: setup
+	$(BIN)/python -m tests.pages
 
 # QUICK=1 takes two minutes instead of fifteen; CURVES=1 draws the scaling curves instead, SCORES=1
 # compares the best scores without pruning.

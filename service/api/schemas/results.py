@@ -19,10 +19,10 @@ from storage.rows.study_rows import StudyRow
 class ResultsOut(ResponseModel):
     """Best configurations, a row an activation, and what matters."""
 
-    study_id: str
-    state: StudyState
-    phase: Phase | None
-    progress: ProgressOut
+    study_id: str = Field(description="Of the study.")
+    state: StudyState = Field(description="As in the study.")
+    phase: Phase | None = Field(description="As in the study.")
+    progress: ProgressOut = Field(description="As in the study.")
     best: TrialSummaryOut | None = Field(description="The best complete trial; null before one.")
     front: list[TrialSummaryOut] = Field(description="With two objectives, the Pareto front.")
     by_activation: list[ActivationRowOut] = Field(description="A row an activation, best first.")
@@ -34,7 +34,7 @@ class ResultsOut(ResponseModel):
         description="A row a searched slope, alpha or beta, at the end."
     )
     verdict: VerdictOut | None = Field(description="null until confirmed.")
-    links: LinksOut
+    links: LinksOut = Field(description="Where to go from here.")
 
     @classmethod
     def from_stored(cls, row: StudyRow, stored: StoredResults) -> "ResultsOut":
