@@ -44,7 +44,7 @@ from tests.benchmarks.work import (
 
 LANES = 32
 REPEATS = 5
-#: Lanes of all activations side by side, as a study's cohort has them.
+#: Lanes of all activations side by side, as a batch of trials has them.
 MIXED = "mixed"
 
 
