@@ -1,8 +1,9 @@
-"""The science: stacked training of many small networks, a search over activations, a verdict.
+"""The science: many small networks trained at once, a search over activations, the evidence.
 
-Imports neither HTTP nor SQL and can be used from a notebook: `load_builtin` or `read_table` returns
-a dataset, `run_study` takes it with a `StudySpec` and yields events. The modules behind these three
-need torch or pandas and are imported on first use (PEP 562), so that other processes stay small.
+Imports neither `storage` nor `service`, knows neither HTTP nor SQL and can be used from a notebook:
+`load_builtin` or `read_table` gives a dataset, `run_study` takes it with a `StudySpec` and yields
+events. These three load torch or pandas, and are therefore imported when first used (PEP 562): the
+API process runs without torch.
 """
 
 from importlib import import_module
@@ -38,7 +39,7 @@ __all__ = [
     "run_study",
 ]
 
-_LAZY_MODULES = {
+_LOADED_WHEN_ASKED_FOR = {
     "load_builtin": "search.data.datasets",
     "read_table": "search.data.dataset_builder",
     "run_study": "search.driver",
@@ -46,6 +47,6 @@ _LAZY_MODULES = {
 
 
 def __getattr__(name: str) -> object:
-    if name not in _LAZY_MODULES:
+    if name not in _LOADED_WHEN_ASKED_FOR:
         raise AttributeError(f"module 'search' has no attribute '{name}'")
-    return getattr(import_module(_LAZY_MODULES[name]), name)
+    return getattr(import_module(_LOADED_WHEN_ASKED_FOR[name]), name)
