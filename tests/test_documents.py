@@ -12,6 +12,7 @@ import pytest
 from search.study import StudySpec
 from service.api.schemas.study import StudyModel
 from tests import pages
+from tests.slow import SLOW
 
 ROOT = Path(__file__).parent.parent
 #: Pages whose every path in backticks must exist.
@@ -117,3 +118,10 @@ def test_documents_are_found_from_the_readme() -> None:
     readme = (ROOT / "README.md").read_text()
     documents = [path.name for path in ROOT.glob("*.md") if path.name != "README.md"]
     assert [name for name in documents if not fnmatch(readme, f"*]({name})*")] == []
+
+
+@pytest.mark.parametrize("entry", SLOW)
+def test_what_is_listed_as_slow_exists(entry: str) -> None:
+    place, _, test = entry.partition("::")
+    assert (ROOT / place).exists()
+    assert not test or f"\ndef {test}(" in (ROOT / place).read_text()
