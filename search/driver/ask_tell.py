@@ -21,6 +21,7 @@ from search.samplers import get_sampler
 from search.samplers.batched_tpe import BatchedTPE
 from search.samplers.catalog import seed_for
 from search.samplers.history_subset import HistorySubset
+from search.samplers.optuna_internals import running_trial
 from search.study import ParamValue, TrialRecord, TrialRequest, TrialSource
 
 #: The sampler's study is rebuilt from the history subset once it holds so many times its size.
@@ -37,7 +38,9 @@ class AskTell:
         self._sampler = row.build(seed_for(sampler.seed, len(history)))
         directions = [metric.direction for metric in plan.objectives]
         #: Trials that a rebuilt study keeps; None for a sampler that needs all or none of them.
-        self._subset = None if row.memory is None else HistorySubset(row.memory, directions)
+        self._subset = (
+            None if row.history_size is None else HistorySubset(row.history_size, directions)
+        )
         self._study = self._new_study()
         #: Trials asked and not told, by their number in the study's record.
         self._trials: dict[int, optuna.Trial] = {}
@@ -81,7 +84,7 @@ class AskTell:
         self._trim_history()
         count = min(count, self.total - self.asked)
         if isinstance(self._sampler, BatchedTPE):
-            self._sampler.expect(count)
+            self._sampler.set_batch_size(count)
         return [self._ask() for _ in range(count)]
 
     def _ask(self) -> TrialRecord:
@@ -146,7 +149,7 @@ class AskTell:
             self._record(trial)
         else:
             added = self._study.get_trials(deepcopy=False)[-1]
-            self._trials[number] = optuna.Trial(self._study, added._trial_id)
+            self._trials[number] = running_trial(self._study, added)
 
     def _record(self, trial: FrozenTrial) -> None:
         """Count a finished trial; the history subset may keep it unless it failed."""
@@ -162,7 +165,7 @@ class AskTell:
             number: (trial.params, trial.distributions) for number, trial in self._trials.items()
         }
         self._study = self._new_study()
-        recalled = self._subset.recall()
+        recalled = self._subset.select()
         self._study.add_trials(recalled)
         self._finished_trials = len(recalled)
         for number, (params, distributions) in running.items():
