@@ -1,7 +1,7 @@
-"""The axes a study can search: one row each, with what is legal, what is usual, when it exists.
+"""The axes a study can search, one row each: legal values, defaults and the condition to exist.
 
-The general axes are listed here; each activation adds the axes of its own parameters, which exist
-only in configurations with that activation.
+The general axes are listed here. The parameters of an activation, such as a slope, are axes too,
+made from the table of activations; they exist only in configurations with that activation.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from search.study import Axis, Choices, ParamValue, Range
 
 
 class AxisKind(StrEnum):
-    """What the values of an axis are."""
+    """The kind of an axis's values: names and flags, whole numbers, or real numbers."""
 
     CATEGORICAL = "categorical"
     INTEGER = "integer"
@@ -25,7 +25,7 @@ class AxisKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """The axis exists only in configurations where `axis` has `value`."""
+    """The condition of a conditional axis: the axis called `axis` has `value`."""
 
     axis: str
     value: str
@@ -33,14 +33,14 @@ class Condition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AxisRow:
-    """One axis, all facts of it."""
+    """All facts of one axis."""
 
     name: str
     description: str
     kind: AxisKind
-    #: The axis of a study that does not mention it.
+    #: Values searched by a study whose spec leaves this axis out.
     default: Axis
-    #: A common setting, for the baseline trial.
+    #: The common setting that the baseline trial takes.
     usual: ParamValue
     #: Legal values of a categorical axis.
     choices: tuple[ParamValue, ...] = ()
@@ -49,9 +49,9 @@ class AxisRow:
     #: Whether None (off) is legal beside the numbers.
     nullable: bool = False
     condition: Condition | None = None
-    #: Other spelling of a value -> the value.
+    #: Alias of a value -> the value.
     aliases: Mapping[str, str] = field(default_factory=dict)
-    #: Known value that cannot be taken here -> why.
+    #: Known value that is not legal here -> the reason, for the error.
     refused: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -63,7 +63,7 @@ def _hidden() -> Iterator[Activation]:
     return (row for row in ACTIVATIONS.values() if row.hidden)
 
 
-#: Common settings of the baseline: ReLU with He initialization, as in countless papers.
+#: The axes of every network. Their usual values are ReLU with He initialization, two layers of 64.
 _GENERAL: tuple[AxisRow, ...] = (
     AxisRow(
         name="activation",
@@ -215,7 +215,7 @@ def _parameter_axis(activation: Activation, parameter: Parameter) -> AxisRow:
     )
 
 
-#: Every axis by name. An axis comes after the one its existence depends on.
+#: Every axis by name. A conditional axis comes after the axis of its condition.
 AXES: dict[str, AxisRow] = {
     row.name: row
     for row in (
@@ -224,7 +224,7 @@ AXES: dict[str, AxisRow] = {
     )
 }
 
-#: Other spelling of an axis -> its name, such as swish_beta -> silu_beta.
+#: Alias of an axis -> its name, such as swish_beta -> silu_beta.
 AXIS_ALIASES: dict[str, str] = {
     f"{alias}_{parameter.name}": row.axis_name(parameter.name)
     for row in _hidden()
@@ -234,7 +234,7 @@ AXIS_ALIASES: dict[str, str] = {
 
 
 def axes_catalog() -> list[dict[str, object]]:
-    """Return every axis as a plain dictionary, ready for JSON, for documentation."""
+    """Return the table of axes as the API documents it, one JSON-ready dictionary an axis."""
     return [
         {
             "name": row.name,

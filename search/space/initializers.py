@@ -1,8 +1,8 @@
-"""The weight initializers: one row each.
+"""The weight initializers, one row each.
 
-`fan_in` and `fan_out` are the numbers of inputs and outputs of a layer, always given, never read
-from a tensor's shape. `gain` is that of the activation whose output the layer is fed with (see
-`search.activations.gains`), 1 for a layer fed with data. A row's `scale` is the standard deviation
+`fan_in` and `fan_out` are the numbers of inputs and outputs of a layer; callers pass them, since
+the shape of a stack of layers does not tell them. `gain` is that of the activation before the layer
+(see `search.activations.gains`), 1 for the first layer. A row's `scale` is the standard deviation
 of a weight; `search.networks.initial_weights` draws from it by the row's distribution.
 """
 
@@ -20,7 +20,7 @@ Scale: TypeAlias = Callable[[int, int, float], float]
 
 
 class InitializerName(StrEnum):
-    """Names are stored with every trial: values are only ever added."""
+    """Names of the initializers. They are stored with trials: values are added, never removed."""
 
     XAVIER_UNIFORM = "xavier_uniform"
     XAVIER_NORMAL = "xavier_normal"
@@ -34,18 +34,18 @@ class InitializerName(StrEnum):
 
 
 class Distribution(StrEnum):
-    """What the weights of one layer are drawn from, all of mean 0."""
+    """The distribution of the weights of one layer, of mean 0."""
 
     UNIFORM = "uniform"
     NORMAL = "normal"
-    #: Cut at two standard deviations of the normal distribution before cutting.
+    #: A normal distribution, cut at two of the standard deviations that it has before the cut.
     TRUNCATED_NORMAL = "truncated_normal"
     #: A random matrix with orthonormal rows or columns, whichever are fewer, times the gain.
     ORTHOGONAL = "orthogonal"
 
 
 class BiasRule(StrEnum):
-    """How biases start."""
+    """The initial values of biases."""
 
     ZERO = "zero"
     #: U(-1/sqrt(fan_in), 1/sqrt(fan_in)).
@@ -54,7 +54,7 @@ class BiasRule(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Initializer:
-    """One initializer, all facts of it."""
+    """All facts of one initializer."""
 
     name: InitializerName
     title: str
