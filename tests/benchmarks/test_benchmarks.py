@@ -13,6 +13,8 @@ import numpy as np
 import optuna
 import pytest
 import torch
+from optuna.samplers import RandomSampler
+from sklearn.ensemble import RandomForestRegressor
 
 from search.space import build_space
 from tests.benchmarks.engine import MIXED, make_lanes, product_seconds, step_cost
@@ -24,16 +26,20 @@ from tests.benchmarks.page import BEGIN, END, write_page
 from tests.benchmarks.peer_network import build, suggest
 from tests.benchmarks.peers import PEERS, PeerRun, PeerTrial, run_peer
 from tests.benchmarks.rows import ROWS, Measured, markdown
+from tests.benchmarks.samplers import CONTESTANTS, Outcome, row_of, search
 from tests.benchmarks.scales import SMOKE
+from tests.benchmarks.surrogate import Surrogate, encode
 from tests.benchmarks.synthetic import synthetic
 from tests.benchmarks.to_score import Pair, ToScore
 from tests.benchmarks.work import (
     ACTIVATIONS,
     DEPTHS,
+    EPOCHS,
     INITIALIZERS,
     LEARNING_RATES,
     PART_OF_D,
     SLOPES,
+    evaluation_epochs,
     reference_plan,
     reference_split,
     study_body,
@@ -231,3 +237,31 @@ def test_the_latest_measurements_have_every_row() -> None:
     latest = json.loads((Path(__file__).parent / "results" / "latest.json").read_text())
     assert set(latest["rows"]) == set(ROWS)
     assert latest["scale"] == "full"
+
+
+def made_up_surrogate() -> Surrogate:
+    """Losses that rise with the depth and fall over the epochs, with noise of 5 %."""
+    space = reference_plan().space
+    study = optuna.create_study(sampler=RandomSampler(seed=0))
+    drawn = [space.suggest(study.ask()) for _ in range(200)]
+    epochs = evaluation_epochs(EPOCHS)
+    losses = np.log([[float(p["depth"] or 0) + 3.0 / e for e in epochs] for p in drawn])
+    forest = RandomForestRegressor(5, random_state=0).fit([encode(p) for p in drawn], losses)
+    return Surrogate(
+        forest=forest, epochs=epochs, noise=np.full((1, len(epochs)), 0.05), explained=1.0
+    )
+
+
+@pytest.mark.parametrize("pruner", ["none", "successive_halving"])
+def test_samplers_are_compared_on_a_surrogate_where_tpe_beats_random_draws(pruner: str) -> None:
+    surrogate = made_up_surrogate()
+
+    def outcome(name: str) -> Outcome:
+        return search(surrogate, row_of(CONTESTANTS[name]), 0, pruner)
+
+    ours, random = outcome("ours"), outcome("random")
+    assert list(ours.best) == list(ours.best_ten) == [50, 100, 200]
+    assert ours.milliseconds > 0.0
+    # The mean loss of depth 1 is about 1.1; random search has a dozen of those by then.
+    assert ours.best_ten[200] == pytest.approx(1.1, abs=0.2)
+    assert ours.best_ten[50] <= random.best_ten[50]
