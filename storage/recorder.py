@@ -6,7 +6,7 @@ statements, each with all its rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
@@ -26,6 +26,7 @@ from search.study import (
     TrialRecord,
     TrialsChanged,
 )
+from search.study.results import StudyResults
 from storage.confirmations import read_confirmations, write_confirmations, write_tests
 from storage.leases import end_columns, lease_lost, update_after_end, update_as_holder
 from storage.open_trials import close_open_trials
@@ -64,8 +65,8 @@ class Recorder:
         with self._database.reading() as connection:
             return read_confirmations(connection, self._study_id)
 
-    def record(self, events: Sequence[Event], *, results: Mapping[str, Any] | None = None) -> None:
-        """Write all events, and the results document if given, in one transaction.
+    def record(self, events: Sequence[Event], *, results: StudyResults | None = None) -> None:
+        """Write all events, and the results if given, in one transaction.
 
         Recording a trial again replaces what was known of it. StudyEnded ends the lease. Raises
         LeaseLost, and writes nothing, where this worker does not hold the study; InvalidInput for
@@ -91,14 +92,14 @@ class Recorder:
         if written is not None:
             self._trials.remember(written)
 
-    def put_results(self, document: Mapping[str, Any]) -> None:
-        """Store the results document by itself; LeaseLost as in `record`.
+    def put_results(self, results: StudyResults) -> None:
+        """Store the results by themselves; LeaseLost as in `record`.
 
         Allowed also after this recorder's StudyEnded, until someone takes the study up again.
         """
         with self._database.writing() as connection:
             self._bump(connection, {}, ended=self._ended)
-            write_results(connection, self._study_id, document, datetime.now(UTC))
+            write_results(connection, self._study_id, results, datetime.now(UTC))
 
     def _bump(
         self, connection: Connection, columns: dict[str, Any], *, ended: StudyState | None = None

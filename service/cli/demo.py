@@ -15,6 +15,7 @@ from typing import Any
 import httpx2
 from rich.console import Console
 
+from service.api.schemas.results import ResultsOut
 from service.cli.console_tables import progress_bar, results_table, show_progress
 
 STUDY = {"name": "digits, which activation?", "dataset": "digits"}
@@ -82,7 +83,7 @@ def _run(client: httpx2.Client, console: Console) -> bool:
                 httpx2.post(f"{client.base_url}{answer.headers['Location']}/cancel", timeout=60)
         raise
     seconds = time.monotonic() - started
-    console.print(results_table(results))
+    console.print(results_table(ResultsOut.model_validate(results).to_results()))
     finished = results["progress"]["trials_finished"]
     rate = finished / seconds
     console.print(f"{finished} trials in {seconds:.0f} s, {rate:.1f} trials a second")

@@ -164,11 +164,11 @@ class Worker:
         recorder = Recorder(self._database, study.id, self._id)
         history = recorder.history()
         dataset = load_dataset(study.spec, self._datasets)
-        before = Results(self._database).get(study.id).document
-        summary = LiveResults(study.spec, dataset, before=before)
-        summary.take(TrialsChanged(trials=history))
+        before = Results(self._database).get(study.id).results
+        live = LiveResults(study.spec, dataset, before=before)
+        live.apply(TrialsChanged(trials=history))
         confirmations = recorder.confirmations()
-        summary.take(ConfirmationsMade(runs=confirmations))
+        live.apply(ConfirmationsMade(runs=confirmations))
         pending: list[Event] = []
         document_due = 0.0
         events = self._run(
@@ -182,16 +182,16 @@ class Worker:
         )
         try:
             for event in events:
-                summary.take(event)
+                live.apply(event)
                 pending.append(event)
                 if isinstance(event, StudyEnded):
-                    recorder.record(pending, results=summary.document(phase_ended=True))
+                    recorder.record(pending, results=live.to_document(phase_ended=True))
                     return event.state
                 if isinstance(event, _WORTH_RECORDING):
                     phase_ended = isinstance(event, PhaseStarted) and event.phase != Phase.SEARCH
                     document, began = None, monotonic()
                     if phase_ended or began >= document_due:
-                        document = summary.document(phase_ended=phase_ended)
+                        document = live.to_document(phase_ended=phase_ended)
                         took = monotonic() - began
                         document_due = began + max(_DOCUMENT_S, took / _DOCUMENT_SHARE)
                     recorder.record(pending, results=document)
@@ -200,7 +200,7 @@ class Worker:
         except (LeaseLost, SQLAlchemyError):
             raise  # nothing can be written any more
         except _Leaving:
-            recorder.record(pending, results=summary.document(phase_ended=False))
+            recorder.record(pending, results=live.to_document(phase_ended=False))
             self._queue.release(study.id, self._id)
             return StudyState.QUEUED
         except Exception:

@@ -11,6 +11,7 @@ from optuna.trial import TrialState
 
 from search.errors import LeaseLost
 from search.study import StudySpec, StudyState
+from search.study.results import StudyResults
 from storage import Database, Queue, Recorder, Studies, Trials
 from storage.queue import MAX_CRASHES
 from storage.rows.study_rows import StudyRow
@@ -88,7 +89,7 @@ def test_a_worker_that_lost_its_lease_cannot_record(
     with pytest.raises(LeaseLost):
         old.record([changed(make_record(0))])
     with pytest.raises(LeaseLost):
-        old.put_results({"best": None})
+        old.put_results(StudyResults())
     assert Recorder(database, queued.id, "worker-b").history() == ()
 
 

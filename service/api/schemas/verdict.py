@@ -1,77 +1,27 @@
-"""What the results say of activations: rows, interactions, slopes, the verdict."""
+"""The verdict on the wire: comparisons with the best and the baseline, and the held-out test."""
 
-from typing import Literal
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
-from service.api.schemas.base import ResponseModel, Scalar
+from search.study.results import (
+    ActivationComparison,
+    BaselineComparison,
+    Holdout,
+    HoldoutScore,
+    Outcome,
+    Verdict,
+)
+from service.api.schemas.base import ResponseModel
+from service.api.schemas.scores import Params, Scores, ScoresOut
 
-Params = dict[str, Scalar]
-Scores = dict[str, float | None]
-
-
-class TrialSummaryOut(ResponseModel):
-    """A complete trial in short."""
-
-    number: int = Field(description="Of the trial.")
-    activation: str = Field(description="Of every hidden layer.")
-    params: Params = Field(description="The whole configuration.")
-    values: list[float] = Field(description="One an objective, mean over folds.")
-    metrics: Scores = Field(description="Every metric of the task, mean over folds.")
-    parameters: int = Field(description="Trainable parameters.")
-    fit_seconds: float | None = Field(description="Seconds of training, added up over folds.")
-    source: str = Field(description="Who proposed it.", examples=["sampler"])
-    flags: list[str] = Field(description="What is wrong with the training, in short names.")
-
-
-class ScoresOut(ResponseModel):
-    """Scores over the resamples of the confirmation, in the metric's units and direction."""
-
-    n: int | None = Field(description="Resamples: repeats x folds.")
-    mean: float | None = Field(description="Mean score.")
-    sd: float | None = Field(description="Standard deviation over the resamples.")
-    worst: float | None = Field(
-        description="Worst single run; a run that failed counts as the worst of its resample."
-    )
-    ci_low: float | None = Field(
-        description="95 % interval of the mean, corrected for the rows that resamples share, cut "
-        "off where no score can be."
-    )
-    ci_high: float | None = Field(description="Its upper end.")
-
-
-class ActivationRowOut(ScoresOut):
-    """One activation.
-
-    `n` to `ci_high` are those of its best configuration trained anew, null where it was not.
-    """
-
-    activation: str = Field(description="Its name.")
-    trials: int = Field(description="Trials that had it.")
-    best_value: float | None = Field(description="Best of the search; flatters itself.")
-    median_value: float | None = Field(description="Median of the complete trials.")
-    best_number: int | None = Field(description="Number of the best trial.")
-    best_params: Params | None = Field(description="Its whole configuration.")
-    completed: int = Field(description="Trials trained to the end.")
-    failed: int = Field(description="Trials that failed.")
-    pruned: int = Field(description="Trials ended early.")
-    running: int = Field(description="Trials in training now.")
-    failed_share: float | None = Field(description="Of the trials that have ended.")
-    pruned_share: float | None = Field(description="Of the trials that have ended.")
-    flags: dict[str, int] = Field(description="Flag -> trials that have it.")
-    parameters: int | None = Field(description="Of the best trial's network.")
-    fit_seconds: float | None = Field(description="Training seconds of the best trial.")
-    expected_best: dict[str, float | None] = Field(
-        description="Number of trials -> best value to expect of as many (Dodge et al. 2019); "
-        "null where fewer were tried.",
-        examples=[{"5": 0.14, "10": 0.11, "20": None}],
-    )
-    learning_rate_spread: float | None = Field(
-        description="What a learning rate that is off costs: the median, over half decades, of how "
-        "far the best there is behind the best of all."
-    )
-    confirmed_number: int | None = Field(description="The trial whose configuration it is.")
-    confirmed_failures: int | None = Field(description="Runs of it that failed.")
+#: An `Outcome`. OpenAPI lists its words in place; an enum would be a reference to a list of them.
+OutcomeWord = Annotated[
+    str,
+    WithJsonSchema(
+        {"title": "Outcome", "type": "string", "enum": [outcome.value for outcome in Outcome]}
+    ),
+]
 
 
 class DifferenceOut(ResponseModel):
@@ -121,6 +71,36 @@ class ComparisonOut(ScoresOut, DifferenceOut):
     )
     fit_seconds: float | None = Field(description="Mean training seconds of one run.")
 
+    @classmethod
+    def from_comparison(cls, row: ActivationComparison) -> "ComparisonOut":
+        """Return `row` in the wire format."""
+        return cls(
+            n=row.n,
+            mean=row.mean,
+            sd=row.sd,
+            worst=row.worst,
+            ci_low=row.ci_low,
+            ci_high=row.ci_high,
+            difference=row.difference,
+            difference_low=row.difference_low,
+            difference_high=row.difference_high,
+            p_value=row.p_value,
+            p_adjusted=row.p_adjusted,
+            activation=row.activation,
+            trials=list(row.trials),
+            failures=row.failures,
+            repeats_needed=row.repeats_needed,
+            tied=row.tied,
+            probability_best=row.probability_best,
+            search_sd=row.search_sd,
+            baseline_difference=row.baseline_difference,
+            baseline_difference_low=row.baseline_difference_low,
+            baseline_difference_high=row.baseline_difference_high,
+            baseline_p_value=row.baseline_p_value,
+            baseline_p_adjusted=row.baseline_p_adjusted,
+            fit_seconds=row.fit_seconds,
+        )
+
 
 class BaselineOut(ScoresOut, DifferenceOut):
     """ReLU with He initialization at the best common settings.
@@ -135,6 +115,27 @@ class BaselineOut(ScoresOut, DifferenceOut):
     params: Params = Field(description="The whole configuration.")
     failures: int = Field(description="Runs that failed.")
 
+    @classmethod
+    def from_comparison(cls, baseline: BaselineComparison) -> "BaselineOut":
+        """Return `baseline` in the wire format."""
+        return cls(
+            n=baseline.n,
+            mean=baseline.mean,
+            sd=baseline.sd,
+            worst=baseline.worst,
+            ci_low=baseline.ci_low,
+            ci_high=baseline.ci_high,
+            difference=baseline.difference,
+            difference_low=baseline.difference_low,
+            difference_high=baseline.difference_high,
+            p_value=baseline.p_value,
+            p_adjusted=baseline.p_adjusted,
+            activation=baseline.activation,
+            trial=baseline.trial,
+            params=dict(baseline.params),
+            failures=baseline.failures,
+        )
+
 
 class TestScoreOut(ResponseModel):
     """One predictor refitted on all training rows and scored once on the test rows."""
@@ -147,6 +148,20 @@ class TestScoreOut(ResponseModel):
         description="The whole configuration; empty for the linear and the trivial model."
     )
     repeats: int = Field(description="Refits that the scores are the mean of.")
+
+    @classmethod
+    def from_score(cls, score: HoldoutScore | None) -> "TestScoreOut | None":
+        """Return `score` in the wire format; None for None."""
+        if score is None:
+            return None
+        return cls(
+            score=score.score,
+            validation_score=score.validation_score,
+            scores=dict(score.scores),
+            validation_scores=dict(score.validation_scores),
+            params=dict(score.params),
+            repeats=score.repeats,
+        )
 
 
 class TestOut(ResponseModel):
@@ -165,6 +180,18 @@ class TestOut(ResponseModel):
     )
     reason: str | None = Field(description="Why there are no test scores; null where there are.")
 
+    @classmethod
+    def from_holdout(cls, holdout: Holdout) -> "TestOut":
+        """Return `holdout` in the wire format."""
+        return cls(
+            winner=TestScoreOut.from_score(holdout.winner),
+            baseline=TestScoreOut.from_score(holdout.baseline),
+            linear=TestScoreOut.from_score(holdout.linear),
+            trivial=TestScoreOut.from_score(holdout.trivial),
+            optimism=holdout.optimism,
+            reason=holdout.reason,
+        )
+
 
 class VerdictOut(ResponseModel):
     """Which activation, how sure, and what would make it surer."""
@@ -181,7 +208,7 @@ class VerdictOut(ResponseModel):
     unconfirmed: list[str] = Field(
         default=[], description="Activations of the space that no complete trial had."
     )
-    outcome: Literal["winner", "tied", "undecided"] = Field(
+    outcome: OutcomeWord = Field(
         description="winner: better than every other; tied: not even 100 repeats would tell; "
         "undecided: more repeats or configurations could, or nothing was compared."
     )
@@ -205,59 +232,24 @@ class VerdictOut(ResponseModel):
         ],
     )
 
-
-class CellOut(ResponseModel):
-    """Complete trials of one activation with one initializer, or of one depth."""
-
-    activation: str = Field(description="Its name.")
-    initializer: str | None = Field(
-        default=None, description="Its name, in the table of initializers."
-    )
-    depth: int | str | None = Field(
-        description="Hidden layers, in the table of depths.", default=None, examples=[3, "5-8"]
-    )
-    count: int = Field(description="Complete trials.")
-    mean: float = Field(description="Mean of their first objective.")
-    best: float = Field(description="The best of them.")
-
-
-class InteractionOut(ResponseModel):
-    """A table of two axes."""
-
-    cells: list[CellOut] = Field(description="A row a combination that was tried.")
-    share: float | None = Field(
-        description="Share of the variance of ranks beyond both axes added up."
-    )
-    p_value: float | None = Field(description="F test of that share; exploratory.")
-
-
-class PointOut(ResponseModel):
-    """One complete trial."""
-
-    x: float = Field(description="The number of the activation.")
-    value: float = Field(description="First objective.")
-    number: int = Field(description="Of the trial.")
-
-
-class CurvePointOut(ResponseModel):
-    """One point of a smooth curve."""
-
-    x: float = Field(description="The number of the activation.")
-    value: float = Field(description="First objective, smoothed.")
-
-
-class EffectOut(ResponseModel):
-    """First objective against a number of an activation."""
-
-    points: list[PointOut] = Field(description="One a complete trial.")
-    curve: list[CurvePointOut] = Field(description="Smoothing spline; empty with few points.")
-
-
-class SlopeEffectOut(ResponseModel):
-    """What a searched slope, alpha or beta does."""
-
-    axis: str = Field(description="Its name.", examples=["prelu_slope"])
-    activation: str = Field(description="The activation it belongs to.")
-    parameter: str = Field(description="Its name within the activation.")
-    initial: EffectOut | None = Field(description="Against the value training began with.")
-    learned: EffectOut | None = Field(description="Against its mean over layers after training.")
+    @classmethod
+    def from_verdict(cls, verdict: Verdict) -> "VerdictOut":
+        """Return `verdict` in the wire format."""
+        return cls(
+            winner=verdict.winner,
+            trial=verdict.trial,
+            params=None if verdict.params is None else dict(verdict.params),
+            best=verdict.best,
+            tied_with=list(verdict.tied_with),
+            failed=list(verdict.failed),
+            unconfirmed=list(verdict.unconfirmed),
+            outcome=verdict.outcome.value,
+            repeats=verdict.repeats,
+            repeats_needed=verdict.repeats_needed,
+            metric=verdict.metric,
+            alpha=verdict.alpha,
+            baseline=BaselineOut.from_comparison(verdict.baseline) if verdict.baseline else None,
+            comparisons=[ComparisonOut.from_comparison(row) for row in verdict.comparisons],
+            test=TestOut.from_holdout(verdict.test) if verdict.test else None,
+            sentence=verdict.sentence,
+        )
