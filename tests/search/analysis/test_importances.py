@@ -3,13 +3,13 @@
 import random
 from dataclasses import replace
 from math import inf, log10, nan
-from time import process_time
 
 import numpy as np
 import optuna
 import pytest
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
+from sklearn.ensemble import RandomForestRegressor
 
 from search.analysis import importances as module
 from search.analysis.importances import LEAST_TRIALS, importances
@@ -249,10 +249,20 @@ def test_huge_values_are_values_like_any_other() -> None:
     )
 
 
-def test_thousands_of_trials_cost_no_more_than_the_most_that_are_used(monkeypatch) -> None:
-    records = trials(3000, lambda p, noise: by_activation(p, noise) + 0.1 * p["depth"])
+def test_of_thousands_of_trials_an_even_selection_is_used(monkeypatch) -> None:
+    used = []
+
+    class Forest(RandomForestRegressor):
+        def fit(self, x, y):
+            used.append(y)
+            return super().fit(x, y)
+
     monkeypatch.setattr(module, "MOST_TRIALS", 200)
-    began = process_time()
+    monkeypatch.setattr(module, "RandomForestRegressor", Forest)
+    records = trials(1000, lambda p, noise: by_activation(p, noise) + 0.1 * p["depth"])
     shares = importances("minimize", records)
-    assert process_time() - began < 5.0
     assert shares["activation"] > shares["depth"] > shares["weight_decay"]
+    by_time = [replace(record, values=(float(record.number),)) for record in records]
+    importances("minimize", by_time)
+    assert used[0].shape == (200,)
+    assert used[1] == pytest.approx(np.linspace(0.0, 1.0, 200), abs=1e-3)

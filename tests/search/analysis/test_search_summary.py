@@ -4,14 +4,13 @@ import json
 import random
 from dataclasses import asdict, replace
 from math import inf, nan
-from time import perf_counter
 
 import optuna
 import pytest
 from optuna.trial import TrialState
 
 from search.analysis.search_summary import summarize
-from search.space import SearchSpace, build_space
+from search.space import build_space
 from search.study import Choices, TrialRecord, TrialSource
 from search.study.results import ActivationSummary, StudyResults
 
@@ -162,24 +161,3 @@ def test_order_of_the_records_does_not_matter() -> None:
     shuffled = TRIALS.copy()
     random.Random(1).shuffle(shuffled)
     assert summarize(SPACE, ["minimize"], shuffled) == summarize(SPACE, ["minimize"], TRIALS)
-
-
-def many(space: SearchSpace, count: int) -> list[TrialRecord]:
-    rng = random.Random(0)
-    states = [TrialState.COMPLETE, TrialState.PRUNED]
-    return [
-        trial(
-            n, rng.choice(space.activations), rng.random(), rng.random(), state=rng.choice(states)
-        )
-        for n in range(count)
-    ]
-
-
-def test_five_thousand_trials_are_summarized_in_a_blink() -> None:
-    trials = many(SPACE, 5000)
-    times = []
-    for _ in range(3):
-        began = perf_counter()
-        summarize(SPACE, ["minimize", "minimize"], trials)
-        times.append(perf_counter() - began)
-    assert min(times) < 0.5  # seconds; about 0.02 on an idle core
