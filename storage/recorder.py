@@ -21,12 +21,12 @@ from search.study import (
     Progress,
     ProgressMade,
     StudyEnded,
+    StudyResults,
     StudyState,
     TestsMade,
     TrialRecord,
     TrialsChanged,
 )
-from search.study.results import StudyResults
 from storage.confirmations import read_confirmations, write_confirmations, write_tests
 from storage.leases import end_columns, lease_lost, update_after_end, update_as_holder
 from storage.open_trials import close_open_trials

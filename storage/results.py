@@ -14,7 +14,7 @@ from pydantic_core import from_json, to_json
 from sqlalchemy import Connection, select, update
 
 from search.errors import NotFound, SearchError
-from search.study.results import StudyResults
+from search.study import StudyResults
 from storage.sql.database import Database
 from storage.sql.tables import RESULTS, STUDIES
 from storage.sql.upsert import upsert

@@ -15,6 +15,7 @@ from search.study import (
     PhaseStarted,
     Role,
     StudyEnded,
+    StudyResults,
     StudySpec,
     StudyState,
     TestRun,
@@ -22,7 +23,6 @@ from search.study import (
     TrialRecord,
     TrialsChanged,
 )
-from search.study.results import StudyResults
 from search.study_checks import check_study
 
 

@@ -2,6 +2,7 @@
 
 Imports nothing else of `search`, and neither torch, SQL nor HTTP. Every package may import it;
 `storage` imports nothing else of `search` but the errors. Values are frozen, times are aware UTC.
+The parts of `StudyResults` are exported by `search.study.results`.
 """
 
 from search.study.diagnosis import Finding, LayerSnapshot
@@ -29,6 +30,7 @@ from search.study.records import (
     TrialRecord,
     TrialSource,
 )
+from search.study.results import StudyResults
 from search.study.spec import (
     Axis,
     Budget,
@@ -67,6 +69,7 @@ __all__ = [
     "SamplerSpec",
     "Stop",
     "StudyEnded",
+    "StudyResults",
     "StudySpec",
     "StudyState",
     "Task",

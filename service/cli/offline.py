@@ -14,8 +14,7 @@ from rich.console import Console
 from search.analysis.live_results import LiveResults
 from search.driver import run_study
 from search.errors import InvalidInput
-from search.study import Phase, PhaseStarted, ProgressMade
-from search.study.results import StudyResults
+from search.study import Phase, PhaseStarted, ProgressMade, StudyResults
 from search.training.device import usable_device
 from search.training.executors import local_pool
 from service.api.problems import InvalidRequest
