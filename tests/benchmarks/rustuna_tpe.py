@@ -125,7 +125,8 @@ class RustunaTPE(BaseSampler):
 def _rank_value(trial: FrozenTrial, sign: float) -> float | None:
     """Return a loss that orders trials as Optuna's TPE does; None for one that teaches nothing."""
     if trial.state is TrialState.COMPLETE:
-        return sign * trial.values[0]
+        value: float = sign * trial.values[0]
+        return value
     if trial.state is TrialState.RUNNING:
         return _WORST
     if trial.state is TrialState.PRUNED and trial.last_step is not None:

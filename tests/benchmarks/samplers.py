@@ -76,7 +76,10 @@ def _rustunas_own(seed: int) -> BaseSampler:
     import rustuna  # noqa: PLC0415
     from rustuna.converter import ToOptunaSampler  # noqa: PLC0415
 
-    return ToOptunaSampler(rustuna.samplers.TPESampler(seed=seed, multivariate=True))
+    sampler: BaseSampler = ToOptunaSampler(
+        rustuna.samplers.TPESampler(seed=seed, multivariate=True)
+    )
+    return sampler
 
 
 def _random(seed: int) -> BaseSampler:

@@ -124,4 +124,5 @@ def _trainings(trials: int, requests: Sequence[TrialRequest]) -> Iterator[TrialR
 
 def _log_losses(record: TrialRecord, epochs: Sequence[int]) -> Floats:
     values = np.array([record.intermediate_values[epoch] for epoch in epochs])
-    return np.log(np.maximum(values, 1e-3))
+    losses: Floats = np.log(np.maximum(values, 1e-3))
+    return losses

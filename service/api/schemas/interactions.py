@@ -4,6 +4,8 @@ Points are dictionaries, since results hold thousands of them: as models they wo
 as long to make.
 """
 
+from typing import Annotated
+
 from pydantic import Field
 from typing_extensions import TypedDict
 
@@ -61,16 +63,16 @@ class InteractionOut(ResponseModel):
 class PointOut(TypedDict):
     """One complete trial."""
 
-    x: float = Field(description="The number of the activation.")
-    value: float = Field(description="First objective.")
-    number: int = Field(description="Of the trial.")
+    x: Annotated[float, Field(description="The number of the activation.")]
+    value: Annotated[float, Field(description="First objective.")]
+    number: Annotated[int, Field(description="Of the trial.")]
 
 
 class CurvePointOut(TypedDict):
     """One point of a smooth curve."""
 
-    x: float = Field(description="The number of the activation.")
-    value: float = Field(description="First objective, smoothed.")
+    x: Annotated[float, Field(description="The number of the activation.")]
+    value: Annotated[float, Field(description="First objective, smoothed.")]
 
 
 class EffectOut(ResponseModel):
