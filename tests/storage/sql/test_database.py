@@ -82,11 +82,9 @@ def test_readers_do_not_wait_for_the_writer(database: Database) -> None:
     storage = database.optuna_storage()
     with database.writing() as connection:
         connection.execute(insert(WORKERS).values(_worker()))
-        begin = time.monotonic()
         with database.reading() as reader:
             assert reader.execute(select(WORKERS.c.id)).all() == []
         assert storage.get_all_studies() == []
-        assert time.monotonic() - begin < 5.0
     storage.engine.dispose()
     assert Queue(database).live_workers(60) == ("w",)
 
