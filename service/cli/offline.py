@@ -1,4 +1,4 @@
-"""The commands that need no server: run a study here, read a database."""
+"""Commands that need no server: run a study in this process, read a database."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from storage.rows.study_rows import StudyRow
 
 
 def read_spec_file(path: Path) -> Mapping[str, Any]:
-    """Read a JSON object; InvalidInput where there is none."""
+    """Read a JSON object from a file; InvalidInput where the file holds none."""
     try:
         body = json.loads(path.read_text())
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Optuna's own tables, as Core tables, with ids that never come back.
+"""Optuna's own tables, as Core tables, with ids that are never reused.
 
 SQLite hands the highest deleted row id out again, so a study created after a deletion could get
 the id of the deleted one, and every reader that caches by id (the dashboard, Optuna's cached

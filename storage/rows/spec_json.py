@@ -1,6 +1,6 @@
 """A StudySpec as JSON text and back, exactly.
 
-What an older version did not write gets its default.
+A field that an older version did not write gets its default.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def write_spec(spec: StudySpec) -> str:
 
 
 def read_spec(text: str) -> StudySpec:
-    """Return the spec that `write_spec` wrote."""
+    """Return the spec of a text by `write_spec`."""
     document = json.loads(text)
     task = document.pop("task", None)
     pruner = document.pop("pruner", {})

@@ -2,8 +2,8 @@
 
 SQLite allows one writer at a time. A transaction that begins by reading and then writes fails
 when another wrote in between, whatever the timeout; so writing transactions take the write lock
-at once (BEGIN IMMEDIATE), and reading ones never take it. That is why there are two engines, and
-a third that belongs to Optuna's storage.
+at once (BEGIN IMMEDIATE), and reading ones never take it. Hence there are two engines, and a third
+one that belongs to Optuna's storage.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from storage.sql.schema import create_schema
 #: How long a connection waits for another process's write lock.
 BUSY_TIMEOUT_S = 60
 _PRAGMAS = (
-    f"busy_timeout={BUSY_TIMEOUT_S * 1000}",  # first: the others may have to wait
-    "journal_mode=WAL",  # readers do not block the writer, nor it them
+    f"busy_timeout={BUSY_TIMEOUT_S * 1000}",  # first, since the others may have to wait
+    "journal_mode=WAL",  # readers and the writer do not block each other
     "synchronous=NORMAL",  # with WAL a killed process loses nothing; only a power cut could
     "foreign_keys=ON",
     f"journal_size_limit={64 * 2**20}",
@@ -72,7 +72,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Open one consistent snapshot; it waits for no writer and blocks none."""
+        """Open one read-only, consistent snapshot, which waits for no writer and blocks none."""
         self._refuse_fork()
         with self._reader.connect() as connection:
             yield connection

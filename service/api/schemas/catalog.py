@@ -1,4 +1,4 @@
-"""The catalog: what a study may be made of."""
+"""The catalog of activations, initializers, samplers, pruners and findings."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Datasets as they are shown."""
+"""Datasets in answers."""
 
 from pydantic import Field
 
@@ -31,7 +31,7 @@ class DatasetOut(ResponseModel):
 
 
 class DatasetPage(ResponseModel):
-    """Some datasets: the built-in ones first, then uploads, newest first."""
+    """A page of datasets: the built-in ones, then uploads, newest first."""
 
     items: list[DatasetOut] = Field(description="The datasets.")
     next_cursor: str | None = Field(description="Pass as `cursor` for the next page.")

@@ -1,4 +1,4 @@
-"""A study as somebody asks for it, and its mapping to `StudySpec`."""
+"""A study as requested, and its mapping to `StudySpec`."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -211,7 +211,7 @@ class StudyModel(RequestModel):
     )
 
     def to_spec(self) -> StudySpec:
-        """Return the study as the rest of the house knows it."""
+        """Return the study as a plain value."""
         return StudySpec(
             dataset=self.dataset,
             name=self.name,
@@ -226,7 +226,7 @@ class StudyModel(RequestModel):
 
     @classmethod
     def from_spec(cls, spec: StudySpec) -> "StudyModel":
-        """Return `spec` in the wire format, as it was asked for."""
+        """Return `spec` in the wire format, defaults filled in."""
         return cls(
             dataset=spec.dataset,
             name=spec.name,
@@ -254,4 +254,4 @@ def _from_axis(axis: Axis) -> list[ParamValue] | RangeModel:
 
 def _fields(value: object) -> dict[str, Any]:
     """Return the fields of a slotted dataclass, unlike `asdict` not recursively."""
-    return {name: getattr(value, name) for name in type(value).__dataclass_fields__}  # type: ignore[attr-defined]  # it is one
+    return {name: getattr(value, name) for name in type(value).__dataclass_fields__}  # type: ignore[attr-defined]  # a dataclass

@@ -1,4 +1,4 @@
-"""A study as it is shown, and lists of them."""
+"""A study in answers, and pages of studies."""
 
 from typing import Annotated
 
@@ -34,7 +34,7 @@ class ProgressOut(ResponseModel):
 
 
 class LinksOut(ResponseModel):
-    """Where to go from a study."""
+    """Paths of what belongs to a study."""
 
     self: Annotated[str, Field(description="The study.", examples=["/v1/studies/st_k3fxw8mq2abz"])]
     results: str = Field(description="Its results.")
@@ -89,7 +89,7 @@ class StudyOut(ResponseModel):
 
 
 class StudyPage(ResponseModel):
-    """Some studies, newest first."""
+    """A page of studies, newest first."""
 
     items: list[StudyOut] = Field(description="The studies.")
     next_cursor: str | None = Field(description="Pass as `cursor` for the next page.")

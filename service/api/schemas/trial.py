@@ -1,4 +1,4 @@
-"""Trials as they are shown, and the configuration somebody wants tried."""
+"""Trials in answers, and requests to try a configuration."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from search.study import Finding, FoldCurve, LayerSnapshot, TrialRecord, TrialRe
 from service.api.schemas.base import RequestModel, ResponseModel, Scalar, UtcTime
 from storage.sql.pagination import Page
 
-#: What Optuna calls the states of a trial, in our lower case.
+#: Optuna's states of a trial, in lower case.
 TRIAL_STATES = ("running", "complete", "pruned", "fail", "waiting")
 
 EXAMPLE_REQUEST: dict[str, Any] = {
@@ -17,7 +17,7 @@ EXAMPLE_REQUEST: dict[str, Any] = {
 
 
 class TrialRequestModel(RequestModel):
-    """A configuration of one's own; axes that are left out are the sampler's choice."""
+    """A requested configuration; the sampler chooses the axes left out."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE_REQUEST]})
 
@@ -25,7 +25,7 @@ class TrialRequestModel(RequestModel):
 
 
 class TrialRequestOut(ResponseModel):
-    """A configuration that will be tried."""
+    """A configuration that is to be tried."""
 
     id: str = Field(description="The trial that takes it up carries this as `request_id`.")
     params: dict[str, Scalar] = Field(description="Axis -> value, as it will be tried.")
@@ -90,7 +90,7 @@ class FindingOut(ResponseModel):
 
 
 class TrialOut(ResponseModel):
-    """One configuration, as far as it has come."""
+    """One trial without its curves."""
 
     number: int = Field(description="Counted from 0 within the study.")
     state: str = Field(examples=["complete"], description=f"One of {', '.join(TRIAL_STATES)}.")
@@ -137,7 +137,7 @@ class TrialDetailOut(TrialOut):
 
 
 class TrialPage(ResponseModel):
-    """Some trials of a study."""
+    """A page of a study's trials."""
 
     items: list[TrialOut] = Field(description="The trials.")
     next_cursor: str | None = Field(description="Pass as `cursor` for the next page.")
