@@ -1,10 +1,15 @@
-"""What all tests share."""
+"""Threads, test ids, and the dataset that tests of several packages use."""
 
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from search.data.datasets import Dataset
+
 
 from tests.slow import is_slow
 
@@ -22,3 +27,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if is_slow(item.nodeid):
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session")
+def iris() -> Dataset:
+    # Imported once OMP_NUM_THREADS is set, since NumPy reads it.
+    from search.data.datasets import load_builtin  # noqa: PLC0415
+
+    return load_builtin("iris")

@@ -8,10 +8,5 @@ from search.data.datasets import Dataset, load_builtin
 
 
 @pytest.fixture(scope="session")
-def iris() -> Dataset:
-    return load_builtin("iris")
-
-
-@pytest.fixture(scope="session")
 def diabetes() -> Dataset:
     return load_builtin("diabetes")

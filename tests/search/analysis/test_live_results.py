@@ -44,11 +44,6 @@ SPEC = StudySpec(
 
 
 @pytest.fixture(scope="module")
-def iris() -> Dataset:
-    return load_builtin("iris")
-
-
-@pytest.fixture(scope="module")
 def events(iris: Dataset) -> list[Event]:
     return list(run_study(SPEC, iris))
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from search.analysis.live_results import LiveResults
-from search.data.datasets import load_builtin
+from search.data.datasets import Dataset
 from search.driver import run_study
 from search.study import Budget, Choices, Evaluation, PrunerSpec, Range, StudySpec
 from search.study.results import StudyResults
@@ -40,8 +40,7 @@ FIRST_FORMAT = Path(__file__).parents[3] / "storage" / "results_format_1.json"
 
 
 @pytest.fixture(scope="module")
-def results() -> StudyResults:
-    iris = load_builtin("iris")
+def results(iris: Dataset) -> StudyResults:
     live = LiveResults(SPEC, iris)
     for event in run_study(SPEC, iris):
         live.apply(event)
