@@ -83,10 +83,11 @@ def write_confirmations(
 def read_confirmations(connection: Connection, study_id: str) -> tuple[ConfirmationRun, ...]:
     """Return every recorded run of the study, by repeat and fold."""
     table = CONFIRMATIONS.c
+    trial = table.trial.nulls_first()  # PostgreSQL would sort them last, SQLite does it first
     query = (
         select(CONFIRMATIONS)
         .where(table.study_id == study_id)
-        .order_by(table.repeat, table.fold, table.role.desc(), table.trial, table.configuration)
+        .order_by(table.repeat, table.fold, table.role.desc(), trial, table.configuration)
     )
     return tuple(_read_confirmation(row) for row in connection.execute(query))
 

@@ -130,7 +130,7 @@ class Datasets:
     def delete(self, dataset_id: str) -> None:
         """Remove the dataset; Conflict while a study that is not finished uses it."""
         with self._database.writing() as connection:
-            _get(connection, dataset_id)
+            _get(connection, dataset_id, for_update=True)
             user = connection.execute(
                 select(STUDIES.c.id)
                 .where(STUDIES.c.dataset == dataset_id, STUDIES.c.state.in_(_UNFINISHED))
@@ -144,8 +144,9 @@ class Datasets:
             connection.execute(delete(DATASETS).where(DATASETS.c.id == dataset_id))
 
 
-def _get(connection: Connection, dataset_id: str) -> DatasetRow:
-    row = connection.execute(select(DATASETS).where(DATASETS.c.id == dataset_id)).one_or_none()
+def _get(connection: Connection, dataset_id: str, *, for_update: bool = False) -> DatasetRow:
+    query = select(DATASETS).where(DATASETS.c.id == dataset_id)
+    row = connection.execute(query.with_for_update() if for_update else query).one_or_none()
     if row is None:
         raise NotFound("dataset", dataset_id)
     return _read(row)

@@ -19,6 +19,7 @@ from sqlalchemy import (
     and_,
     case,
     func,
+    literal,
     or_,
     select,
     update,
@@ -30,7 +31,7 @@ from storage.leases import end_columns, lease_lost, update_as_holder
 from storage.open_trials import close_open_trials
 from storage.rows.study_rows import StudyRow, get_study, read_study
 from storage.sql.database import Database
-from storage.sql.tables import CONFIRMATIONS, STUDIES, TRIALS, WORKERS
+from storage.sql.tables import CONFIRMATIONS, STUDIES, TRIALS, WORKERS, UtcDateTime
 from storage.sql.upsert import upsert
 
 #: A study that kills this many workers in a row, with nothing finished between, fails.
@@ -74,7 +75,7 @@ class Queue:
         """
         with self._database.reading() as connection:
             if connection.execute(_next(datetime.now(UTC))).one_or_none() is None:
-                return None  # an idle worker polls without taking the write lock
+                return None  # an idle worker polls without taking any lock
         with self._database.writing() as connection:
             now = datetime.now(UTC)
             _fail_crashing(connection, now)
@@ -173,20 +174,23 @@ def _next(now: datetime) -> Select[tuple[int]]:
         .where(or_(STUDIES.c.state == StudyState.QUEUED.value, _is_abandoned(now)))
         .order_by(STUDIES.c.sequence)
         .limit(1)
-        .with_for_update(skip_locked=True)  # PostgreSQL; SQLite has one writer at a time
     )
 
 
 def _claim(worker_id: str, now: datetime, lease_seconds: float) -> ReturningUpdate[Any]:
+    # On PostgreSQL workers that claim at once pass over each other's studies; SQLite, which has one
+    # writer at a time, knows no such clause and leaves it out.
+    unlocked = _next(now).with_for_update(skip_locked=True)
     return (
         update(STUDIES)
-        .where(STUDIES.c.sequence == _next(now).scalar_subquery())
+        .where(STUDIES.c.sequence == unlocked.scalar_subquery())
         .values(
             state=StudyState.RUNNING.value,
             phase=func.coalesce(STUDIES.c.phase, Phase.SEARCH.value),
             worker_id=worker_id,
             lease_until=now + timedelta(seconds=lease_seconds),
-            started_at=func.coalesce(STUDIES.c.started_at, now),
+            # Typed, or PostgreSQL would take the time for one with a zone and convert it.
+            started_at=func.coalesce(STUDIES.c.started_at, literal(now, UtcDateTime)),
             finished_at=None,
             error=None,
             version=STUDIES.c.version + 1,

@@ -271,8 +271,9 @@ def _has_dataset(connection: Connection, dataset: str) -> bool:
     """Return whether the dataset exists; built-in ones always do."""
     if not dataset.startswith(f"{ids.DATASET}_"):
         return True
-    found = connection.execute(select(DATASETS.c.id).where(DATASETS.c.id == dataset))
-    return found.one_or_none() is not None
+    query = select(DATASETS.c.id).where(DATASETS.c.id == dataset)
+    # Locked until the study is recorded, so that on PostgreSQL no other process deletes it before.
+    return connection.execute(query.with_for_update(read=True)).one_or_none() is not None
 
 
 def _change(connection: Connection, study_id: str, **columns: object) -> StudyRow:

@@ -16,8 +16,9 @@ from storage.sql.database import Database
 from storage.sql.pagination import Page, bad_cursor, check_limit, read_cursor, write_cursor
 from storage.sql.tables import TRIALS
 
-_TIMES = ("started_at", "finished_at")
-_SORTABLE = ("number", "value", *_TIMES, "fit_seconds", "parameters")
+_SORTABLE = ("number", "value", "started_at", "finished_at", "fit_seconds", "parameters")
+#: Type of a sortable column -> types of its sort keys in a cursor.
+_KEYS: dict[type, type | tuple[type, ...]] = {int: int, float: (int, float), datetime: str}
 #: Values of `order`; a minus sign means descending. Trials that lack the column come last.
 ORDERS: tuple[str, ...] = tuple(f"{sign}{name}" for name in _SORTABLE for sign in ("", "-"))
 
@@ -125,11 +126,15 @@ def _after(
     same_key_later = TRIALS.c.number > number
     if key is None:
         return and_(column.is_(None), same_key_later)
-    if isinstance(key, str) is not (column.name in _TIMES):
+    if not _is_key_of(column, key):
         raise bad_cursor(cursor)
     value = _from_key(cursor, key)
     further = column < value if descending else column > value
     return or_(further, column.is_(None), and_(column == value, same_key_later))
+
+
+def _is_key_of(column: ColumnElement[Any], key: object) -> bool:
+    return isinstance(key, _KEYS[column.type.python_type])
 
 
 def _to_key(value: datetime | float | None) -> str | float | None:

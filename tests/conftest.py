@@ -1,14 +1,20 @@
-"""Threads, test ids, and the dataset that tests of several packages use."""
+"""Threads, test ids, and fixtures of several packages: a dataset and a PostgreSQL cluster."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from search.data.datasets import Dataset
+    from tests.postgresql import Cluster
+
+#: This variable of the environment turns a missing PostgreSQL from a skip into a failure.
+REQUIRED = "TESTS_REQUIRE_POSTGRESQL"
 
 
 from tests.slow import is_slow
@@ -27,6 +33,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if is_slow(item.nodeid):
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Cluster]:
+    """A PostgreSQL cluster, started when the first test asks for it."""
+    # Imported here so that tests of the science alone load no SQLAlchemy.
+    from tests.postgresql import cluster, find_program  # noqa: PLC0415
+
+    initdb = find_program("initdb")
+    if initdb is None or find_spec("psycopg") is None:
+        reason = "PostgreSQL's server programs or its driver psycopg are not installed"
+        # Where they must be, a skipped test would be one that nobody misses.
+        (pytest.fail if REQUIRED in os.environ else pytest.skip)(reason)
+    with cluster(initdb) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

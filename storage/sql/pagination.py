@@ -17,8 +17,8 @@ from search.errors import InvalidInput
 Item = TypeVar("Item")
 
 MAX_LIMIT = 1000
-#: No database counts further.
-_LARGEST_INT = 2**63 - 1
+#: Largest value of the integer columns by which lists are sorted, of 32 bits on PostgreSQL.
+_LARGEST_INT = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

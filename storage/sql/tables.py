@@ -45,6 +45,11 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime
     cache_ok = True
 
+    @property
+    def python_type(self) -> type[datetime]:
+        """The class of the values."""
+        return datetime
+
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Convert to naive UTC; ValueError for a naive datetime, whose time zone is unknown."""
         if value is None:
@@ -56,6 +61,22 @@ class UtcDateTime(TypeDecorator[datetime]):
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Return the stored time as aware UTC."""
         return None if value is None else value.replace(tzinfo=UTC)
+
+
+class FreeText(TypeDecorator[str]):
+    """Text that a person or an exception wrote; characters that no database stores are replaced.
+
+    PostgreSQL refuses NUL, and UTF-8 has no lone surrogates.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Put U+FFFD in the place of NUL, and a question mark in that of a lone surrogate."""
+        if value is None:
+            return None
+        return value.replace("\0", "\ufffd").encode(errors="replace").decode()
 
 
 def _study_key(*, primary_key: bool = False) -> Column[str]:
@@ -74,14 +95,14 @@ STUDIES = Table(
     #: Order of creation, by which the queue and lists are sorted.
     Column("sequence", Integer, primary_key=True, autoincrement=True),
     Column("id", String(ID_LENGTH), nullable=False, unique=True),
-    Column("name", Text, nullable=False),
+    Column("name", FreeText, nullable=False),
     Column("dataset", Text, nullable=False),
     Column("spec", Text, nullable=False),  # JSON, see spec_json
     Column("directions", Text, nullable=False),  # JSON list
     Column("metric_names", Text, nullable=False),  # JSON list
     Column("state", String(16), nullable=False),
     Column("phase", String(16)),
-    Column("error", Text),
+    Column("error", FreeText),
     #: Grows with every change a reader could see; long polling and ETags compare it.
     Column("version", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
@@ -128,7 +149,7 @@ TRIALS = Table(
     Column("started_at", UtcDateTime),
     Column("finished_at", UtcDateTime),
     Column("request_id", String(ID_LENGTH)),
-    Column("error", Text),
+    Column("error", FreeText),
     #: Number of its distributions in search_spaces.
     Column("space", Integer, nullable=False),
     Column("params", Text, nullable=False),  # JSON
@@ -162,7 +183,7 @@ CONFIRMATIONS = Table(
     Column("activation", String(64), nullable=False),
     Column("params", Text, nullable=False),  # JSON
     Column("scores", Text, nullable=False),  # JSON
-    Column("failure", Text),
+    Column("failure", FreeText),
     Column("train_rows", Integer, nullable=False),
     Column("validation_rows", Integer, nullable=False),
     Column("fit_seconds", Double, nullable=False),
@@ -232,9 +253,9 @@ DATASETS = Table(
     METADATA,
     Column("sequence", Integer, primary_key=True, autoincrement=True),
     Column("id", String(ID_LENGTH), nullable=False, unique=True),
-    Column("name", Text, nullable=False),
+    Column("name", FreeText, nullable=False),
     Column("task", String(16), nullable=False),
-    Column("target", Text, nullable=False),
+    Column("target", FreeText, nullable=False),
     Column("rows", Integer, nullable=False),
     Column("features", Integer, nullable=False),
     Column("feature_names", Text, nullable=False),  # JSON list

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from fastapi.testclient import TestClient
 from service.api.app import create_app
 from service.settings import Settings
 from storage import Database, open_database
+from tests.postgresql import Cluster
 from tests.service.processes import Server, served
 
 
@@ -33,12 +35,20 @@ def database(settings: Settings, client: TestClient) -> Iterator[Database]:
     database.close()
 
 
-@pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def api(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[TestClient]:
     """One app for a whole module, which answers even an unexpected error as a server does."""
-    app = create_app(Settings(data_dir=tmp_path_factory.mktemp("app")))
-    with TestClient(app, raise_server_exceptions=False, follow_redirects=False) as client:
-        yield client
+    with ExitStack() as stack:
+        settings = Settings(data_dir=tmp_path_factory.mktemp("app"))
+        if request.param == "postgresql":
+            cluster: Cluster = request.getfixturevalue("postgresql")
+            url = stack.enter_context(cluster.database())
+            settings = settings.model_copy(update={"database_url": url})
+        app = create_app(settings)
+        client = TestClient(app, raise_server_exceptions=False, follow_redirects=False)
+        yield stack.enter_context(client)
 
 
 @pytest.fixture(scope="module")

@@ -80,7 +80,7 @@ def served(
     process = subprocess.Popen(command, env=given, cwd=folder)
     try:
         with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-            until(lambda: ready(client), seconds=60)
+            until(lambda: ready(client))
             yield Server(process=psutil.Process(process.pid), client=client)
     finally:
         process.send_signal(signal.SIGTERM)
@@ -94,7 +94,7 @@ def ready(client: httpx2.Client) -> bool:
         return False
 
 
-def until(holds: Callable[[], bool], *, seconds: float = 120) -> None:
+def until(holds: Callable[[], bool], *, seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "waited in vain"

@@ -51,6 +51,8 @@ RUNS = (
     run(0, 1, trial=None),
     run(1, 0, scores={}, failure="the loss was not finite"),
     run(1, 1, scores={"log_loss": inf}, params={**PARAMS, "gradient_clip": 1.0}),
+    run(2, 0, trial=None, params={**PARAMS, "depth": 1}),
+    run(2, 0),
 )
 WINNER = TestRun(
     role=TestRole.WINNER,

@@ -12,6 +12,7 @@ from optuna.trial import TrialState
 from sqlalchemy import event
 
 from storage import Database, Recorder
+from tests.storage.conftest import sqlite_only
 from tests.storage.records import changed, make_rung
 
 STEPS = 10
@@ -58,6 +59,7 @@ def test_a_batch_costs_a_statement_a_table_however_many_trials_it_has(
     assert max(counts.values()) <= MOST_STATEMENTS
 
 
+@sqlite_only
 def test_the_work_of_a_batch_does_not_grow_with_the_study(
     database: Database, recorder: Recorder
 ) -> None:

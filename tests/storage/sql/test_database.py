@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import multiprocessing
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -16,11 +16,12 @@ from pathlib import Path
 import optuna
 import pytest
 from sqlalchemy import Connection, insert, select, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from search.errors import Conflict, InvalidInput, MissingExtra
 from storage import Database, Queue, open_database
 from storage.sql.tables import WORKERS
+from tests.storage.conftest import sqlite_only
 from tests.storage.processes import open_at_once
 
 
@@ -63,6 +64,7 @@ def test_any_file_name_works(name: str, tmp_path: Path) -> None:
     assert (tmp_path / name).is_file()
 
 
+@sqlite_only
 @pytest.mark.parametrize("which", ["writing", "reading", "optuna"])
 def test_every_connection_carries_the_pragmas(which: str, database: Database) -> None:
     storage = database.optuna_storage()
@@ -97,6 +99,7 @@ def test_a_reader_sees_one_snapshot(database: Database) -> None:
     assert Queue(database).live_workers(60) == ("worker-1",)
 
 
+@sqlite_only
 def test_writers_in_two_engines_wait_for_each_other(url: str, database: Database) -> None:
     other = open_database(url)
     order = []
@@ -127,10 +130,11 @@ def test_an_error_rolls_back(database: Database) -> None:
 
 
 def test_reading_cannot_write(database: Database) -> None:
-    with database.reading() as connection, pytest.raises(OperationalError, match="readonly"):
+    with database.reading() as connection, pytest.raises(DBAPIError, match=r"read-?only"):
         connection.execute(insert(WORKERS).values(_worker()))
 
 
+@sqlite_only
 def test_ping_says_whether_the_database_answers(url: str, tmp_path: Path) -> None:
     database = open_database(url)
     assert database.ping()
@@ -161,10 +165,16 @@ def test_a_url_that_cannot_work_is_refused_with_a_way_out(url: str, sentence: st
         open_database(url)
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("psycopg") is not None, reason="PostgreSQL's driver is installed"
-)
-def test_postgresql_without_its_driver_says_what_to_install() -> None:
+def test_a_postgresql_that_does_not_answer_is_refused_without_its_password(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="cannot be opened") as refused:
+        open_database(f"postgresql://me:secret@/x?host={tmp_path}")
+    assert "secret" not in refused.value.detail
+
+
+def test_postgresql_without_its_driver_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(MissingExtra, match=r"activation-search\[postgres\]"):
         open_database("postgresql+psycopg://localhost/x")
 
