@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.slow import is_slow
+
 if TYPE_CHECKING:
     from search.data.datasets import Dataset
     from tests.postgresql import Cluster
@@ -16,8 +18,6 @@ if TYPE_CHECKING:
 #: This variable of the environment turns a missing PostgreSQL from a skip into a failure.
 REQUIRED = "TESTS_REQUIRE_POSTGRESQL"
 
-
-from tests.slow import is_slow
 
 # One thread a process: tests run in parallel, and threads that wait for each other spin.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
