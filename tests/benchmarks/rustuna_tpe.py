@@ -125,11 +125,10 @@ class RustunaTPE(BaseSampler):
 def _rank_value(trial: FrozenTrial, sign: float) -> float | None:
     """Return a loss that orders trials as Optuna's TPE does; None for one that teaches nothing."""
     if trial.state is TrialState.COMPLETE:
-        value: float = sign * trial.values[0]
-        return value
+        return sign * float(trial.values[0])
     if trial.state is TrialState.RUNNING:
         return _WORST
     if trial.state is TrialState.PRUNED and trial.last_step is not None:
-        last = sign * trial.intermediate_values[trial.last_step]
+        last = sign * float(trial.intermediate_values[trial.last_step])
         return _WORST / 10 - 1e6 * trial.last_step + min(last, 1e5)
     return None

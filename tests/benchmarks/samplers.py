@@ -1,10 +1,11 @@
 """Quality and cost of TPE's proposals: ours, Optuna's and rustuna's.
 
     python -m tests.benchmarks.samplers --seeds 20
+    python -m tests.benchmarks.samplers --seeds 60 --analytic
 
 Every sampler stands behind the same row of `search.samplers` and is asked and told as a study asks
 and tells it: in batches, five in flight, by `AskTell`, with the default pruner or none. Trainings
-are made up by `tests.benchmarks.surrogate`, which does 1,000 real ones first (half a minute).
+are made up by `tests.benchmarks.surrogate`, after 1,000 real ones (a minute) or by its formula.
 The result of a study after 50, 100 and 200 trials is the expected loss of the trial with the least
 observed loss, and the mean expected loss of the ten with the least. Times are of the processor,
 which other programs disturb less than the clock.
@@ -38,7 +39,7 @@ from search.samplers.catalog import Sampler, SamplerName
 from search.study import TrialRecord
 from service.logs import quieten_optuna
 from tests.benchmarks.later_trials import made_up_history
-from tests.benchmarks.surrogate import Surrogate, fit_surrogate
+from tests.benchmarks.surrogate import AnalyticSurrogate, Surrogate, fit_surrogate
 from tests.benchmarks.work import study_body, to_spec
 
 #: Batches that train at a time, as in `search.driver.search_phase`.
@@ -219,11 +220,19 @@ def milliseconds_after(row: Sampler, known: int) -> float:
     return median(spent)
 
 
+def _fitted(trainings: int) -> Surrogate:
+    surrogate = fit_surrogate(trainings)
+    noise = np.median(np.abs(surrogate.noise[:, -1]))
+    sys.stdout.write(f"explained {surrogate.explained:.3f}, median noise {noise:.3f}\n")
+    return surrogate
+
+
 def main() -> None:
     """Print the two tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--trainings", type=int, default=800)
+    parser.add_argument("--analytic", action="store_true", help="a formula, no trainings")
     parser.add_argument("--only", choices=CONTESTANTS, action="append")
     chosen = parser.parse_args()
     quieten_optuna()
@@ -235,9 +244,7 @@ def main() -> None:
         times = " | ".join(f"{milliseconds_after(row, known):.2f}" for known in _HISTORIES)
         sys.stdout.write(f"| {name} | {times} |\n")
         sys.stdout.flush()
-    surrogate = fit_surrogate(chosen.trainings)
-    noise = np.median(np.abs(surrogate.noise[:, -1]))
-    sys.stdout.write(f"explained {surrogate.explained:.3f}, median noise {noise:.3f}\n")
+    surrogate = AnalyticSurrogate() if chosen.analytic else _fitted(chosen.trainings)
     for pruner in ("none", "successive_halving"):
         for name, row in rows.items():
             found = [search(surrogate, row, seed, pruner) for seed in range(chosen.seeds)]
