@@ -22,12 +22,23 @@ sqlite_only = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of an empty database; every test that uses it runs on both kinds."""
+    """The URL of a database without studies; every test that uses it runs on both kinds."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'search.db'}"
         return
     cluster: Cluster = request.getfixturevalue("postgresql")
     with cluster.database() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def bare_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database without tables, of either kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'bare.db'}"
+        return
+    cluster: Cluster = request.getfixturevalue("postgresql")
+    with cluster.database(template="template0") as url:
         yield url
 
 

@@ -25,12 +25,12 @@ from tests.storage.conftest import sqlite_only
 from tests.storage.processes import open_at_once
 
 
-def test_eight_processes_may_open_a_new_database_at_the_same_moment(url: str) -> None:
+def test_eight_processes_may_open_a_new_database_at_the_same_moment(bare_url: str) -> None:
     context = multiprocessing.get_context("spawn")
     with context.Manager() as manager:
         barrier = manager.Barrier(8)
         with ProcessPoolExecutor(8, mp_context=context) as pool:
-            futures = [pool.submit(open_at_once, url, barrier) for _ in range(8)]
+            futures = [pool.submit(open_at_once, bare_url, barrier) for _ in range(8)]
             assert [future.result() for future in futures] == [True] * 8
 
 
@@ -41,10 +41,10 @@ def test_opening_twice_keeps_what_is_there(url: str, database: Database) -> None
     again.close()
 
 
-def test_a_database_that_optuna_made_first_can_be_shared(url: str) -> None:
-    study = optuna.create_study(study_name="mine", storage=url)
+def test_a_database_that_optuna_made_first_can_be_shared(bare_url: str) -> None:
+    study = optuna.create_study(study_name="mine", storage=bare_url)
     study.add_trial(optuna.trial.create_trial(value=1.0))
-    database = open_database(url)
+    database = open_database(bare_url)
     storage = database.optuna_storage()
     assert [frozen.study_name for frozen in storage.get_all_studies()] == ["mine"]
     storage.engine.dispose()
