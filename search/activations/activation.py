@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from search.activations.formulas import Formula
-from search.activations.gains import Gain
+from search.activations.gains import Gain, rectifier_gain
 from search.study import Axis, Choices, ParamValue, Range, Task
 
 
@@ -100,6 +100,8 @@ class Activation:
     paper: str
     parameters: tuple[Parameter, ...] = ()
     aliases: tuple[str, ...] = ()
+    #: Gain of He et al. (2015): sqrt(2), but for rectifiers with a slope below zero.
+    he_gain: Gain = rectifier_gain
     #: Whether it may stand in hidden layers and so in a search space.
     hidden: bool = True
     #: Whether the slope is drawn uniformly from [lower, upper] at every training step.

@@ -41,7 +41,7 @@ class CompiledEngine:
         self._steps_total = training.epochs * batches.plan.steps
         shape = training.shape
         self._states = [
-            _copied(state or shape.first_state(lane))
+            _copied(state or shape.first_state(lane, data.folds[lane.fold].x_train))
             for lane, state in zip(lanes, training.states, strict=True)
         ]
         self._nets = [make_net(lane, shape, data.task) for lane in lanes]

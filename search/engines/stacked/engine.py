@@ -32,7 +32,12 @@ class StackedEngine:
         self._positions = sorted(range(len(order)), key=order.__getitem__)
         streams = [batches.lane_streams[i] for i in order]
         self._lanes, self._streams = len(lanes), torch.tensor(streams, device=shape.device)
-        self._parameters = Parameters(lanes, [training.states[i] for i in order], shape)
+        folds = training.data.folds
+        states = [
+            training.states[i] or shape.first_state(lane, folds[lane.fold].x_train)
+            for i, lane in zip(order, lanes, strict=True)
+        ]
+        self._parameters = Parameters(lanes, states, shape)
         self._batches, self._shape = batches, shape
         self._target = torch.int64 if task is Task.MULTICLASS else shape.dtype
         self._stack = Stack(self._parameters, rows=batches.plan.rows, task=task, shape=shape)

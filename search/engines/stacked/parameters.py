@@ -44,7 +44,7 @@ class Parameters:
     """Everything about the lanes of a stack that a segment begins and ends with."""
 
     def __init__(
-        self, lanes: Sequence[Lane], states: Sequence[LaneState | None], shape: Dimensions
+        self, lanes: Sequence[Lane], states: Sequence[LaneState], shape: Dimensions
     ) -> None:
         first = lanes[0].config
         self.lanes = lanes
@@ -74,8 +74,8 @@ class Parameters:
         self.steps = torch.zeros((), device=shape.device)
         #: Running mean and variance of each layer, (L, depth, 2, H).
         self.running = shape.zeros(len(lanes), self.depths[0], 2, first.width)
-        for index, (lane, state) in enumerate(zip(lanes, states, strict=True)):
-            self._restore(index, state or shape.first_state(lane))
+        for index, state in enumerate(states):
+            self._restore(index, state)
 
     def _pieces(self, index: int) -> Iterator[ParameterSlice]:
         """Yield the vectors that a lane has: the output's, then layer by layer."""
