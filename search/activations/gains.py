@@ -34,7 +34,6 @@ from math import ceil, pi, sqrt
 from typing import TypeAlias
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import erfcx
 
 from search.activations.formulas import SELU_ALPHA, SELU_SCALE, Array, Formula, Numbers
@@ -214,7 +213,12 @@ def _root(excess: Callable[[float], float], low: float, high: float) -> float:
     """Return where `excess` falls through 0; the end nearest to that where it does so nowhere."""
     if excess(low) <= 0.0:
         return low
-    return high if excess(high) >= 0.0 else float(brentq(excess, low, high, xtol=1e-9))
+    if excess(high) >= 0.0:
+        return high
+    # Imported here because it costs every process 0.2 s, and few ask.
+    from scipy.optimize import brentq  # noqa: PLC0415
+
+    return float(brentq(excess, low, high, xtol=1e-9))
 
 
 def critical_gains(formula: Formula, p: Numbers) -> LayerGains:
@@ -222,7 +226,8 @@ def critical_gains(formula: Formula, p: Numbers) -> LayerGains:
 
     q is the variance of the pre-activations at the fixed point. There is a choice of it:
 
-    - eta is 1 at every q for functions that scale with z, the rectifiers: q = 1, no bias.
+    - eta is the same at every q for powers of z on either side of 0: 1 for the rectifiers, without
+      a bias, and 1.5 for squared ReLU. q = 1.
     - eta is below 1 at every q for tanh, elu, ...: it falls as q grows. q is the one where
       `_LEAST_ETA` is reached, 1 at most.
     - eta is above 1 at small q for gelu, silu, mish, hardswish: q is the half-stable one where it
@@ -247,7 +252,9 @@ def _critical_gains(formula: Formula, items: tuple[tuple[str, float], ...]) -> L
     def excess(q: float, eta: float) -> float:
         return _moments(formula, p, q, center).eta - eta
 
-    if excess(_SMALLEST_Q, 1.0) > _TOLERANCE:
+    if abs(excess(_SMALLEST_Q, 1.0) - excess(_LARGEST_Q, 1.0)) < _TOLERANCE:
+        q = 1.0
+    elif excess(_SMALLEST_Q, 1.0) > _TOLERANCE:
         q = _root(lambda q: excess(q, 1.0), _SMALLEST_Q, _LARGEST_Q)
     else:
         q = _root(lambda q: excess(q, _LEAST_ETA), _SMALLEST_Q, 1.0)

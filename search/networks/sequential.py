@@ -8,25 +8,40 @@ import torch
 from torch import Tensor, nn
 
 from search.activations import ActivationName as Name
+from search.activations import get_activation
+from search.activations.formulas import Namespace
 from search.networks.lane import LaneState, NetworkConfig
 
 
-class SiLUBeta(nn.Module):
-    """z * sigmoid(beta * z), beta one number, learned or fixed (Ramachandran et al. 2017)."""
+#: The functions of formulas (see `search.activations.formulas`) for tensors.
+TORCH = Namespace(torch, torch.special)
 
-    beta: Tensor
 
-    def __init__(self, beta: float, *, learned: bool) -> None:
+class FormulaModule(nn.Module):
+    """An activation as the formula of its row, for those that torch has no module for.
+
+    Its numbers are buffers of one element, or parameters where they are learned: of one element, or
+    of one a unit where the activation shares them by "channel".
+    """
+
+    def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        value = torch.tensor([beta])
-        if learned:
-            self.beta = nn.Parameter(value)
-        else:
-            self.register_buffer("beta", value)
+        self.activation = config.activation
+        sizes = {
+            name: config.width if sharing == "channel" else 1 for name, sharing in config.learned
+        }
+        for name, number in config.activation_numbers.items():
+            value = torch.full((sizes.get(name, 1),), number)
+            if name in sizes:
+                self.register_parameter(name, nn.Parameter(value))
+            else:
+                self.register_buffer(name, value)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Apply elementwise."""
-        return z * torch.sigmoid(self.beta * z)
+        """Apply elementwise to `z` (N, H)."""
+        numbers = {**dict(self.named_buffers()), **dict(self.named_parameters())}
+        result: Tensor = get_activation(self.activation).expression(TORCH, z, numbers)
+        return result
 
 
 def _prelu(config: NetworkConfig) -> nn.Module:
@@ -35,11 +50,10 @@ def _prelu(config: NetworkConfig) -> nn.Module:
 
 
 def _silu(config: NetworkConfig) -> nn.Module:
-    learned = bool(config.activation_params["learned"])
-    beta = config.activation_numbers["beta"]
-    return SiLUBeta(beta, learned=learned) if learned or beta != 1.0 else nn.SiLU()
+    return nn.SiLU() if config.plain else FormulaModule(config)
 
 
+#: Torch's own modules; every other activation is a FormulaModule.
 MODULES: dict[Name, Callable[[NetworkConfig], nn.Module]] = {
     Name.RELU: lambda _: nn.ReLU(),
     Name.LEAKY_RELU: lambda c: nn.LeakyReLU(c.activation_numbers["slope"]),
@@ -72,7 +86,7 @@ def build_network(config: NetworkConfig, *, features: int, outputs: int) -> nn.S
         modules.append(nn.Linear(fan_in, config.width))
         if config.normalization in _NORMS:
             modules.append(_NORMS[config.normalization](config.width))
-        modules.append(MODULES[Name(config.activation)](config))
+        modules.append(MODULES.get(Name(config.activation), FormulaModule)(config))
         if config.dropout > 0:
             modules.append(nn.Dropout(config.dropout))
         fan_in = config.width
@@ -112,6 +126,7 @@ def _vectors(network: nn.Sequential) -> list[list[Tensor]]:
         if isinstance(module, nn.Linear):
             layers.append([])
         tensors = dict(module.named_parameters())
-        wanted = ("bias",) if isinstance(module, nn.Linear) else ("weight", "bias", "beta")
+        # The weights of linear layers come first of all, see LaneState.
+        wanted = ("bias",) if isinstance(module, nn.Linear) else tuple(tensors)
         layers[-1] += [tensors[name] for name in wanted if name in tensors]
     return [[linears[-1].bias], *layers]

@@ -68,7 +68,7 @@ def train_segment(segment: Segment, data: TrainingData) -> tuple[LaneReport, ...
         batches=batches,
         epochs=segment.epochs,
         probe_at=segment.probe_at,
-        shape=shape,
+        dimensions=shape,
     )
     compiled = can_compile(segment.device) if segment.compiled is None else segment.compiled
     engine = _compiled_engine(training) if compiled else StackedEngine(training)

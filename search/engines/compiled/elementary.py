@@ -1,7 +1,8 @@
-"""Elementary functions that a compiler can turn into vector instructions, in both precisions.
+"""Elementary functions that the compiler can turn into vector instructions, in both precisions.
 
-The C library's take one number at a time and stop a loop from being vectorised: a sigmoid takes ten
-times as long with them. Python sees ordinary functions, compiled code the versions by type.
+The C library's functions take one number at a time and stop a loop from being vectorised: a sigmoid
+takes ten times as long with them. Called from Python, these are ordinary functions; in compiled
+code, the version for the type of the argument.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from numba.extending import overload
 
 from search.engines.compiled.jit import inlined
 
-#: Adding it to a float rounds to a whole number, which then stands in the lowest bits.
+#: Added to a float, it rounds the float to a whole number, held in the lowest bits of the sum.
 _ROUND32, _ROUND64 = np.float32(1.5 * 2**23), 1.5 * 2**52
 _LOG2E = 1.4426950408889634
 #: ln 2 in two parts; the first has few enough bits for its multiples to be exact.
@@ -37,7 +38,7 @@ _E6, _E5, _E4, _E3, _E2, _E1 = (
 
 
 def like(z: float, constant: float) -> float:
-    """Return `constant` in the precision of `z`; else Python's floats would make all double."""
+    """Return `constant` in the precision of `z`: a Python float would turn all into double."""
     return constant
 
 
@@ -56,7 +57,7 @@ def _like64(z: Any, constant: Any) -> Any:
 
 
 def exp(x: float) -> float:
-    """Return e**x, to 2 units in the last place between the ends of the range, cut off there."""
+    """Return e**x to 2 units in the last place; x is cut at the ends of the finite range."""
     return math.exp(min(max(x, -708.0), 709.0))
 
 
@@ -119,12 +120,12 @@ def sigmoid(z: float) -> float:
 
 @inlined
 def tanh(z: float) -> float:
-    """Return 1 - 2 / (exp(2 z) + 1); exact to rounding of 1, which is all that a unit can use."""
+    """Return 1 - 2 / (exp(2 z) + 1), with the absolute error of rounding 1."""
     return like(z, 1.0) - like(z, 2.0) / (exp(z + z) + like(z, 1.0))
 
 
 def normal_cdf(z: float) -> float:
-    """Return the share of a standard normal below z."""
+    """Return the standard normal distribution function at z."""
     return 0.5 * math.erfc(-z / math.sqrt(2.0))
 
 
@@ -153,6 +154,6 @@ def _normal_cdf32(z: Any) -> Any:
 
 @inlined
 def normal_density(z: float) -> float:
-    """Return the density of a standard normal; its exponential is that of `normal_cdf`."""
+    """Return the standard normal density at z; it shares its exponential with `normal_cdf`."""
     x = abs(z) * like(z, _SQRT_HALF)
     return like(z, _NORMAL_PEAK) * exp(-x * x)

@@ -31,6 +31,7 @@ TORCH: dict[str, Callable[[Tensor], Tensor]] = {
     "softsign": functional.softsign,
     "hardtanh": functional.hardtanh,
     "relu6": functional.relu6,
+    "squared_relu": lambda z: functional.relu(z) ** 2,
     "identity": lambda z: z + 0.0,
 }
 HIDDEN = [row.name.value for row in ACTIVATIONS.values() if row.hidden]
@@ -106,6 +107,13 @@ def test_the_sigmoid_is_treated_as_the_tanh_that_it_is() -> None:
     assert sigmoid.first == pytest.approx(2.0 * tanh.first, rel=1e-5)
     assert sigmoid.bias == pytest.approx(2.0 * tanh.bias, rel=1e-5)
     assert tanh.center == 0.0
+
+
+def test_squared_relu_is_critical_with_a_quarter_of_its_variance_in_biases() -> None:
+    """E[f²] = 3/2 q², E[f'²] = 2q: gain² = 1/2 and bias² = 1/4 at q = 1."""
+    found = gains("squared_relu")
+    assert (found.hidden**2, found.bias**2) == pytest.approx((0.5, 0.25), rel=1e-6)
+    assert found.first**2 == pytest.approx(0.75, rel=1e-6)
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.1, 1.0, 2.0, 10.0])
