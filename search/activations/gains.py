@@ -156,6 +156,8 @@ class LayerGains:
 #: often. Between 0.6 and 0.9 the bounded functions train alike at depth 50, at 0.4 (q = 1 for tanh)
 #: and at 1 (q = 0) worse; see INITIALIZATION.md.
 _LEAST_ETA = 0.75
+#: Factor by which a deviation of q may grow over the depth where the fixed point repels.
+_MOST_GROWTH = 2.0
 #: q is sought between these variances.
 _SMALLEST_Q, _LARGEST_Q = 1e-3, 16.0
 #: Errors of the moments stay below this.
@@ -221,8 +223,8 @@ def _root(excess: Callable[[float], float], low: float, high: float) -> float:
     return float(brentq(excess, low, high, xtol=1e-9))
 
 
-def critical_gains(formula: Formula, p: Numbers) -> LayerGains:
-    """Return gains and biases of the edge of chaos, chi = 1; remembered for each parameter set.
+def critical_gains(formula: Formula, p: Numbers, depth: int) -> LayerGains:
+    """Return gains and biases of the edge of chaos, chi = 1, for `depth` hidden layers.
 
     q is the variance of the pre-activations at the fixed point. There is a choice of it:
 
@@ -230,34 +232,39 @@ def critical_gains(formula: Formula, p: Numbers) -> LayerGains:
       a bias, and 1.5 for squared ReLU. q = 1.
     - eta is below 1 at every q for tanh, elu, ...: it falls as q grows. q is the one where
       `_LEAST_ETA` is reached, 1 at most.
-    - eta is above 1 at small q for gelu, silu, mish, hardswish: q is the half-stable one where it
-      comes down to 1 (Roberts, Yaida & Hanin 2022, section 5.3.4; 3.83 for gelu).
+    - eta is above 1 at q = 1 for gelu, silu, mish, hardswish, and comes down to 1 at a half-stable
+      point (Roberts, Yaida & Hanin 2022, section 5.3.4), which may be far: 14.3 for silu. Large q
+      make shallow networks worse: q is the least, from 1 on, at which a deviation grows no more
+      than `_MOST_GROWTH` times over the depth.
     - No q has a bias of positive variance for sigmoid and softplus, whose mean grows with the
       layers: `center` takes f(0) off, and sigmoid is treated as the tanh that it is then. Softplus
       has eta above 1 even so, up to the largest q that is tried.
 
     The first layer's gain leads from data of variance 1 to q; the output layer's is 1, or less
-    where logits would have a variance above 1.
+    where logits would have a variance above 1. Remembered for each parameter set.
     """
-    return _critical_gains(formula, tuple(sorted(p.items())))
+    return _critical_gains(formula, tuple(sorted(p.items())), depth)
 
 
 @lru_cache(maxsize=4096)
-def _critical_gains(formula: Formula, items: tuple[tuple[str, float], ...]) -> LayerGains:
+def _critical_gains(
+    formula: Formula, items: tuple[tuple[str, float], ...], depth: int
+) -> LayerGains:
     p = dict(items)
     center = 0.0
     if _bias_variance(_moments(formula, p, 1.0), 1.0) < -_TOLERANCE:
         center = float(formula(np.zeros(1), p)[0])
 
-    def excess(q: float, eta: float) -> float:
-        return _moments(formula, p, q, center).eta - eta
+    def eta(q: float) -> float:
+        return _moments(formula, p, q, center).eta
 
-    if abs(excess(_SMALLEST_Q, 1.0) - excess(_LARGEST_Q, 1.0)) < _TOLERANCE:
+    if abs(eta(_SMALLEST_Q) - eta(_LARGEST_Q)) < _TOLERANCE:
         q = 1.0
-    elif excess(_SMALLEST_Q, 1.0) > _TOLERANCE:
-        q = _root(lambda q: excess(q, 1.0), _SMALLEST_Q, _LARGEST_Q)
+    elif eta(1.0) > 1.0:
+        most = _MOST_GROWTH ** (1.0 / max(depth - 1, 1))
+        q = _root(lambda q: eta(q) - most, 1.0, _LARGEST_Q)
     else:
-        q = _root(lambda q: excess(q, _LEAST_ETA), _SMALLEST_Q, 1.0)
+        q = _root(lambda q: eta(q) - _LEAST_ETA, _SMALLEST_Q, 1.0)
     found = _moments(formula, p, q, center)
     bias = _bias_variance(found, q)
     if bias < _TOLERANCE:

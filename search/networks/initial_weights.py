@@ -175,7 +175,7 @@ def draw_layers(
     name, depth, width = config.initializer, config.depth, config.width
     row = get_initializer(name)
     gains = row.gains(
-        get_activation(config.activation), config.activation_numbers, GainRule(config.gain)
+        get_activation(config.activation), config.activation_numbers, GainRule(config.gain), depth
     )
     fans = [(rows.shape[1], width), *[(width, width)] * (depth - 1), (width, outputs)]
     weights, biases = [], []

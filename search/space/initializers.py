@@ -25,8 +25,8 @@ from search.activations.gains import GainRule, LayerGains, critical_gains
 from search.errors import UnknownChoice
 
 Scale: TypeAlias = Callable[[int, int, float], float]
-#: Gains of all layers of a network, from its activation, the activation's numbers and the rule.
-GainsOf: TypeAlias = Callable[[Activation, Numbers, GainRule], LayerGains]
+#: Gains of all layers of a network from (activation, its numbers, rule, depth).
+GainsOf: TypeAlias = Callable[[Activation, Numbers, GainRule, int], LayerGains]
 
 
 class InitializerName(StrEnum):
@@ -99,27 +99,29 @@ def _orthonormal(fan_in: int, fan_out: int, gain: float) -> float:
     return gain / sqrt(max(fan_in, fan_out))
 
 
-def _unit(activation: Activation, numbers: Numbers, rule: GainRule) -> LayerGains:
+def _unit(activation: Activation, numbers: Numbers, rule: GainRule, depth: int) -> LayerGains:
     return LayerGains()
 
 
-def _he(activation: Activation, numbers: Numbers, rule: GainRule) -> LayerGains:
+def _he(activation: Activation, numbers: Numbers, rule: GainRule, depth: int) -> LayerGains:
     # On the first layer too: He et al. (2015) do so below their equation 10, for simplicity.
     return LayerGains.same(activation.he_gain(numbers))
 
 
-def _keras_he(activation: Activation, numbers: Numbers, rule: GainRule) -> LayerGains:
+def _keras_he(activation: Activation, numbers: Numbers, rule: GainRule, depth: int) -> LayerGains:
     return LayerGains.same(sqrt(2.0))
 
 
-def _torch_linear(activation: Activation, numbers: Numbers, rule: GainRule) -> LayerGains:
+def _torch_linear(
+    activation: Activation, numbers: Numbers, rule: GainRule, depth: int
+) -> LayerGains:
     return LayerGains.same(1.0 / sqrt(3.0))
 
 
-def _by_rule(activation: Activation, numbers: Numbers, rule: GainRule) -> LayerGains:
+def _by_rule(activation: Activation, numbers: Numbers, rule: GainRule, depth: int) -> LayerGains:
     if rule is GainRule.VARIANCE:
         return LayerGains(hidden=activation.gain(numbers))
-    return critical_gains(activation.function, numbers)
+    return critical_gains(activation.function, numbers, depth)
 
 
 _GLOROT = (

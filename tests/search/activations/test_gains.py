@@ -50,18 +50,19 @@ def moments(name: str, q: float, center: float = 0.0) -> tuple[float, float]:
     return float(WEIGHTS @ square), float(WEIGHTS @ slope**2)
 
 
-def gains(name: str) -> LayerGains:
+def gains(name: str, depth: int = 5) -> LayerGains:
     row = get_activation(name)
-    return critical_gains(row.function, row.numbers({}))
+    return critical_gains(row.function, row.numbers({}), depth)
 
 
 def variance_of(found: LayerGains) -> float:
     return found.first**2 + found.bias**2
 
 
+@pytest.mark.parametrize("depth", [1, 10, 50])
 @pytest.mark.parametrize("name", CRITICAL)
-def test_critical_gains_keep_signals_and_gradients(name: str) -> None:
-    found = gains(name)
+def test_critical_gains_keep_signals_and_gradients(name: str, depth: int) -> None:
+    found = gains(name, depth)
     q = variance_of(found)
     square, slope = moments(name, q, found.center)
     assert found.hidden**2 * square + found.bias**2 == pytest.approx(q, rel=1e-4)
@@ -84,8 +85,11 @@ def test_the_gain_of_variance_lets_gradients_grow(name: str, growth: float) -> N
 def test_half_stable_points_are_those_of_roberts_yaida_and_hanin(
     name: str, weight: float, bias: float
 ) -> None:
-    """Roberts, Yaida & Hanin (2022), section 5.3.4: variances of weights and biases."""
-    found = gains(name)
+    """Roberts, Yaida & Hanin (2022), section 5.3.4: variances of weights and biases.
+
+    They are the limit of infinite depth.
+    """
+    found = gains(name, 10**9)
     assert found.hidden**2 == pytest.approx(weight, abs=6e-4)
     assert found.bias**2 == pytest.approx(bias, abs=6e-4)
 
@@ -121,16 +125,29 @@ def test_squared_relu_is_critical_with_a_quarter_of_its_variance_in_biases() -> 
 def test_parameters_of_the_whole_range_have_finite_gains(name: str, alpha: float) -> None:
     if name == "celu" and alpha == 0.0:
         alpha = 0.05
-    found = critical_gains(get_activation(name).function, {"alpha": alpha})
+    found = critical_gains(get_activation(name).function, {"alpha": alpha}, 5)
     assert np.isfinite([found.first, found.hidden, found.bias]).all()
     assert 0.15 < found.hidden < 2.0
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.25, 1.0, 4.0, 10.0])
-def test_a_sharper_silu_is_critical_at_a_smaller_variance(beta: float) -> None:
-    """silu with beta is silu(beta·z) / beta, so that its q is that of silu over beta²."""
-    row = get_activation("silu")
-    found = critical_gains(row.function, {"beta": beta})
-    if beta in (1.0, 4.0):
-        assert variance_of(found) == pytest.approx(14.32 / beta**2, rel=1e-3)
+def test_silu_has_finite_gains_for_every_beta(beta: float) -> None:
+    found = critical_gains(get_activation("silu").function, {"beta": beta}, 50)
     assert 1.3 < found.hidden <= 2.0 + 1e-6
+    assert 1.0 - 1e-9 <= variance_of(found) <= 16.0 + 1e-9
+
+
+@pytest.mark.parametrize("name", ["gelu", "silu", "mish", "hardswish"])
+def test_a_deviation_at_most_doubles_over_the_depth_where_the_fixed_point_repels(name: str) -> None:
+    variances = []
+    for depth in (1, 5, 10, 20, 50):
+        found = gains(name, depth)
+        q, step = variance_of(found), 1e-4
+        # The variance of the next layer by that of this one, for q just above and below.
+        ahead, behind = (moments(name, q * (1 + s))[0] for s in (step, -step))
+        eta = found.hidden**2 * (ahead - behind) / (2 * step * q)
+        assert eta ** (depth - 1) < 2.0 + 1e-3
+        variances.append(q)
+    assert variances[0] == pytest.approx(1.0, abs=1e-9)
+    assert variances == sorted(variances)
+    assert variances[-1] > 1.05

@@ -42,7 +42,7 @@ HIDDEN = [row.name.value for row in ACTIVATIONS.values() if row.hidden]
 
 def gains_of(name: str, activation: str, rule: GainRule = GainRule.CRITICAL) -> LayerGains:
     row = get_activation(activation)
-    return get_initializer(name).gains(row, row.numbers({}), rule)
+    return get_initializer(name).gains(row, row.numbers({}), rule, 3)
 
 
 def test_every_name_has_one_row_under_its_own_name() -> None:
