@@ -12,7 +12,6 @@ from search.activations import get_activation
 from search.activations.formulas import Namespace
 from search.networks.lane import LaneState, NetworkConfig
 
-
 #: The functions of formulas (see `search.activations.formulas`) for tensors.
 TORCH = Namespace(torch, torch.special)
 

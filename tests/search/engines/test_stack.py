@@ -27,6 +27,8 @@ from tests.search.plain_network import (
 HIDDEN = [name for name, row in ACTIVATIONS.items() if row.hidden]
 #: float64 rounding over a dozen steps; a slip of 1e-7 in a learning rate is ten times as large.
 TOLERANCE = 1e-9
+#: The same where Adam amplifies the rounding of a gradient that is zero.
+NOISE = 1e-6
 
 #: Compiled loops, and torch's kernels as on other devices.
 pytestmark = pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "kernels"])
@@ -49,17 +51,20 @@ def assert_equals_plain_network(
     network, curve = train_plainly(which, data, epochs)
     assert report.epochs
     late = curve[-len(report.epochs) :]
-    np.testing.assert_allclose(report.validation_loss, late, rtol=0, atol=TOLERANCE)
+    # A bias in front of batch normalization has gradient zero: what rounding leaves of it, 1e-17,
+    # Adam divides by its own size, epsilon 1e-8 bounding the quotient. The running mean follows it
+    # late, so that a steep activation shows it in the predictions.
+    noisy_bias = which.config.normalization == "batch" and which.config.optimizer == "adamw"
+    tolerance = NOISE if noisy_bias else TOLERANCE
+    np.testing.assert_allclose(report.validation_loss, late, rtol=0, atol=tolerance)
     stacked = build_network(which.config, features=data.features_in, outputs=data.outputs).double()
     assert report.state is not None
     load_state(stacked, report.state, which.config)
     got, expected = list(stacked.parameters()), list(network.parameters())
     assert len(got) == len(expected) > 0
     for ours, theirs in zip(got, expected, strict=True):
-        # A bias in front of batch normalization has gradient zero: what rounding leaves of it,
-        # 1e-17, Adam divides by its own size, epsilon 1e-8 bounding the quotient.
-        noise = which.config.normalization == "batch" and ours.dim() == 1
-        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-6 if noise else TOLERANCE)
+        noise = noisy_bias and ours.dim() == 1
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=NOISE if noise else TOLERANCE)
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
