@@ -24,7 +24,6 @@ from search.study import (
     Task,
 )
 
-
 #: Raised with every change of a default axis.
 _DEFAULTS = 1
 #: Version of the defaults -> what each axis that has changed since then was before.

@@ -109,32 +109,28 @@ def measure(seeds: Iterable[int], wanted: Iterable[Point], path: Path) -> dict[s
 def table(scores: Mapping[str, float], optimizer: str, depth: int | None = None) -> str:
     """Return mean accuracies in Markdown: by depth over all activations, or by activation at one.
 
-    Only activations count that all contenders were trained with, at every depth.
+    A seed of an activation counts where all contenders were trained with it at every depth.
     """
-    found: dict[tuple[str, str, int], list[float]] = {}
+    found: dict[tuple[str, str], dict[tuple[str, int], float]] = {}
     for key, score in scores.items():
-        by, activation, contender, layers, _ = key.split()
+        by, activation, contender, layers, seed = key.split()
         if by == optimizer:
-            found.setdefault((activation, contender, int(layers)), []).append(score)
-    whole = [
-        a for a in ACTIVATIONS if all((a, c, d) in found for c, d in product(CONTENDERS, DEPTHS))
-    ]
-    lines: list[tuple[str, list[list[float]]]]
+            found.setdefault((activation, seed), {})[contender, int(layers)] = score
+    all_points = set(product(CONTENDERS, DEPTHS))
+    whole = {pair: by_point for pair, by_point in found.items() if by_point.keys() >= all_points}
+
+    def mean(contender: str, layers: int, activation: str | None = None) -> str:
+        own = (p[contender, layers] for (a, _), p in whole.items() if activation in (None, a))
+        return f"{fmean(own):.3f}"
+
     if depth is None:
-        lines = [
-            (f"depth {d}", [[s for a in whole for s in found[a, c, d]] for c in CONTENDERS])
-            for d in DEPTHS
-        ]
+        rows = {f"depth {layers}": [mean(c, layers) for c in CONTENDERS] for layers in DEPTHS}
     else:
-        lines = [(a, [found[a, c, depth] for c in CONTENDERS]) for a in whole]
-    rows = [
-        f"| {name} | " + " | ".join(f"{fmean(x):.3f}" for x in row) + " |" for name, row in lines
-    ]
-    head = [
-        f"| {optimizer} | " + " | ".join(CONTENDERS) + " |",
-        "| --- " * (len(CONTENDERS) + 1) + "|",
-    ]
-    return "\n".join(head + rows)
+        measured = [a for a in ACTIVATIONS if any(a == name for name, _ in whole)]
+        rows = {a: [mean(c, depth, a) for c in CONTENDERS] for a in measured}
+    lines = [[optimizer, *CONTENDERS], ["---"] * (len(CONTENDERS) + 1)]
+    lines += [[name, *row] for name, row in rows.items()]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def main() -> None:

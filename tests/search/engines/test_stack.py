@@ -89,7 +89,7 @@ def test_every_lane_equals_the_plain_network(
             schedule=("constant", "cosine")[trial % 2],
         )
         for trial, (initializer, depth) in enumerate(
-            zip(INITIALIZERS, (3, 1, 5, 2, 1, 4, 3, 2, 1), strict=True)
+            zip(INITIALIZERS, (3, 1, 5, 2, 1, 4, 3, 2, 1, 2, 4), strict=True)
         )
     ]
     reports = train(segment(company, compiled=compiled), small_data())
