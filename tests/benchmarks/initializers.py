@@ -119,15 +119,20 @@ def table(scores: Mapping[str, float], optimizer: str, depth: int | None = None)
     all_points = set(product(CONTENDERS, DEPTHS))
     whole = {pair: by_point for pair, by_point in found.items() if by_point.keys() >= all_points}
 
-    def mean(contender: str, layers: int, activation: str | None = None) -> str:
-        own = (p[contender, layers] for (a, _), p in whole.items() if activation in (None, a))
-        return f"{fmean(own):.3f}"
+    measured = [a for a in ACTIVATIONS if any(a == name for name, _ in whole)]
+
+    def mean(contender: str, layers: int, activations: Iterable[str]) -> str:
+        """Return the mean over activations of the means over their seeds."""
+        by_activation = (
+            fmean(p[contender, layers] for (name, _), p in whole.items() if name == a)
+            for a in activations
+        )
+        return f"{fmean(by_activation):.3f}"
 
     if depth is None:
-        rows = {f"depth {layers}": [mean(c, layers) for c in CONTENDERS] for layers in DEPTHS}
+        rows = {f"depth {d}": [mean(c, d, measured) for c in CONTENDERS] for d in DEPTHS}
     else:
-        measured = [a for a in ACTIVATIONS if any(a == name for name, _ in whole)]
-        rows = {a: [mean(c, depth, a) for c in CONTENDERS] for a in measured}
+        rows = {a: [mean(c, depth, [a]) for c in CONTENDERS] for a in measured}
     lines = [[optimizer, *CONTENDERS], ["---"] * (len(CONTENDERS) + 1)]
     lines += [[name, *row] for name, row in rows.items()]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
