@@ -156,8 +156,8 @@ class LayerGains:
 #: often. Between 0.6 and 0.9 the bounded functions train alike at depth 50, at 0.4 (q = 1 for tanh)
 #: and at 1 (q = 0) worse; see INITIALIZATION.md.
 _LEAST_ETA = 0.75
-#: Where the fixed point repels, eta is at most 1 + this / depth². Measured on gelu, silu, hardswish:
-#: ten layers train best at q = 1 whatever eta is there (1.10 for silu), fifty only near eta = 1.
+#: Where the fixed point repels, eta is at most 1 + this / depth². For gelu, silu and hardswish ten
+#: layers train best at q = 1 whatever eta is there (1.10 for silu), fifty only near eta = 1.
 _REPULSION = 10.0
 #: q is sought between these variances.
 _SMALLEST_Q, _LARGEST_Q = 1e-3, 16.0
