@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from search.networks.initial_weights import first_state
@@ -35,6 +37,6 @@ class Dimensions:
         """Return `values`, one a lane, as (L, 1, 1), to broadcast over rows and units."""
         return torch.tensor(values, dtype=self.dtype, device=self.device).view(-1, 1, 1)
 
-    def first_state(self, lane: Lane) -> LaneState:
-        """Return the initial state of `lane`."""
-        return first_state(lane, features=self.features, outputs=self.outputs, dtype=self.dtype)
+    def first_state(self, lane: Lane, rows: NDArray[np.floating]) -> LaneState:
+        """Draw the state in which `lane` begins; `rows` (N, D) are those of its fold's training."""
+        return first_state(lane, rows, outputs=self.outputs, dtype=self.dtype)

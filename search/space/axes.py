@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from search.activations import ACTIVATIONS, Activation, ActivationName, Parameter
+from search.activations.gains import GainRule
 from search.space.initializers import InitializerName
 from search.study import Axis, Choices, ParamValue, Range
 
@@ -98,7 +99,7 @@ _GENERAL: tuple[AxisRow, ...] = (
                 InitializerName.XAVIER_UNIFORM.value,
                 InitializerName.KAIMING_NORMAL.value,
                 InitializerName.LECUN_NORMAL.value,
-                InitializerName.ORTHOGONAL.value,
+                InitializerName.SCALED_ORTHOGONAL.value,
             )
         ),
         usual=InitializerName.KAIMING_NORMAL.value,
@@ -108,6 +109,16 @@ _GENERAL: tuple[AxisRow, ...] = (
             "he_uniform": InitializerName.KAIMING_UNIFORM.value,
             "he_normal": InitializerName.KAIMING_NORMAL.value,
         },
+    ),
+    AxisRow(
+        name="gain",
+        description="what scaled_orthogonal asks of a layer: to keep the variance of signals, or "
+        "to be critical, which keeps the size of gradients too",
+        kind=AxisKind.CATEGORICAL,
+        choices=tuple(rule.value for rule in GainRule),
+        default=_fixed(GainRule.CRITICAL.value),
+        usual=GainRule.CRITICAL.value,
+        condition=Condition(axis="initializer", value=InitializerName.SCALED_ORTHOGONAL.value),
     ),
     AxisRow(
         name="depth",

@@ -33,7 +33,12 @@ class StackedEngine:
         self._positions = sorted(range(len(order)), key=order.__getitem__)
         streams = [batches.lane_streams[i] for i in order]
         self._lanes, self._streams = len(lanes), torch.tensor(streams, device=dimensions.device)
-        self._parameters = Parameters(lanes, [training.states[i] for i in order], dimensions)
+        folds = training.data.folds
+        states = [
+            training.states[i] or dimensions.first_state(lane, folds[lane.split].x_train)
+            for i, lane in zip(order, lanes, strict=True)
+        ]
+        self._parameters = Parameters(lanes, states, dimensions)
         self._batches, self._dimensions = batches, dimensions
         self._target = torch.int64 if task is Task.MULTICLASS else dimensions.dtype
         self._stack = Stack(
