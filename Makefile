@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 DATA_DIR ?= data
 
-.PHONY: setup demo serve test check bench clean
+.PHONY: setup demo serve test test-fast check pages bench clean
 
 setup: $(VENV)/.ready
 
@@ -24,10 +24,19 @@ serve: setup
 test: setup
 	$(BIN)/pytest -n auto
 
+# Without the tests marked `slow`: under 90 s on two cores.
+test-fast: setup
+	$(BIN)/pytest -n auto -m 'not slow'
+
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+# The tables of API.md, from the code.
+pages: setup
+	$(BIN)/python -m tests.pages
 
 # QUICK=1 takes two minutes instead of fifteen; CURVES=1 draws the scaling curves instead, SCORES=1
 # compares the best scores without pruning.
@@ -40,4 +49,4 @@ $(VENV)/.bench-ready: $(VENV)/.ready
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

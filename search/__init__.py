@@ -1,8 +1,9 @@
-"""The science: many small networks trained as one, a search over activations, the evidence.
+"""The science: many small networks trained at once, a search over activations, the evidence.
 
-Knows neither HTTP nor SQL and can be used from a notebook: `load_builtin` or `read_table` gives a
-dataset, `run_study` takes it with a `StudySpec` and yields what happens. What loads torch or pandas
-is loaded when it is first asked for (PEP 562), so that a process which does without stays small.
+Imports neither `storage` nor `service`, knows neither HTTP nor SQL and can be used from a notebook:
+`load_builtin` or `read_table` gives a dataset, `run_study` takes it with a `StudySpec` and yields
+events. These three load torch or pandas, and are therefore imported when first used (PEP 562): the
+API process runs without torch.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""Everything that can go wrong on purpose, as one tree.
+"""The errors that this project raises on purpose, as one tree.
 
     SearchError                  base of all; its message is a sentence for the person
     ├── InvalidInput             the request breaks a rule (422)
@@ -8,7 +8,7 @@
     ├── NotFound                 a study, trial or dataset that does not exist (404)
     ├── Conflict                 the state of a thing forbids the request (409)
     ├── MissingExtra             an optional package is not installed (501)
-    ├── NotReady                 what the service stands on does not answer (503)
+    ├── NotReady                 the database or the worker does not answer (503)
     └── LeaseLost                another worker took the study over; stop writing to it
 
 Each message says the value, the rule and the way out.
@@ -63,7 +63,7 @@ class InvalidDataset(InvalidInput):
 
 
 class NotFound(SearchError):
-    """No `kind` with this `key`."""
+    """There is no `kind` with this `key`."""
 
     def __init__(self, kind: str, key: object) -> None:
         super().__init__(f"there is no {kind} '{key}'; list the {kind} collection to see what is")
@@ -87,7 +87,7 @@ class MissingExtra(SearchError):
 
 
 class NotReady(SearchError):
-    """What the service stands on, its database or its worker, does not answer."""
+    """The database or the worker, on which the service depends, does not answer."""
 
 
 class LeaseLost(SearchError):

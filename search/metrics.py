@@ -1,4 +1,4 @@
-"""What a network is judged by: one row per metric, scored for all lanes of a stack at once.
+"""The metrics of networks, a row each, computed for all lanes of a stack at once.
 
 `L` lanes, `N` rows, `C` classes. A score takes
 
@@ -44,7 +44,7 @@ class Direction(StrEnum):
 
 
 class Source(StrEnum):
-    """Where the value comes from."""
+    """The origin of a metric's value."""
 
     PREDICTIONS = "predictions"
     #: A cost of the network itself; the engine measures it.
@@ -53,7 +53,7 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """One thing to optimise or to record."""
+    """One metric, to optimise or to record."""
 
     name: str
     title: str
@@ -74,17 +74,17 @@ def log_loss(y: NDArray[Any], prediction: NDArray[Any]) -> Floats:
     codes = y.astype(np.int64)
     if prediction.shape[2] == 1:
         p = prediction[:, :, 0]
-        chosen = np.where(codes == 1, p, 1 - p)  # (L, N)
+        likelihood = np.where(codes == 1, p, 1 - p)  # (L, N)
     else:
-        chosen = prediction[:, np.arange(len(codes)), codes]  # (L, N)
+        likelihood = prediction[:, np.arange(len(codes)), codes]  # (L, N)
     epsilon = np.finfo(prediction.dtype).eps
-    chosen = np.clip(chosen, epsilon, 1 - epsilon)
-    return _defined(prediction, -np.log(chosen).mean(axis=1, dtype=np.float64))
+    likelihood = np.clip(likelihood, epsilon, 1 - epsilon)
+    return _defined(prediction, -np.log(likelihood).mean(axis=1, dtype=np.float64))
 
 
 def accuracy(y: NDArray[Any], prediction: NDArray[Any]) -> Floats:
     """Share of rows whose most probable class is the true one."""
-    return _defined(prediction, (_decided(prediction) == y).mean(axis=1, dtype=np.float64))
+    return _defined(prediction, (_predicted_codes(prediction) == y).mean(axis=1, dtype=np.float64))
 
 
 def balanced_accuracy(y: NDArray[Any], prediction: NDArray[Any]) -> Floats:
@@ -160,30 +160,30 @@ def r2(y: NDArray[Any], prediction: NDArray[Any]) -> Floats:
 
 
 def _defined(prediction: NDArray[Any], scores: Floats) -> Floats:
-    """`scores`, NaN for the lanes that hold a prediction that is not finite."""
+    """Return `scores` `(L,)`, NaN for the lanes that hold a prediction that is not finite."""
     finite = np.isfinite(prediction).all(axis=(1, 2))  # (L,)
     return np.where(finite, scores, np.nan)
 
 
-def _decided(prediction: NDArray[Any]) -> Codes:
-    """Class codes `(L, N)`; a tie goes to the lower code."""
+def _predicted_codes(prediction: NDArray[Any]) -> Codes:
+    """Return the predicted class codes `(L, N)`; a tie goes to the lower code."""
     if prediction.shape[2] == 1:
         return (prediction[:, :, 0] > 0.5).astype(np.int64)
-    decided: Codes = prediction.argmax(axis=2)
-    return decided
+    codes: Codes = prediction.argmax(axis=2)
+    return codes
 
 
 def _confusion(y: NDArray[Any], prediction: NDArray[Any]) -> Codes:
-    """Count rows `(L, C, C)`, true class by predicted class."""
+    """Return the counts of rows `(L, C, C)`, true class by predicted class."""
     lanes, classes = len(prediction), max(prediction.shape[2], 2)
-    cells = y.astype(np.int64) * classes + _decided(prediction)  # (L, N)
+    cells = y.astype(np.int64) * classes + _predicted_codes(prediction)  # (L, N)
     cells += (np.arange(lanes) * classes**2)[:, None]
     counts = np.bincount(cells.ravel(), minlength=lanes * classes**2)
     return counts.reshape(lanes, classes, classes)
 
 
 def _errors(y: NDArray[Any], prediction: NDArray[Any]) -> Floats:
-    """Prediction minus truth `(L, N)`, in float64: squares of float32 overflow early."""
+    """Return prediction minus truth `(L, N)`, in float64: squares of float32 overflow early."""
     errors: Floats = prediction[:, :, 0].astype(np.float64) - y
     return errors
 
@@ -297,17 +297,17 @@ _DEFAULT_OBJECTIVES: dict[Task, tuple[str, ...]] = {
 
 
 def default_objectives(task: Task) -> tuple[str, ...]:
-    """Names of what a study of `task` optimises unless told otherwise."""
+    """Return the names of the objectives of a study of `task` that names none."""
     return _DEFAULT_OBJECTIVES[task]
 
 
 def task_metrics(task: Task) -> tuple[Metric, ...]:
-    """List the cheap metrics of `task`, recorded at every evaluation."""
+    """Return the cheap metrics of `task`, recorded at every evaluation."""
     return tuple(row for row in _ROWS if row.recorded and task in row.tasks)
 
 
 def get_metric(name: str) -> Metric:
-    """Look a metric up by name; UnknownChoice where there is none."""
+    """Return the metric `name`; UnknownChoice where there is none."""
     try:
         return METRICS[name]
     except KeyError:
@@ -315,34 +315,34 @@ def get_metric(name: str) -> Metric:
 
 
 def check_objectives(names: Sequence[str], task: Task) -> tuple[Metric, ...]:
-    """Look `names` up (none: the default), first the one that prunes.
+    """Return the metrics `names`, or those of the default for no names; the first one prunes.
 
     Raises UnknownChoice for a name that is not in the table, and InvalidInput where the objectives
     do not fit `task`, repeat themselves, are more than two, or do not begin with a score.
     """
-    chosen = tuple(get_metric(name) for name in names or default_objectives(task))
-    for metric in chosen:
+    objectives = tuple(get_metric(name) for name in names or default_objectives(task))
+    for metric in objectives:
         if task not in metric.tasks:
             fitting = ", ".join(row.name for row in _ROWS if task in row.tasks)
             raise _refused(
                 f"objective '{metric.name}' does not fit task '{task}'; choose one of {fitting}"
             )
-    if len(chosen) > MAX_OBJECTIVES:
+    if len(objectives) > MAX_OBJECTIVES:
         raise _refused(
-            f"{len(chosen)} objectives were given, at most {MAX_OBJECTIVES} can be optimised "
+            f"{len(objectives)} objectives were given, at most {MAX_OBJECTIVES} can be optimised "
             f"together; keep the {MAX_OBJECTIVES} that decide"
         )
     if len(set(names)) < len(names):
         raise _refused(f"objective '{names[0]}' is given twice; name it once")
-    if chosen[0].source is Source.NETWORK:
+    if objectives[0].source is Source.NETWORK:
         scores = ", ".join(
             row.name for row in _ROWS if task in row.tasks and row.source is Source.PREDICTIONS
         )
         raise _refused(
-            f"objective '{chosen[0].name}' is a cost, and the cheapest network learns nothing; "
+            f"objective '{objectives[0].name}' is a cost, and the cheapest network learns nothing; "
             f"put a score first, one of {scores}"
         )
-    return chosen
+    return objectives
 
 
 def _refused(detail: str) -> InvalidInput:
@@ -350,7 +350,7 @@ def _refused(detail: str) -> InvalidInput:
 
 
 def chance_loss(task: Task, target: NDArray[Any]) -> float:
-    """Training loss of the best constant prediction: the entropy of the classes, or the variance.
+    """Return the training loss of the best constant prediction: class entropy, or variance.
 
     `target` is what the network is trained on (see `search.data.preprocessing`).
     """

@@ -1,4 +1,4 @@
-"""Seeds that depend on what a thing is, never on when or beside whom it runs."""
+"""Seeds derived from the identity of a computation, not from its time or its process."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from service.settings import LogLevel
 
 
 class LineFormatter(logging.Formatter):
-    """Writes the message and whatever was passed as `extra={"fields": {...}}`."""
+    """Formats the message and the fields passed as `extra={"fields": {...}}`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return one line; an exception's traceback follows on lines of its own."""
@@ -31,7 +31,7 @@ class FieldsAdapter(logging.LoggerAdapter[logging.Logger]):
     def process(
         self, msg: object, kwargs: MutableMapping[str, Any]
     ) -> tuple[object, MutableMapping[str, Any]]:
-        """Split what logging itself understands from the fields."""
+        """Separate the arguments of `logging` itself from the fields."""
         own = {key: kwargs.pop(key) for key in ("exc_info", "stack_info") if key in kwargs}
         return msg, {**own, "extra": {"fields": {**(self.extra or {}), **kwargs}}}
 
@@ -52,5 +52,5 @@ def set_up_logs(level: LogLevel) -> None:
 
 
 def quieten_optuna() -> None:
-    """Let Optuna warn only: it would tell of every study in memory, one an arm of the pruning."""
+    """Limit Optuna to warnings; it would log every in-memory study, one for each pruned arm."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -1,4 +1,4 @@
-"""What a deployment may choose, from the environment (`ACTIVATION_SEARCH_...`) or in code."""
+"""Settings of a deployment, from the environment (`ACTIVATION_SEARCH_...`) or in code."""
 
 import os
 from enum import StrEnum
@@ -14,7 +14,7 @@ PREFIX = "ACTIVATION_SEARCH_"
 
 
 class LogLevel(StrEnum):
-    """How much the processes say."""
+    """Least severity of the log lines."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -23,7 +23,7 @@ class LogLevel(StrEnum):
 
 
 class Settings(BaseSettings):
-    """Every choice has a default that works on a laptop; `load_settings` builds one."""
+    """All settings, with defaults that work on a laptop; `load_settings` reads the environment."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
@@ -31,19 +31,19 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     #: Port the server listens on; 0 lets the system choose.
     port: int = Field(default=8000, ge=0, le=65535)
-    #: Where the database file and whatever else must survive a restart lives.
+    #: Folder of the database file.
     data_dir: Path = Path("data")
     #: SQLAlchemy URL; None: a SQLite file in `data_dir`.
     database_url: str | None = None
     #: Training processes of one worker; None: one a core.
     processes: int | None = Field(default=None, ge=1, le=1024)
-    #: What the worker trains on; auto: a GPU where there is one.
+    #: Device of the training; auto: a GPU where there is one.
     device: Device = Device.CPU
     #: Seconds after which a silent worker loses its study to another.
     lease_seconds: float = Field(default=30.0, gt=0, le=3600)
-    #: Seconds between two looks of an idle worker at the queue.
+    #: Seconds between two polls of the queue by an idle worker.
     queue_poll_seconds: float = Field(default=0.05, gt=0, le=60)
-    #: Seconds between two looks at a study that somebody waits for.
+    #: Seconds between two polls of a study that clients wait for.
     watch_poll_seconds: float = Field(default=0.25, gt=0, le=60)
     #: Niceness of the worker, so that the API answers while all cores train.
     worker_niceness: int = Field(default=5, ge=0, le=19)
@@ -67,7 +67,7 @@ class Settings(BaseSettings):
 
 
 def load_settings(**given: object) -> Settings:
-    """Read the environment; what is `given` (and not None) wins.
+    """Read the environment; arguments that are not None win.
 
     Raises `UnknownChoice` for a misspelt variable and `InvalidInput` for a value out of range.
     """

@@ -1,44 +1,54 @@
-"""Uploaded datasets on the API's side: their facts, without torch and without the worker."""
+"""Stored datasets: the one place that reads a built-in or uploaded dataset back.
+
+The worker loads a dataset whole, the API asks for its summary. Imports no torch; pandas is loaded
+only where a file is read.
+"""
 
 from __future__ import annotations
 
-from pathlib import PurePath
-
 from search.data.dataset_builder import read_table, with_task
 from search.data.datasets import BUILTIN, Dataset, DatasetSummary, load_builtin
-from search.study import (
-    StudySpec,
-)
+from search.study import StudySpec, Task
 from storage import Datasets
 from storage.datasets import DatasetRow
 
 _PARQUET_MAGIC = b"PAR1"
+_CSV, _PARQUET = "text/csv", "application/vnd.apache.parquet"
+_SUFFIX = {_CSV: ".csv", _PARQUET: ".parquet"}
 _NAME_CHARACTERS = 200
 
 
-def content_type_of(content: bytes) -> str:
-    """Return the media type that the first bytes tell."""
-    parquet = content.startswith(_PARQUET_MAGIC)
-    return "application/vnd.apache.parquet" if parquet else "text/csv"
+def load_dataset(spec: StudySpec, datasets: Datasets | None) -> Dataset:
+    """Return the dataset of a study, built-in or uploaded, for the task of the study.
+
+    Without `datasets` only built-in ones are known. Raises UnknownChoice or NotFound for an unknown
+    dataset, InvalidDataset where its target does not allow the task.
+    """
+    if spec.dataset in BUILTIN or datasets is None:
+        return with_task(load_builtin(spec.dataset), spec.task)
+    return _read_upload(datasets, datasets.get(spec.dataset), spec.task)
 
 
-def summary_of(datasets: Datasets, dataset_id: str) -> DatasetSummary:
-    """Describe a dataset by its name or id; NotFound where there is none."""
-    if dataset_id in BUILTIN:
-        return BUILTIN[dataset_id].summary
-    return recorded_summary(datasets, datasets.get(dataset_id))
+def summary_of(datasets: Datasets, dataset_id: str, task: Task | None = None) -> DatasetSummary:
+    """Return the summary of a dataset for `task`, None standing for the dataset's own.
+
+    Equal to that of `load_dataset`, yet no data are read where the recorded facts suffice. Raises
+    NotFound for an unknown dataset, InvalidDataset where its target does not allow the task.
+    """
+    if dataset_id not in BUILTIN:
+        return summary_of_upload(datasets, datasets.get(dataset_id), task)
+    summary = BUILTIN[dataset_id].summary
+    if task is None or task is summary.task:
+        return summary
+    return with_task(load_builtin(dataset_id), task).describe()
 
 
-def recorded_summary(datasets: Datasets, row: DatasetRow) -> DatasetSummary:
-    """Describe the upload `row`, whose file is read only where an older version recorded it."""
-    if row.class_counts is None or row.notes is None:
-        return read_table(
-            datasets.content(row.id),
-            target=row.target,
-            task=row.task,
-            name=row.name,
-            dataset_id=row.id,
-        ).describe()
+def summary_of_upload(
+    datasets: Datasets, row: DatasetRow, task: Task | None = None
+) -> DatasetSummary:
+    """Return the summary of the upload `row`, as `summary_of` does."""
+    if (task is not None and task is not row.task) or row.class_counts is None or row.notes is None:
+        return _read_upload(datasets, row, task).describe()
     return DatasetSummary(
         id=row.id,
         name=row.name,
@@ -53,26 +63,23 @@ def recorded_summary(datasets: Datasets, row: DatasetRow) -> DatasetSummary:
     )
 
 
+def content_type_of(content: bytes) -> str:
+    """Return the media type that the first bytes of a file tell."""
+    return _PARQUET if content.startswith(_PARQUET_MAGIC) else _CSV
+
+
 def tidy_filename(name: str | None) -> str:
-    """Return what may be shown of a file's name."""
+    """Return the printable characters of a file's name, at most 200."""
     return "".join(filter(str.isprintable, name or ""))[:_NAME_CHARACTERS]
 
 
-_SUFFIX = {"text/csv": ".csv", "application/vnd.apache.parquet": ".parquet"}
-
-
-def load_dataset(spec: StudySpec, datasets: Datasets | None) -> Dataset:
-    """Return the dataset a study names, built-in or uploaded, for the task it asks for."""
-    if spec.dataset in BUILTIN or datasets is None:
-        dataset = load_builtin(spec.dataset)
-    else:
-        row = datasets.get(spec.dataset)
-        dataset = read_table(
-            datasets.content(row.id),
-            target=row.target,
-            task=row.task,
-            name=row.name,
-            dataset_id=row.id,
-            filename=str(PurePath(row.id).with_suffix(_SUFFIX[row.content_type])),
-        )
-    return with_task(dataset, spec.task)
+def _read_upload(datasets: Datasets, row: DatasetRow, task: Task | None) -> Dataset:
+    dataset = read_table(
+        datasets.content(row.id),
+        target=row.target,
+        task=row.task,
+        name=row.name,
+        dataset_id=row.id,
+        filename=row.id + _SUFFIX[row.content_type],
+    )
+    return with_task(dataset, task)

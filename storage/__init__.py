@@ -1,7 +1,8 @@
 """The record: studies, trials and datasets in a relational database that Optuna can read too.
 
-Imports of the science its plain values and errors only, and neither torch nor HTTP. Values go in
-and come out; `rows` maps them, `sql` holds tables and connections, `optuna_schema` Optuna's part.
+The modules here are repositories; `rows` maps values to rows, `sql` holds tables and connections,
+`optuna_schema` Optuna's own tables. Imports `search.study` and `search.errors`, neither torch nor
+HTTP. Frozen values enter and leave.
 """
 
 from storage.datasets import Datasets

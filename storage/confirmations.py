@@ -1,4 +1,4 @@
-"""What comes after the search: runs of the confirmation, test scores, the winner's network."""
+"""Confirmation runs, test scores and the winner's network of each study."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select
 
-from search.errors import NotFound
 from search.study import (
     ConfirmationRun,
     ParamValue,
@@ -18,8 +17,9 @@ from search.study import (
     TestRun,
     TestsMade,
 )
+from storage.rows.study_rows import require_study
 from storage.sql.database import Database
-from storage.sql.tables import CONFIRMATIONS, STUDIES, TESTS, WINNERS
+from storage.sql.tables import CONFIRMATIONS, TESTS, WINNERS
 from storage.sql.upsert import upsert
 
 _KEY = ("study_id", "configuration", "role", "repeat", "fold")
@@ -27,29 +27,29 @@ _UPDATED = [column.name for column in CONFIRMATIONS.c if column.name not in _KEY
 _TEST_ORDER = list(TestRole)
 
 
-class Evidence:
-    """What the studies of one database have confirmed."""
+class Confirmations:
+    """Confirmation runs and test scores of one database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def confirmations(self, study_id: str) -> tuple[ConfirmationRun, ...]:
-        """Return every recorded run, by repeat and fold; NotFound for no such study."""
+    def runs(self, study_id: str) -> tuple[ConfirmationRun, ...]:
+        """Return every recorded run, by repeat and fold; NotFound for an unknown study."""
         with self._database.reading() as connection:
-            _require_study(connection, study_id)
+            require_study(connection, study_id)
             return read_confirmations(connection, study_id)
 
     def tests(self, study_id: str) -> tuple[TestRun, ...]:
-        """Return what the test rows said, empty before; NotFound for no such study."""
+        """Return the scores on the test rows, empty before there are any; NotFound as in `runs`."""
         with self._database.reading() as connection:
-            _require_study(connection, study_id)
+            require_study(connection, study_id)
             return read_tests(connection, study_id)
 
     def winner(self, study_id: str) -> bytes | None:
-        """Return the winner's network, None before there is one; NotFound for no such study."""
+        """Return the winner's model archive, None before there is one; NotFound as in `runs`."""
         query = select(WINNERS.c.content).where(WINNERS.c.study_id == study_id)
         with self._database.reading() as connection:
-            _require_study(connection, study_id)
+            require_study(connection, study_id)
             content: bytes | None = connection.execute(query).scalar_one_or_none()
         return content
 
@@ -83,16 +83,17 @@ def write_confirmations(
 def read_confirmations(connection: Connection, study_id: str) -> tuple[ConfirmationRun, ...]:
     """Return every recorded run of the study, by repeat and fold."""
     table = CONFIRMATIONS.c
+    trial = table.trial.nulls_first()  # PostgreSQL would sort them last, SQLite does it first
     query = (
         select(CONFIRMATIONS)
         .where(table.study_id == study_id)
-        .order_by(table.repeat, table.fold, table.role.desc(), table.trial, table.configuration)
+        .order_by(table.repeat, table.fold, table.role.desc(), trial, table.configuration)
     )
     return tuple(_read_confirmation(row) for row in connection.execute(query))
 
 
 def write_tests(connection: Connection, study_id: str, tests: TestsMade) -> None:
-    """Replace what is known of the test rows, and the winner, within a transaction."""
+    """Replace the test scores and the winner's model archive within a transaction."""
     for table in (TESTS, WINNERS):
         connection.execute(delete(table).where(table.c.study_id == study_id))
     rows = [
@@ -113,7 +114,7 @@ def write_tests(connection: Connection, study_id: str, tests: TestsMade) -> None
 
 
 def read_tests(connection: Connection, study_id: str) -> tuple[TestRun, ...]:
-    """Return what is recorded of the test rows, in the order of TestRole."""
+    """Return the recorded test scores, in the order of TestRole."""
     rows = connection.execute(select(TESTS).where(TESTS.c.study_id == study_id))
     tests = [
         TestRun(
@@ -147,9 +148,3 @@ def _read_confirmation(row: Row[Any]) -> ConfirmationRun:
 def _params(text: str) -> Mapping[str, ParamValue]:
     params: dict[str, ParamValue] = json.loads(text)
     return params
-
-
-def _require_study(connection: Connection, study_id: str) -> None:
-    found = connection.execute(select(STUDIES.c.id).where(STUDIES.c.id == study_id))
-    if found.one_or_none() is None:
-        raise NotFound("study", study_id)

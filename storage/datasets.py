@@ -1,7 +1,7 @@
-"""Uploaded datasets: what is known of each, and its file, in the database.
+"""Uploaded datasets: the facts of each and its file, in the database.
 
 The file is a blob in a table of its own, so that workers on several machines need nothing but the
-database, and so that listing datasets never reads one.
+database, and so that listing datasets reads no file.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ class DatasetRow:
     feature_names: tuple[str, ...]
     #: Names of the classes; empty for regression.
     classes: tuple[str, ...]
-    #: Rows of each class, and what was done to the table on the way in; both None where an older
-    #: version, which read them off the file, has recorded the dataset.
+    #: Rows of each class, and a sentence for each change that reading made to the table; both None
+    #: where a version recorded the dataset that read them off the file.
     class_counts: tuple[int, ...] | None
     notes: tuple[str, ...] | None
     size_bytes: int
     #: "text/csv" or "application/vnd.apache.parquet".
     content_type: str
-    #: Of the content, in hexadecimal.
+    #: SHA-256 of the content, in hexadecimal.
     sha256: str
     created_at: datetime
 
@@ -73,7 +73,7 @@ class Datasets:
         content: bytes,
         content_type: str,
     ) -> DatasetRow:
-        """Keep a dataset; the same content, target and task as before give the first one again."""
+        """Record a dataset; equal content, target and task return the one recorded first."""
         row = DatasetRow(
             id=ids.new_id(ids.DATASET),
             name=name,
@@ -100,7 +100,7 @@ class Datasets:
                 connection.execute(insert(CONTENTS).values(dataset_id=row.id, content=content))
                 return row
         except IntegrityError:
-            # PostgreSQL only: another process has just added the same.
+            # PostgreSQL only: another process has just recorded the same content.
             with self._database.reading() as connection:
                 first = _find(connection, identity)
             if first is None:
@@ -108,7 +108,7 @@ class Datasets:
             return first
 
     def get(self, dataset_id: str) -> DatasetRow:
-        """Return what is known of the dataset; NotFound where there is none."""
+        """Return the facts of the dataset; NotFound where there is none."""
         with self._database.reading() as connection:
             return _get(connection, dataset_id)
 
@@ -130,7 +130,7 @@ class Datasets:
     def delete(self, dataset_id: str) -> None:
         """Remove the dataset; Conflict while a study that is not finished uses it."""
         with self._database.writing() as connection:
-            _get(connection, dataset_id)
+            _get(connection, dataset_id, for_update=True)
             user = connection.execute(
                 select(STUDIES.c.id)
                 .where(STUDIES.c.dataset == dataset_id, STUDIES.c.state.in_(_UNFINISHED))
@@ -144,8 +144,9 @@ class Datasets:
             connection.execute(delete(DATASETS).where(DATASETS.c.id == dataset_id))
 
 
-def _get(connection: Connection, dataset_id: str) -> DatasetRow:
-    row = connection.execute(select(DATASETS).where(DATASETS.c.id == dataset_id)).one_or_none()
+def _get(connection: Connection, dataset_id: str, *, for_update: bool = False) -> DatasetRow:
+    query = select(DATASETS).where(DATASETS.c.id == dataset_id)
+    row = connection.execute(query.with_for_update() if for_update else query).one_or_none()
     if row is None:
         raise NotFound("dataset", dataset_id)
     return _read(row)

@@ -1,4 +1,4 @@
-"""The keys by which a request that is sent twice is recognised."""
+"""Idempotency keys: a request to create a study that is sent twice creates one study."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from storage.sql.tables import IDEMPOTENCY
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestKey:
-    """A person's key, and a fingerprint of what was asked for with it."""
+    """An idempotency key, and a fingerprint of the request that came with it."""
 
     key: str
     fingerprint: str
@@ -28,12 +28,15 @@ class RequestKey:
         cls, key: str, spec: StudySpec, directions: Sequence[str], metric_names: Sequence[str]
     ) -> RequestKey:
         """Return the key of a request to create a study."""
-        asked = [json.loads(write_spec(spec)), list(directions), list(metric_names)]
-        text = json.dumps(asked, sort_keys=True)
+        request = [json.loads(write_spec(spec)), list(directions), list(metric_names)]
+        text = json.dumps(request, sort_keys=True)
         return cls(key=key, fingerprint=sha256(text.encode()).hexdigest())
 
     def find(self, connection: Connection) -> str | None:
-        """Return the id of the study created with this key; Conflict where it asked otherwise."""
+        """Return the id of the study created with this key, None where there is none.
+
+        Conflict where the study was created by a different request.
+        """
         row = connection.execute(
             select(IDEMPOTENCY.c.fingerprint, IDEMPOTENCY.c.study_id).where(
                 IDEMPOTENCY.c.key == self.key
@@ -49,8 +52,8 @@ class RequestKey:
         study_id: str = row.study_id
         return study_id
 
-    def note(self, connection: Connection, study_id: str, now: datetime) -> None:
-        """Remember that this key created the study."""
+    def record(self, connection: Connection, study_id: str, now: datetime) -> None:
+        """Record that this key created the study."""
         connection.execute(
             insert(IDEMPOTENCY).values(
                 key=self.key, fingerprint=self.fingerprint, study_id=study_id, created_at=now

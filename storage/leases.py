@@ -1,7 +1,7 @@
-"""Who may write to a running study: the statements that check the lease as they write.
+"""Leases: the statements that check who holds a running study as they write to it.
 
-A worker holds a study while the study is running and its `worker_id` is the worker's, even when
-the lease has run out: until another has claimed it nothing is lost by going on.
+A worker holds a study while the study is running and its `worker_id` is the worker's. A lease that
+has run out changes nothing until another worker claims the study.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ def update_as_holder(study_id: str, worker_id: str) -> Update:
 
 
 def update_after_end(study_id: str, state: StudyState) -> Update:
-    """Return an update that touches the study only where nobody has taken it up since it ended."""
+    """Return an update that touches the study only if no worker has claimed it since its end."""
     return update(STUDIES).where(
         STUDIES.c.id == study_id, STUDIES.c.worker_id.is_(None), STUDIES.c.state == state.value
     )
 
 
 def end_columns(state: StudyState, now: datetime) -> dict[str, Any]:
-    """Return the columns of a study whose run ends in `state`; ValueError if that is no end."""
+    """Return the columns of a study whose run ends in `state`; ValueError for an unfinished one."""
     if not state.is_finished and state is not StudyState.PAUSED:
         raise ValueError(f"a run cannot end as '{state}'; only finished or paused")
     return {
@@ -47,7 +47,7 @@ def end_columns(state: StudyState, now: datetime) -> dict[str, Any]:
 
 
 def lease_lost(study_id: str, worker_id: str) -> LeaseLost:
-    """Return the error of a worker that writes to a study it does not hold."""
+    """Return the error for a worker that writes to a study held by none or by another."""
     return LeaseLost(
         f"worker '{worker_id}' does not hold study '{study_id}' any more: it has ended, was "
         "paused or was taken over by another worker; stop working on it"

@@ -1,4 +1,4 @@
-"""A finished study has no open trials: those left running or waiting fail, with the reason."""
+"""Open trials, running or waiting, of a study that ends: each fails, and its error says why."""
 
 from __future__ import annotations
 

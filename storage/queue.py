@@ -1,8 +1,8 @@
-"""Which worker works on which study: claims with leases, and the workers' heartbeats.
+"""The queue: workers claim studies under leases and record their heartbeats.
 
-A claim is one statement, so two workers never hold the same study. Whoever holds a lease renews
-it; once it has run out the study is anyone's, and every write of the former holder is refused
-(LeaseLost) as soon as another has claimed it. Times come from the clocks of the workers'
+A claim is one statement, so two workers never hold the same study. A worker renews its lease; once
+the lease has run out any worker may claim the study, and from then on every write of the former
+holder is refused (LeaseLost). Times come from the clocks of the workers'
 machines, which must agree to well within a lease.
 """
 
@@ -19,6 +19,7 @@ from sqlalchemy import (
     and_,
     case,
     func,
+    literal,
     or_,
     select,
     update,
@@ -30,13 +31,13 @@ from storage.leases import end_columns, lease_lost, update_as_holder
 from storage.open_trials import close_open_trials
 from storage.rows.study_rows import StudyRow, get_study, read_study
 from storage.sql.database import Database
-from storage.sql.tables import CONFIRMATIONS, STUDIES, TRIALS, WORKERS
+from storage.sql.tables import CONFIRMATIONS, STUDIES, TRIALS, WORKERS, UtcDateTime
 from storage.sql.upsert import upsert
 
-#: A study that takes this many workers down in a row, with nothing finished between, is failed.
+#: A study that kills this many workers in a row, with nothing finished between, fails.
 MAX_CRASHES = 3
 
-_WISHED = {Stop.PAUSE: StudyState.PAUSED, Stop.CANCEL: StudyState.CANCELLED}
+_STOPPED = {Stop.PAUSE: StudyState.PAUSED, Stop.CANCEL: StudyState.CANCELLED}
 
 _FINISHED = tuple(state.name for state in TrialState if state.is_finished())
 #: Finished trials and runs of the confirmation.
@@ -53,7 +54,7 @@ _DONE = (
     .correlate(STUDIES)
     .scalar_subquery()
 )
-_GAVE_UP = (
+_CRASHED = (
     f"its worker was lost {MAX_CRASHES} times in a row without finishing anything; read the "
     "worker's log for the cause (often memory: try smaller widths or a smaller dataset), "
     "then create the study again"
@@ -67,21 +68,22 @@ class Queue:
         self._database = database
 
     def claim(self, worker_id: str, lease_seconds: float) -> StudyRow | None:
-        """Claim the oldest study that is queued, or whose worker is gone; None if there is none.
+        """Claim the oldest study that is queued or whose lease has run out; None if there is none.
 
-        The study is then running, and this worker's for `lease_seconds`. Safe across processes.
+        The study is then running, and held by this worker for `lease_seconds`. Safe across
+        processes.
         """
         with self._database.reading() as connection:
             if connection.execute(_next(datetime.now(UTC))).one_or_none() is None:
-                return None  # an idle worker polls without taking the write lock
+                return None  # an idle worker polls without taking any lock
         with self._database.writing() as connection:
             now = datetime.now(UTC)
-            _give_up_on_crashing(connection, now)
+            _fail_crashing(connection, now)
             row = connection.execute(_claim(worker_id, now, lease_seconds)).one_or_none()
             return None if row is None else read_study(row)
 
     def renew(self, study_id: str, worker_id: str, lease_seconds: float) -> None:
-        """Extend the lease to `lease_seconds` from now; LeaseLost where it is not this worker's."""
+        """Extend the lease to `lease_seconds` from now; LeaseLost where the worker lacks it."""
         lease_until = datetime.now(UTC) + timedelta(seconds=lease_seconds)
         with self._database.writing() as connection:
             _as_holder(connection, study_id, worker_id, {"lease_until": lease_until})
@@ -89,15 +91,15 @@ class Queue:
     def release(self, study_id: str, worker_id: str) -> None:
         """Put a running study back into the queue, as a worker that is told to stop does.
 
-        Its running trials stay as they are; whoever claims it next trains them again. Where it was
-        about to be paused or cancelled, it now is: nobody may come to see to that. LeaseLost where
-        the study is another worker's.
+        Its running trials stay as they are; the next worker trains them again. A requested pause
+        or cancellation takes effect here, since no other worker may follow. LeaseLost where
+        another worker holds the study.
         """
         with self._database.writing() as connection:
             query = select(STUDIES.c.stop).where(STUDIES.c.id == study_id).with_for_update()
-            wish = connection.execute(query).scalar_one_or_none()
-            if wish is not None:
-                _end(connection, study_id, worker_id, _WISHED[Stop(wish)], None)
+            stop = connection.execute(query).scalar_one_or_none()
+            if stop is not None:
+                _end(connection, study_id, worker_id, _STOPPED[Stop(stop)], None)
                 return
             columns = {
                 "state": StudyState.QUEUED.value,
@@ -110,16 +112,16 @@ class Queue:
     def finish(
         self, study_id: str, worker_id: str, state: StudyState, error: str | None = None
     ) -> None:
-        """End this worker's work on the study: it is now completed, failed, cancelled or paused.
+        """End the run of the study: it is now completed, failed, cancelled or paused.
 
-        Does nothing where a recorded StudyEnded has done so already. LeaseLost where the study is
-        another worker's, or was resumed since.
+        Does nothing where a recorded StudyEnded has ended it already. LeaseLost where another
+        worker holds the study, or somebody has resumed it since.
         """
         with self._database.writing() as connection:
             _end(connection, study_id, worker_id, state, error)
 
     def beat(self, worker_id: str) -> None:
-        """Note that the worker is alive."""
+        """Record a heartbeat of the worker."""
         now = datetime.now(UTC)
         with self._database.writing() as connection:
             upsert(
@@ -131,7 +133,7 @@ class Queue:
             )
 
     def live_workers(self, within_seconds: float) -> tuple[str, ...]:
-        """Return the ids of the workers that were alive within the last `within_seconds`."""
+        """Return the ids of the workers whose last heartbeat is at most `within_seconds` old."""
         since = datetime.now(UTC) - timedelta(seconds=within_seconds)
         with self._database.reading() as connection:
             query = select(WORKERS.c.id).where(WORKERS.c.beat_at >= since).order_by(WORKERS.c.id)
@@ -172,20 +174,23 @@ def _next(now: datetime) -> Select[tuple[int]]:
         .where(or_(STUDIES.c.state == StudyState.QUEUED.value, _is_abandoned(now)))
         .order_by(STUDIES.c.sequence)
         .limit(1)
-        .with_for_update(skip_locked=True)  # PostgreSQL; SQLite has one writer at a time
     )
 
 
 def _claim(worker_id: str, now: datetime, lease_seconds: float) -> ReturningUpdate[Any]:
+    # On PostgreSQL workers that claim at once pass over each other's studies; SQLite, which has one
+    # writer at a time, knows no such clause and leaves it out.
+    unlocked = _next(now).with_for_update(skip_locked=True)
     return (
         update(STUDIES)
-        .where(STUDIES.c.sequence == _next(now).scalar_subquery())
+        .where(STUDIES.c.sequence == unlocked.scalar_subquery())
         .values(
             state=StudyState.RUNNING.value,
             phase=func.coalesce(STUDIES.c.phase, Phase.SEARCH.value),
             worker_id=worker_id,
             lease_until=now + timedelta(seconds=lease_seconds),
-            started_at=func.coalesce(STUDIES.c.started_at, now),
+            # Typed, or PostgreSQL would take the time for one with a zone and convert it.
+            started_at=func.coalesce(STUDIES.c.started_at, literal(now, UtcDateTime)),
             finished_at=None,
             error=None,
             version=STUDIES.c.version + 1,
@@ -200,8 +205,8 @@ def _claim(worker_id: str, now: datetime, lease_seconds: float) -> ReturningUpda
     )
 
 
-def _give_up_on_crashing(connection: Connection, now: datetime) -> None:
-    given_up = connection.execute(
+def _fail_crashing(connection: Connection, now: datetime) -> None:
+    failed = connection.execute(
         update(STUDIES)
         .where(
             _is_abandoned(now),
@@ -210,11 +215,11 @@ def _give_up_on_crashing(connection: Connection, now: datetime) -> None:
         )
         .values(
             **end_columns(StudyState.FAILED, now),
-            error=_GAVE_UP,
+            error=_CRASHED,
             crashes=STUDIES.c.crashes + 1,
             version=STUDIES.c.version + 1,
         )
         .returning(STUDIES.c.id)
     ).scalars()
-    for study_id in given_up.all():
+    for study_id in failed.all():
         close_open_trials(connection, study_id, now, "the study failed")

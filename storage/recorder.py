@@ -1,4 +1,4 @@
-"""Writes what a running study yields, many events in one transaction.
+"""The recorder writes the events of a running study, many in one transaction.
 
 Optuna's RDBStorage makes some twenty transactions a trial; here a batch of trials costs about ten
 statements, each with all its rows.
@@ -6,7 +6,7 @@ statements, each with all its rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +21,7 @@ from search.study import (
     Progress,
     ProgressMade,
     StudyEnded,
+    StudyResults,
     StudyState,
     TestsMade,
     TrialRecord,
@@ -64,20 +65,20 @@ class Recorder:
         with self._database.reading() as connection:
             return read_confirmations(connection, self._study_id)
 
-    def record(self, events: Sequence[Event], *, results: Mapping[str, Any] | None = None) -> None:
-        """Write all events, and the results document if given, in one transaction.
+    def record(self, events: Sequence[Event], *, results: StudyResults | None = None) -> None:
+        """Write all events, and the results if given, in one transaction.
 
-        Recording a trial again replaces what was known of it. StudyEnded ends the lease. Raises
+        A trial recorded again replaces its former record. StudyEnded ends the lease. Raises
         LeaseLost, and writes nothing, where this worker does not hold the study; InvalidInput for
         a complete trial without values.
         """
         now = datetime.now(UTC)
-        records, columns, ended = _fold(events, now)
+        records, columns, ended = reduce_events(events, now)
         confirmed = [r for e in events if isinstance(e, ConfirmationsMade) for r in e.runs]
         tested = next((e for e in reversed(events) if isinstance(e, TestsMade)), None)
         written = None
         with self._database.writing() as connection:
-            version = self._bump(connection, columns)
+            version = self._check_lease_and_bump_version(connection, columns)
             if records:
                 written = self._trials.write(connection, records, version, now)
             write_confirmations(connection, self._study_id, confirmed)
@@ -89,21 +90,21 @@ class Recorder:
                 close_open_trials(connection, self._study_id, now, f"the study was {ended}")
         self._ended = ended
         if written is not None:
-            self._trials.remember(written)
+            self._trials.commit_cache(written)
 
-    def put_results(self, document: Mapping[str, Any]) -> None:
-        """Store the results document by itself; LeaseLost as in `record`.
+    def put_results(self, results: StudyResults) -> None:
+        """Store the results by themselves; LeaseLost as in `record`.
 
-        Allowed also after this recorder's StudyEnded, until someone takes the study up again.
+        Allowed also after this recorder's StudyEnded, until another run of the study begins.
         """
         with self._database.writing() as connection:
-            self._bump(connection, {}, ended=self._ended)
-            write_results(connection, self._study_id, document, datetime.now(UTC))
+            self._check_lease_and_bump_version(connection, {}, ended=self._ended)
+            write_results(connection, self._study_id, results, datetime.now(UTC))
 
-    def _bump(
+    def _check_lease_and_bump_version(
         self, connection: Connection, columns: dict[str, Any], *, ended: StudyState | None = None
     ) -> int:
-        """Write the study's columns if this worker may; return the new version."""
+        """Write the study's columns and return its new version; LeaseLost without the lease."""
         statement = (
             update_as_holder(self._study_id, self._worker_id)
             if ended is None
@@ -117,10 +118,10 @@ class Recorder:
         return version
 
 
-def _fold(
+def reduce_events(
     events: Sequence[Event], now: datetime
 ) -> tuple[list[TrialRecord], dict[str, Any], StudyState | None]:
-    """Return the trials, the study's changed columns, and how it ended if it did."""
+    """Return the trials, the changed columns of the study, and its final state if it ended."""
     records: list[TrialRecord] = []
     columns: dict[str, Any] = {}
     ended: StudyState | None = None

@@ -1,31 +1,40 @@
-"""The results document of each study: computed by the worker, read as it is."""
+"""The results of each study, kept as one JSON document; `StudyResults` on either side.
+
+A document carries the version of its format. One without a version is of the first format, which
+is still the only one; fields that an older program did not write get their defaults.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
+from pydantic import TypeAdapter
+from pydantic_core import from_json, to_json
 from sqlalchemy import Connection, select, update
 
-from search.errors import NotFound
+from search.errors import NotFound, SearchError
+from search.study import StudyResults
 from storage.sql.database import Database
 from storage.sql.tables import RESULTS, STUDIES
 from storage.sql.upsert import upsert
 
+#: The format that `write_document` writes, and the newest that `read_document` reads.
+FORMAT_VERSION = 1
+_VERSION_KEY = "format_version"
+_STUDY_RESULTS = TypeAdapter(StudyResults)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredResults:
-    """A results document, empty until a worker has stored one, and the study's version."""
+    """The results of a study, empty until a worker has stored some, and the study's version."""
 
-    document: dict[str, Any]
+    results: StudyResults
     version: int
 
 
 class Results:
-    """The results documents of one database."""
+    """The results of the studies of one database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -42,7 +51,7 @@ class Results:
         if row is None:
             raise NotFound("study", study_id)
         return StoredResults(
-            document={} if row.document is None else json.loads(row.document),
+            results=StudyResults() if row.document is None else read_document(row.document),
             version=row.version,
         )
 
@@ -55,7 +64,7 @@ class Results:
             raise NotFound("study", study_id)
         return version
 
-    def put(self, study_id: str, document: Mapping[str, Any]) -> None:
+    def put(self, study_id: str, results: StudyResults) -> None:
         """Replace the results of a study, whoever holds it; a worker uses its recorder."""
         with self._database.writing() as connection:
             found = connection.execute(
@@ -66,17 +75,44 @@ class Results:
             ).one_or_none()
             if found is None:
                 raise NotFound("study", study_id)
-            write_results(connection, study_id, document, datetime.now(UTC))
+            write_results(connection, study_id, results, datetime.now(UTC))
 
 
 def write_results(
-    connection: Connection, study_id: str, document: Mapping[str, Any], now: datetime
+    connection: Connection, study_id: str, results: StudyResults, now: datetime
 ) -> None:
-    """Store a document within a transaction that bumps the study's version itself."""
+    """Store `results` within a transaction that bumps the study's version itself."""
     upsert(
         connection,
         RESULTS,
-        [{"study_id": study_id, "document": json.dumps(dict(document)), "updated_at": now}],
+        [{"study_id": study_id, "document": write_document(results), "updated_at": now}],
         key=["study_id"],
         update=["document", "updated_at"],
     )
+
+
+def write_document(results: StudyResults) -> str:
+    """Return `results` as JSON text of the format FORMAT_VERSION."""
+    document = {_VERSION_KEY: FORMAT_VERSION, **_STUDY_RESULTS.dump_python(results)}
+    for table in document["interactions"].values():
+        # A cell names one of two axes; the format has no key for the other.
+        table["cells"] = [
+            {name: value for name, value in cell.items() if value is not None}
+            for cell in table["cells"]
+        ]
+    return to_json(document, inf_nan_mode="constants").decode()
+
+
+def read_document(text: str) -> StudyResults:
+    """Return the results that `write_document` of this or an older program wrote.
+
+    SearchError for a format newer than FORMAT_VERSION.
+    """
+    document = from_json(text)
+    version = document.get(_VERSION_KEY, 1)
+    if version > FORMAT_VERSION:
+        raise SearchError(
+            f"the stored results have format version {version}, this program reads up to "
+            f"{FORMAT_VERSION}; update it to the version that wrote the database"
+        )
+    return _STUDY_RESULTS.validate_python(document)

@@ -1,7 +1,7 @@
-"""Studies as the person sees them: create, look up, pause, cancel, extend, delete, request trials.
+"""Studies as their owner sees them: create, find, pause, cancel, extend, delete, request trials.
 
-Only a worker moves a study into and out of `running` (see queue and recorder); what the person
-wants of a running study is stored as a wish that the worker polls with `control`.
+Only a worker moves a study into and out of `running` (see `queue` and `recorder`); a request to
+stop a running study, or to try a configuration, is stored until the worker polls `control`.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class Studies:
     ) -> StudyRow:
         """Queue a study, and create the Optuna study that will hold its trials.
 
-        The same key with the same spec returns the first study again; Conflict for the same key
-        with another spec. NotFound for an uploaded dataset that is not there.
+        The same key with the same spec returns the study created first; Conflict for the same key
+        with another spec. NotFound for an uploaded dataset that does not exist.
         """
         key = None
         if idempotency_key is not None:
@@ -64,7 +64,7 @@ class Studies:
                     return get_study(connection, first)
                 row = _insert(connection, spec, directions, metric_names)
                 if key is not None:
-                    key.note(connection, row.id, row.created_at)
+                    key.record(connection, row.id, row.created_at)
                 return row
         except IntegrityError:
             # PostgreSQL only: another process has just used the key.
@@ -105,7 +105,7 @@ class Studies:
         return self._stop(study_id, Stop.CANCEL, StudyState.CANCELLED)
 
     def resume(self, study_id: str) -> StudyRow:
-        """Queue a paused study again, or take back the wish to pause; else Conflict."""
+        """Queue a paused study again, or withdraw a pause not yet in effect; else Conflict."""
         with self._database.writing() as connection:
             row = get_study(connection, study_id, for_update=True)
             if row.state is StudyState.PAUSED:
@@ -117,9 +117,9 @@ class Studies:
             )
 
     def extend(self, study_id: str, grow: Callable[[StudyRow], StudySpec]) -> StudyRow:
-        """Queue a completed or cancelled study again with what `grow` makes of its spec.
+        """Queue a completed or cancelled study again with the spec that `grow` returns.
 
-        Conflict in any other state; whatever `grow` raises leaves the study as it was.
+        Conflict in any other state; an error raised by `grow` leaves the study as it was.
         """
         with self._database.writing() as connection:
             row = get_study(connection, study_id, for_update=True)
@@ -145,7 +145,7 @@ class Studies:
             )
 
     def delete(self, study_id: str) -> None:
-        """Remove the study with everything recorded for it; Conflict while it runs."""
+        """Remove the study with its trials, results and requests; Conflict while it runs."""
         with self._database.writing() as connection:
             row = get_study(connection, study_id, for_update=True)
             if row.state is StudyState.RUNNING:
@@ -157,7 +157,7 @@ class Studies:
             connection.execute(delete(STUDIES).where(STUDIES.c.id == study_id))
 
     def add_request(self, study_id: str, params: Mapping[str, ParamValue]) -> TrialRequest:
-        """Ask for one configuration to be tried; Conflict for a finished study."""
+        """Store a request to try one configuration; Conflict where the search is over."""
         with self._database.writing() as connection:
             row = get_study(connection, study_id, for_update=True)
             if row.state.is_finished or row.stop is Stop.CANCEL:
@@ -182,7 +182,7 @@ class Studies:
             return request
 
     def control(self, study_id: str) -> Control:
-        """Return what the worker should do; cheap enough to poll between rungs.
+        """Return the pending requests to the worker; cheap enough to poll between rungs.
 
         A request is open until a trial with its id has been recorded.
         """
@@ -217,7 +217,7 @@ class Studies:
                 raise Conflict(f"study '{study_id}' is being cancelled and cannot be paused")
             if row.state is StudyState.RUNNING and _is_leased(connection, study_id, now):
                 return row if row.stop is stop else _change(connection, study_id, stop=stop.value)
-            # Nobody works on it. Should a worker whose lease ran out still do, it finds it lost.
+            # No worker holds it. One whose lease ran out and that still trains gets LeaseLost.
             if end.is_finished:
                 close_open_trials(connection, study_id, now, f"the study was {end}")
             return _change(connection, study_id, **end_columns(end, now))
@@ -268,11 +268,12 @@ def _insert(
 
 
 def _has_dataset(connection: Connection, dataset: str) -> bool:
-    """Tell whether an uploaded dataset is still there; built-in ones always are."""
+    """Return whether the dataset exists; built-in ones always do."""
     if not dataset.startswith(f"{ids.DATASET}_"):
         return True
-    found = connection.execute(select(DATASETS.c.id).where(DATASETS.c.id == dataset))
-    return found.one_or_none() is not None
+    query = select(DATASETS.c.id).where(DATASETS.c.id == dataset)
+    # Locked until the study is recorded, so that on PostgreSQL no other process deletes it before.
+    return connection.execute(query.with_for_update(read=True)).one_or_none() is not None
 
 
 def _change(connection: Connection, study_id: str, **columns: object) -> StudyRow:

@@ -1,8 +1,8 @@
-"""Writes trials into both schemas within a transaction, as few statements as there are tables.
+"""The trial writer writes trials into both schemas, many rows in one statement.
 
-It remembers Optuna's ids and the rows of unfinished trials, so that a trial recorded again costs
-only what changed. The memory is a cache of what is committed: `write` returns what it wrote, and
-the caller hands that to `remember` after the commit.
+Its cache holds Optuna's ids and the rows of unfinished trials, so that a trial recorded again costs
+only its changed rows. The cache mirrors committed rows: `write` returns a WriteResult, and the
+caller hands that to `commit_cache` after the commit.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from storage.sql.upsert import upsert, upsert_plain
 #: One entry per table of CHILDREN.
 ChildRows: TypeAlias = tuple[Rows, ...]
 
-_NOTHING: ChildRows = tuple({} for _ in CHILDREN)
+_NO_ROWS: ChildRows = tuple({} for _ in CHILDREN)
 _KEY = ("study_id", "number")
 _UPDATED = [column.name for column in TRIALS.c if column.name not in _KEY]
 
@@ -41,7 +41,7 @@ _DELETE_CHILDREN = tuple(
     )
     for child in CHILDREN
 )
-_TAKE_REQUESTS = (
+_CLOSE_REQUESTS = (
     update(REQUESTS)
     .where(REQUESTS.c.study_id == bindparam("study"), REQUESTS.c.id == bindparam("request"))
     .values(trial_number=bindparam("by"))
@@ -49,8 +49,8 @@ _TAKE_REQUESTS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """What one `write` added to the database."""
+class WriteResult:
+    """Rows and ids that one `write` added to the database."""
 
     records: tuple[TrialRecord, ...]
     children: dict[int, ChildRows]
@@ -72,13 +72,13 @@ class TrialWriter:
         self._ids: dict[int, int] = {row[0]: row[1] for row in connection.execute(ids)}
         #: Text of the distributions -> their number in search_spaces.
         self._spaces: dict[str, int] = {row[0]: row[1] for row in connection.execute(spaces)}
-        #: Number -> rows of an unfinished trial.
-        self._known: dict[int, ChildRows] = {}
+        #: Number -> child rows of an unfinished trial.
+        self._open_rows: dict[int, ChildRows] = {}
 
     def write(
         self, connection: Connection, records: Iterable[TrialRecord], version: int, now: datetime
-    ) -> Written:
-        """Insert or replace `records`, the last one of each number.
+    ) -> WriteResult:
+        """Insert or replace `records` within a transaction; the last of equal numbers counts.
 
         Raises InvalidInput for a record that Optuna could not read back.
         """
@@ -87,7 +87,7 @@ class TrialWriter:
         for record in ordered:
             check(record)
         children = {r.number: tuple(child.rows(r) for child in CHILDREN) for r in ordered}
-        before = self._before(connection, ordered)
+        before = self._rows_before(connection, ordered)
         ids = self._write_optuna_trials(connection, ordered, now)
         _write_children(connection, ids, before, children)
         texts = {r.number: write_space(r.distributions) for r in ordered}
@@ -103,26 +103,27 @@ class TrialWriter:
             for record in ordered
         ]
         upsert(connection, TRIALS, rows, key=_KEY, update=_UPDATED)
-        self._take_requests(connection, ordered)
-        return Written(records=ordered, children=children, ids=ids, spaces=spaces)
+        self._close_requests(connection, ordered)
+        return WriteResult(records=ordered, children=children, ids=ids, spaces=spaces)
 
-    def remember(self, written: Written) -> None:
-        """Take note of what has been committed."""
+    def commit_cache(self, written: WriteResult) -> None:
+        """Add rows to the cache once they are committed."""
         self._ids.update(written.ids)
         self._spaces.update(written.spaces)
         for record in written.records:
             if record.state.is_finished():
-                self._known.pop(record.number, None)
+                self._open_rows.pop(record.number, None)
             else:
-                self._known[record.number] = written.children[record.number]
+                self._open_rows[record.number] = written.children[record.number]
 
-    def _before(
+    def _rows_before(
         self, connection: Connection, records: Sequence[TrialRecord]
     ) -> dict[int, ChildRows]:
-        found = {r.number: self._known[r.number] for r in records if r.number in self._known}
-        forgotten = [r.number for r in records if r.number in self._ids and r.number not in found]
-        if forgotten:
-            query = select_trials(self._study_id, whole=False).where(TRIALS.c.number.in_(forgotten))
+        cached = self._open_rows
+        found = {r.number: cached[r.number] for r in records if r.number in cached}
+        uncached = [r.number for r in records if r.number in self._ids and r.number not in found]
+        if uncached:
+            query = select_trials(self._study_id, whole=False).where(TRIALS.c.number.in_(uncached))
             for row in connection.execute(query):
                 record = read_trial(row)
                 found[record.number] = tuple(child.rows(record) for child in CHILDREN)
@@ -170,14 +171,14 @@ class TrialWriter:
             )
         return numbers
 
-    def _take_requests(self, connection: Connection, records: Sequence[TrialRecord]) -> None:
+    def _close_requests(self, connection: Connection, records: Sequence[TrialRecord]) -> None:
         rows = [
             {"study": self._study_id, "request": record.request_id, "by": record.number}
             for record in records
             if record.request_id is not None
         ]
         if rows:
-            connection.execute(_TAKE_REQUESTS, rows)
+            connection.execute(_CLOSE_REQUESTS, rows)
 
 
 def _write_children(
@@ -192,7 +193,7 @@ def _write_children(
         written: list[tuple[Any, ...]] = []
         for number, tables in after.items():
             trial_id = ids[number]
-            old, new = before.get(number, _NOTHING)[position], tables[position]
+            old, new = before.get(number, _NO_ROWS)[position], tables[position]
             gone += [{"id": trial_id, "row": key} for key in old if key not in new]
             written += [(trial_id, key, *row) for key, row in new.items() if old.get(key) != row]
         if gone:

@@ -1,4 +1,4 @@
-"""Trials as the person reads them: one, or a page of many by any of the sortable columns."""
+"""Trials to read: one with its curves, or a page of many in the order of a sortable column."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 from optuna.trial import TrialState
-from sqlalchemy import ColumnElement, Connection, and_, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 
 from search.errors import InvalidInput, NotFound, UnknownChoice
 from search.study import TrialRecord
+from storage.rows.study_rows import require_study
 from storage.rows.trial_rows import read_trial, select_trials
 from storage.sql.database import Database
 from storage.sql.pagination import Page, bad_cursor, check_limit, read_cursor, write_cursor
-from storage.sql.tables import STUDIES, TRIALS
+from storage.sql.tables import TRIALS
 
-_TIMES = ("started_at", "finished_at")
-_SORTABLE = ("number", "value", *_TIMES, "fit_seconds", "parameters")
-#: What `order` may be; a minus sign means descending. Trials that lack the column come last.
+_SORTABLE = ("number", "value", "started_at", "finished_at", "fit_seconds", "parameters")
+#: Type of a sortable column -> types of its sort keys in a cursor.
+_KEYS: dict[type, type | tuple[type, ...]] = {int: int, float: (int, float), datetime: str}
+#: Values of `order`; a minus sign means descending. Trials that lack the column come last.
 ORDERS: tuple[str, ...] = tuple(f"{sign}{name}" for name in _SORTABLE for sign in ("", "-"))
 
 
@@ -28,10 +30,10 @@ class Trials:
         self._database = database
 
     def get(self, study_id: str, number: int) -> TrialRecord:
-        """Return one trial, whole; NotFound where there is no such study or trial."""
+        """Return one trial, with its curves; NotFound for an unknown study or trial."""
         query = select_trials(study_id, whole=True).where(TRIALS.c.number == number)
         with self._database.reading() as connection:
-            _require_study(connection, study_id)
+            require_study(connection, study_id)
             row = connection.execute(query).one_or_none()
         if row is None:
             raise NotFound("trial", number)
@@ -49,7 +51,7 @@ class Trials:
     ) -> Page[TrialRecord]:
         """Return trials without their curves, layers and findings, which only `get` reads.
 
-        `order` is one of ORDERS; UnknownChoice otherwise. NotFound where there is no such study.
+        `order` is one of ORDERS; UnknownChoice otherwise. NotFound for an unknown study.
         """
         if order not in ORDERS:
             raise UnknownChoice("order", order, ORDERS, pointer="/order")
@@ -71,7 +73,7 @@ class Trials:
         if cursor is not None:
             query = query.where(_after(cursor, order, column, descending))
         with self._database.reading() as connection:
-            _require_study(connection, study_id)
+            require_study(connection, study_id)
             rows = connection.execute(query).all()
         last = rows[limit - 1] if len(rows) > limit else None
         return Page(
@@ -86,9 +88,9 @@ class Trials:
     ) -> tuple[TrialRecord, ...]:
         """Return trials that changed after the study had `version`, oldest change first.
 
-        Without what `list` leaves out. May return more than `limit`: the trials of one transaction
-        share a version and are never torn apart, so that reading on from the last one's version
-        misses none.
+        Their curves, layers and findings are left out. The result may be longer than `limit`: the
+        trials of one transaction share a version and stay together, so that reading on from the
+        version of the last one misses none.
         """
         changed = (TRIALS.c.study_id == study_id) & (TRIALS.c.version > version)
         last = (
@@ -99,7 +101,7 @@ class Trials:
             .limit(1)
         )
         with self._database.reading() as connection:
-            _require_study(connection, study_id)
+            require_study(connection, study_id)
             upto = connection.execute(last).scalar_one_or_none()
             query = (
                 select_trials(study_id, whole=False)
@@ -109,12 +111,6 @@ class Trials:
             if upto is not None:
                 query = query.where(TRIALS.c.version <= upto)
             return tuple(read_trial(row) for row in connection.execute(query))
-
-
-def _require_study(connection: Connection, study_id: str) -> None:
-    found = connection.execute(select(STUDIES.c.id).where(STUDIES.c.id == study_id))
-    if found.one_or_none() is None:
-        raise NotFound("study", study_id)
 
 
 def _after(
@@ -130,11 +126,15 @@ def _after(
     same_key_later = TRIALS.c.number > number
     if key is None:
         return and_(column.is_(None), same_key_later)
-    if isinstance(key, str) is not (column.name in _TIMES):
+    if not _is_key_of(column, key):
         raise bad_cursor(cursor)
     value = _from_key(cursor, key)
     further = column < value if descending else column > value
     return or_(further, column.is_(None), and_(column == value, same_key_later))
+
+
+def _is_key_of(column: ColumnElement[Any], key: object) -> bool:
+    return isinstance(key, _KEYS[column.type.python_type])
 
 
 def _to_key(value: datetime | float | None) -> str | float | None:

@@ -1,64 +1,68 @@
-"""Arrows between the packages run one way, and the API process never imports torch."""
+"""What a process loads when it runs; who may import whom is held by the contracts of pyproject."""
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+import search
+
 ROOT = Path(__file__).parent.parent
-PACKAGES = {"search", "storage", "service"}
-#: What storage may know of the science: plain values.
-PLAIN = {"search.study", "search.errors"}
-FORBIDDEN = {
-    "search": {"storage", "service", "sqlalchemy", "fastapi", "starlette", "httpx2"},
-    "storage": {"service", "torch", "fastapi", "starlette", "httpx2"},
-    "service": set(),
+
+#: What a process imports, and what it must never load by that.
+NEVER_LOADED = {
+    "search": {"torch", "numba", "pandas", "sklearn"},
+    "storage": {"torch", "numba", "pandas", "sklearn", "fastapi"},
+    "service.api.app": {"torch", "numba"},
+    "search.training.executors": {"pandas", "sklearn", "sqlalchemy", "fastapi"},
+    # Holds the function that a training process is sent for a segment.
+    "search.training.worker_files": {"pandas", "sklearn", "sqlalchemy", "fastapi"},
 }
 
-
-def imported(path: Path) -> set[str]:
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path} imports relatively"
-            names.add(str(node.module))
-    return names
+PACKAGES = sorted(
+    ".".join(path.parent.relative_to(ROOT).parts)
+    for package in ("search", "storage", "service")
+    for path in (ROOT / package).rglob("__init__.py")
+)
 
 
-def modules() -> list[Path]:
-    found = [path for package in sorted(PACKAGES) for path in (ROOT / package).rglob("*.py")]
-    assert len(found) > 20
-    return found
-
-
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_imports_follow_the_arrows(path: Path) -> None:
-    package = path.relative_to(ROOT).parts[0]
-    names = imported(path)
-    assert not {name for name in names if name.split(".")[0] in FORBIDDEN[package]}
-    if package == "storage":
-        assert {name for name in names if name.startswith("search")} <= PLAIN
-
-
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_files_are_short(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 350
-
-
-def test_the_api_does_not_import_torch() -> None:
-    code = "import sys, service.api.app; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_training_processes_do_not_load_what_only_prepares_their_data() -> None:
-    heavy = ("sklearn", "pandas", "sqlalchemy", "fastapi")
-    loaded = f"[m for m in {heavy!r} if m in sys.modules]"
-    code = f"import search.training.executors, sys; print({loaded})"
+def loaded_by(statements: str) -> set[str]:
+    """Return the packages in memory after a fresh interpreter has run `statements`."""
+    code = f"import sys\n{statements}\nprint(*{{name.split('.')[0] for name in sys.modules}})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("module", NEVER_LOADED)
+def test_processes_do_not_load_what_they_do_not_need(module: str) -> None:
+    loaded = loaded_by(f"import {module}")
+    assert module.split(".", maxsplit=1)[0] in loaded
+    assert not loaded & NEVER_LOADED[module]
+
+
+def test_search_loads_torch_and_pandas_when_they_are_asked_for() -> None:
+    assert "torch" in loaded_by("from search import run_study")
+    assert "pandas" in loaded_by("from search import read_table")
+
+
+def test_search_says_which_name_it_lacks() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'run_studies'"):
+        _ = search.run_studies
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_packages_export_what_they_name_and_say_what_they_hold(package: str) -> None:
+    module = import_module(package)
+    names = getattr(module, "__all__", [])
+    assert len(names) == len(set(names))
+    assert [name for name in names if not hasattr(module, name)] == []
+    assert module.__doc__
+
+
+@pytest.mark.parametrize("package", ["search", "storage", "service"])
+def test_packages_are_typed_for_those_who_install_them(package: str) -> None:
+    assert (ROOT / package / "py.typed").exists()

@@ -4,8 +4,14 @@ Imports `study` and `errors`; no torch. A name goes in, the row of facts comes o
 engines look their kernels up by the same name.
 """
 
-from search.activations.activation import Activation, ActivationName, Parameter
-from search.activations.catalog import ACTIVATIONS, get_activation, output_activation
+from search.activations.catalog import (
+    ACTIVATIONS,
+    Activation,
+    ActivationName,
+    get_activation,
+    output_activation,
+)
+from search.activations.parameter import Parameter
 
 __all__ = [
     "ACTIVATIONS",

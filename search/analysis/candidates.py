@@ -1,12 +1,13 @@
 """Which configurations are trained again after the search: the best of each activation, and ReLU.
 
-A pure function of recorded trials, free of torch: the driver trains what it returns, and whoever
-reads recorded runs finds with it which of them still count.
+Pure functions of recorded trials, free of torch: the driver trains the candidates, and the results
+count only the runs of current candidates.
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
@@ -37,7 +38,7 @@ class Candidate:
 
     @property
     def key(self) -> str:
-        """Equal for equal configurations."""
+        """The `config_key` of the configuration."""
         return config_key(self.params)
 
 
@@ -51,9 +52,10 @@ def select_candidates(
 ) -> tuple[Candidate, ...]:
     """Return the `top` best configurations of each activation, and the baseline.
 
-    Best by the first objective, whose `direction` is given; equal configurations count once, under
-    the lowest number. The baseline is ReLU with kaiming_normal at the settings of the best ReLU
-    trial, of the best trial where no ReLU trial completed. Empty where no trial completed.
+    They are the best by the first objective, whose `direction` is given; equal configurations count
+    once, under the lowest number. The baseline is ReLU with kaiming_normal at the settings of the
+    best ReLU trial, or of the best trial where no ReLU trial completed. Empty where no trial
+    completed.
     """
     ranked = _ranked(trials, direction)
     if not ranked or top < 1:
@@ -61,22 +63,22 @@ def select_candidates(
     first: dict[str, TrialRecord] = {}
     for trial in ranked:
         first.setdefault(config_key(trial.params), trial)
-    chosen: dict[str, Candidate] = {}
-    taken: dict[str, int] = {}
+    candidates: dict[str, Candidate] = {}
+    counts: Counter[str] = Counter()
     for key, trial in first.items():
-        taken[trial.activation] = taken.get(trial.activation, 0) + 1
-        if taken[trial.activation] <= top:
-            chosen[key] = Candidate(
+        counts[trial.activation] += 1
+        if counts[trial.activation] <= top:
+            candidates[key] = Candidate(
                 trial=trial.number, params=trial.params, roles=(Role.CANDIDATE,)
             )
     params = _baseline(ranked)
     key = config_key(params)
-    if key in chosen:
-        chosen[key] = replace(chosen[key], roles=(Role.CANDIDATE, Role.BASELINE))
+    if key in candidates:
+        candidates[key] = replace(candidates[key], roles=(Role.CANDIDATE, Role.BASELINE))
     else:
         number = first[key].number if key in first else None
-        chosen[key] = Candidate(trial=number, params=params, roles=(Role.BASELINE,))
-    return tuple(chosen.values())
+        candidates[key] = Candidate(trial=number, params=params, roles=(Role.BASELINE,))
+    return tuple(candidates.values())
 
 
 def current_runs(
@@ -84,8 +86,8 @@ def current_runs(
 ) -> tuple[ConfirmationRun, ...]:
     """Return the runs of the `current` candidates in the roles they have now.
 
-    After more trials a configuration may have dropped out, or another be the baseline; the runs of
-    before are on record still.
+    After more trials a configuration may have dropped out, or another be the baseline; their
+    earlier runs are still on record.
     """
     wanted = {(candidate.key, role) for candidate in current for role in candidate.roles}
     return tuple(run for run in runs if (config_key(run.params), run.role) in wanted)
@@ -109,7 +111,7 @@ def _baseline(ranked: Sequence[TrialRecord]) -> dict[str, ParamValue]:
         "activation": relu,
         "initializer": _BASELINE_INITIALIZER,
     }
-    # What belongs to another activation, its slope for one, does not exist beside ReLU.
+    # An axis of another activation, its slope for one, does not exist beside ReLU.
     return {name: value for name, value in wanted.items() if _exists(name, wanted)}
 
 

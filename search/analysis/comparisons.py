@@ -1,8 +1,9 @@
-"""Who is as good as the best, who beats the baseline, and what more repeats would tell.
+"""Which activations are as good as the best, which beat the baseline, and what repeats would tell.
 
-Two families of comparisons, each held to a chance of at most `alpha` for any wrong one among it:
-every activation against the best, which only the scores made the best (`holm_all_pairs`), and every
-activation against the baseline, which was named beforehand (`holm`).
+An arm is one of the things compared: an activation, scored by the mean of its confirmed
+configurations. There are two families of comparisons, each held to a chance of at most `alpha` for
+any wrong one among it: every arm against the best, which only the scores made the best
+(`holm_all_pairs`), and every arm against the baseline, which was named beforehand (`holm`).
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ class Comparison:
     test: PairedTest | None
     p_value: float
     p_adjusted: float
-    #: The level at which this comparison is tested: the test's p is below it where the adjusted p
-    #: is below alpha.
+    #: Significance level of this comparison: the test's p is below it where the adjusted p is below
+    #: the alpha of the family.
     alpha: float
     #: No difference can be greater.
     widest: float = inf
@@ -67,51 +68,51 @@ class Comparisons:
 
     confirmed: ConfirmationScores
     alpha: float
-    #: The best level minus each of the others, in the order of `confirmed.levels[1:]`.
+    #: The best arm minus each of the others, in the order of `confirmed.arms[1:]`.
     to_best: tuple[Comparison, ...]
-    #: Each level minus the baseline, in the order of `confirmed.levels`; empty without a baseline.
+    #: Each arm minus the baseline, in the order of `confirmed.arms`; empty without a baseline.
     to_baseline: tuple[Comparison, ...]
 
     @property
     def tied(self) -> tuple[ActivationScore, ...]:
-        """The best level and all that are not shown to be worse, the best first."""
-        levels = self.confirmed.levels
-        return levels[:1] + tuple(
-            level
-            for level, comparison in zip(levels[1:], self.to_best, strict=True)
+        """The best arm and all that are not shown to be worse, the best first."""
+        arms = self.confirmed.arms
+        return arms[:1] + tuple(
+            arm
+            for arm, comparison in zip(arms[1:], self.to_best, strict=True)
             if comparison.p_adjusted >= self.alpha
         )
 
     @property
     def recommended(self) -> ActivationScore | None:
-        """The simplest of the tied, of equally simple ones the better. None without any level.
+        """The simplest of the tied arms, of equally simple ones the better. None without any arm.
 
-        Only of those whose mean is within one standard error of the best (Breiman et al. 1984): an
-        activation that explodes once in a while has such wide intervals that nothing can show it to
-        be worse, yet nobody should be told to use it.
+        Only arms whose mean is within one standard error of the best count (Breiman et al. 1984):
+        an activation that explodes once in a while has such wide intervals that nothing can show it
+        to be worse, yet nobody should be told to use it.
         """
         if not self.tied:
             return None
         best = self.tied[0]
         reach = best.mean - best.standard_error(self.confirmed.ratio)
-        near = [level for level in self.tied if level is best or level.mean >= reach]
+        near = [arm for arm in self.tied if arm is best or arm.mean >= reach]
         return min(near, key=simplicity)
 
     def known_pairs(self) -> int:
-        """Pairs of the comparison that has fewest; 0 where nothing is compared."""
-        best, *others = [level.scores for level in self.confirmed.levels] or [np.empty(0)]
+        """Return the pairs of the comparison that has fewest; 0 where nothing is compared."""
+        best, *others = [arm.scores for arm in self.confirmed.arms] or [np.empty(0)]
         return min((int(np.isfinite(best - other).sum()) for other in others), default=0)
 
     def enough_pairs(self) -> bool:
-        """Whether the resamples at hand could name a single winner at all."""
+        """Return whether the resamples at hand could name a single winner at all."""
         return self.known_pairs() >= self.least_pairs()
 
     def least_pairs(self) -> int:
-        """Pairs without which no winner can be named, however large the differences."""
+        """Return the pairs below which no winner can be named, however large the differences."""
         return fewest_pairs(1, self.alpha)
 
     def repeats_possible(self) -> int | None:
-        """Repeats beyond those at hand with which a winner could be named at all.
+        """Return the repeats beyond those at hand with which a winner could be named at all.
 
         None where more than MOST_REPEATS would be needed.
         """
@@ -119,22 +120,24 @@ class Comparisons:
         return max(1, whole - self.confirmed.repeats) if whole <= MOST_REPEATS else None
 
     def probabilities(self) -> tuple[float, ...]:
-        """Chance of each level to be the best, in the order of `confirmed.levels`.
+        """Return the chance of each arm to be the best, in the order of `confirmed.arms`.
 
-        By the resamples that all of them have; even chances where those are fewer than two.
+        Only resamples that all arms have count; the chances are even where those are fewer than
+        two.
         """
-        levels = self.confirmed.levels
-        if not levels:
+        arms = self.confirmed.arms
+        if not arms:
             return ()
-        scores: Floats = np.column_stack([level.scores for level in levels])  # (n, A)
+        scores: Floats = np.column_stack([arm.scores for arm in arms])  # (n, A)
         scores = scores[np.isfinite(scores).all(axis=1)]
         if len(scores) < 2:
-            return (1.0 / len(levels),) * len(levels)
-        lucks = np.array([level.luck.variance if level.luck else 0.0 for level in levels])
-        return tuple(float(p) for p in probability_best(scores, self.confirmed.ratio, lucks))
+            return (1.0 / len(arms),) * len(arms)
+        components = [arm.selection_variance for arm in arms]
+        variances = np.array([0.0 if part is None else part.variance for part in components])
+        return tuple(float(p) for p in probability_best(scores, self.confirmed.ratio, variances))
 
     def repeats_needed(self, comparison: Comparison) -> int | None:
-        """Repeats beyond those at hand that would show a difference as large as observed.
+        """Return the repeats beyond those at hand that would show the observed difference.
 
         None where the difference is shown already, or MOST_REPEATS would not show it.
         """
@@ -143,11 +146,11 @@ class Comparisons:
         return self._more_repeats(comparison, comparison.alpha)
 
     def repeats_to_win(self) -> int | None:
-        """Repeats beyond those at hand that would make the best the only one.
+        """Return the repeats beyond those at hand that would leave the best untied.
 
-        For that each difference to it must be shown at level alpha, and all of them with
-        probability POWER: the chances of missing one add up at most. None where it is the only
-        one, or MOST_REPEATS would not show one of them.
+        For that each difference to it must be shown at the level alpha, and all of them with
+        probability POWER: the chances of missing one add up at most. None where the best is untied
+        already, or MOST_REPEATS would not show one of the differences.
         """
         unshown = [c for c in self.to_best if c.p_adjusted >= self.alpha]
         needed = [
@@ -168,44 +171,44 @@ class Comparisons:
 
 
 def compare_all(confirmed: ConfirmationScores, alpha: float = ALPHA) -> Comparisons:
-    """Compare all levels with the best and with the baseline."""
-    levels, ratio = confirmed.levels, confirmed.ratio
+    """Compare all arms with the best and with the baseline."""
+    arms, ratio = confirmed.arms, confirmed.ratio
     to_best = [
-        paired_test(levels[0].scores - other.scores, ratio, _lucks(levels[0], other))
-        for other in levels[1:]
+        paired_test(arms[0].scores - other.scores, ratio, _selection_variance(arms[0], other))
+        for other in arms[1:]
     ]
     baseline = confirmed.baseline
     to_baseline = [
-        paired_test(level.scores - baseline.scores, ratio, _lucks(level))
-        for level in levels
+        paired_test(arm.scores - baseline.scores, ratio, _selection_variance(arm))
+        for arm in arms
         if baseline is not None
     ]
-    pairs = comb(len(levels), 2)
+    pairs = comb(len(arms), 2)
     widest = confirmed.limits[1] - confirmed.limits[0]
     return Comparisons(
         confirmed=confirmed,
         alpha=alpha,
         to_best=_compare(to_best, holm_all_pairs, pairs, alpha, widest),
-        to_baseline=_compare(to_baseline, holm, len(levels), alpha, widest),
+        to_baseline=_compare(to_baseline, holm, len(arms), alpha, widest),
     )
 
 
-def simplicity(level: ActivationScore) -> tuple[int, int]:
-    """Sorts the simplest activation first."""
-    return ACTIVATIONS[ActivationName(level.activation)].simplicity
+def simplicity(arm: ActivationScore) -> tuple[int, int]:
+    """Return a key that sorts the simplest activation first."""
+    return ACTIVATIONS[ActivationName(arm.activation)].simplicity
 
 
-def _lucks(*levels: ActivationScore) -> tuple[VarianceComponent, ...]:
-    """Return the luck of the search in a difference between levels.
+def _selection_variance(*arms: ActivationScore) -> tuple[VarianceComponent, ...]:
+    """Return the between-search variance of a sum or difference of `arms`; empty where unknown.
 
-    The lucks add up, but what is known of them is largely the same, so the degrees of freedom do
-    not.
+    The variances add up. Their degrees of freedom do not, since the estimates largely share their
+    data.
     """
-    known = [level.luck for level in levels if level.luck is not None]
+    known = [arm.selection_variance for arm in arms if arm.selection_variance is not None]
     if not known:
         return ()
-    variance = sum(luck.variance for luck in known)
-    return (VarianceComponent(variance=variance, df=min(luck.df for luck in known)),)
+    variance = sum(part.variance for part in known)
+    return (VarianceComponent(variance=variance, df=min(part.df for part in known)),)
 
 
 def _compare(
@@ -221,7 +224,8 @@ def _compare(
             test=test,
             p_value=p_value,
             p_adjusted=adjusted,
-            # Cut at 1, the adjusted p does not tell its factor; it then was the first or like it.
+            # An adjusted p that was cut at 1 does not tell its factor; the factor of the first step
+            # is then taken, which is the greatest.
             alpha=alpha * p_value / adjusted if adjusted < 1.0 else alpha / hypotheses,
             widest=widest,
         )
@@ -232,8 +236,8 @@ def _compare(
 def pick_winner(runs: Sequence[ConfirmationRun], metric: Metric) -> Mapping[str, ParamValue] | None:
     """Return the configuration that the verdict recommends; None where every run failed.
 
-    It is the best configuration of the recommended activation. Needs all runs, failed ones too:
-    they count against their configuration.
+    It is the best configuration of the recommended activation. `runs` must hold all runs, failed
+    ones too: they count against their configuration.
     """
     recommended = compare_all(confirm(runs, metric)).recommended
     return recommended.best.params if recommended else None

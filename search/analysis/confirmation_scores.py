@@ -1,22 +1,23 @@
-"""What the confirmation says of each activation, as arrays ready for the tests of a verdict.
+"""Scores of the confirmation, as arrays ready for the tests of a verdict.
 
 `n` resamples, each one fold of one repeat, which all configurations share; `K` configurations of
 one activation. Scores are turned so that more is better, whatever the metric: direction is handled
 here, once.
 
-The level of an activation is the mean over its K confirmed configurations, resample by resample.
-Taking the best of the K instead would favour whoever has more of them, since the maximum of noisy
-means grows with their number, and leaving out a repeat does not undo it: repeats share their rows,
-so a configuration that suits these rows by luck does so in all repeats. The mean has no such bias,
-needs no held-back repeats, has less noise, and does not let one lucky draw of a search decide.
+The score of an activation is the mean over its K confirmed configurations, resample by resample.
+Taking the best of the K instead would favour activations with more of them, since the maximum of
+noisy means grows with their number, and leaving out a repeat does not undo it: repeats share their
+rows, so a configuration that suits these rows by chance does so in all repeats. The mean has no
+such bias, needs no held-back repeats, has less noise, and does not let one chance find of a search
+decide.
 
 Another search would have found other configurations: even where two activations are one function
 under two names, the configurations found for them differ, and enough repeats would prove it. So the
-luck of the search is part of the error of a level. Its variance is taken as (3/K)·tau², tau² the
-variance of the true scores of the K configurations. Order statistics say why not (1/K)·tau²: the K
-best of many draws share a threshold, which is luck too. For the mean of the best 3 the factor is
-1.8/K where scores have an exponential tail and 2.8/K where they fall off from an optimum in two
-axes (Rényi's representation).
+between-search variance, of an activation's score over independent searches, is part of its error.
+It is taken as (3/K)·tau², tau² the variance of the true scores of the K configurations. Order
+statistics say why not (1/K)·tau²: the K best of many draws share a threshold, which varies from
+search to search too. For the mean of the best 3 the factor is 1.8/K where scores have an
+exponential tail and 2.8/K where they fall off from an optimum in two axes (Rényi's representation).
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ from search.metrics import Direction, Metric
 from search.space import AXES
 from search.study import ConfirmationRun, ParamValue, Role
 
-#: With how many degrees of freedom the typical tau² of all activations weighs against an
-#: activation's own: about what limma's empirical Bayes finds for variances that differ among
-#: themselves by a factor of about two either way (Smyth 2004).
+#: Degrees of freedom with which the typical tau² of all activations weighs against an
+#: activation's own: about the number that limma's empirical Bayes finds for variances that differ
+#: among themselves by a factor of about two either way (Smyth 2004).
 _TYPICAL_DF = 4.0
-#: See above.
-_LUCK = 3.0
+#: The between-search variance over tau²/K, see above.
+_SELECTION_FACTOR = 3.0
 #: A score this size comes from a network that has all but overflowed, and its square would.
 _ABSURD = 1e50
 
@@ -61,20 +62,20 @@ class Configuration:
 
     @property
     def mean(self) -> float:
-        """Mean over the runs there are; NaN without any."""
+        """Mean over the finite scores; NaN without any."""
         return float(np.nanmean(self.scores)) if np.isfinite(self.scores).any() else float("nan")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ActivationScore:
-    """How good one activation is."""
+    """The score of one activation, an arm of the comparisons."""
 
     activation: str
     configurations: tuple[Configuration, ...]
     #: `(n,)` mean over the configurations; NaN where one of them has no run.
     scores: Floats
-    #: Variance of that mean by the luck of the search.
-    luck: VarianceComponent | None
+    #: Between-search variance of that mean; None where it is unknown.
+    selection_variance: VarianceComponent | None
 
     @property
     def mean(self) -> float:
@@ -82,8 +83,12 @@ class ActivationScore:
         return float(np.nanmean(self.scores)) if np.isfinite(self.scores).any() else float("nan")
 
     def standard_error(self, ratio: float) -> float:
-        """Return the standard error of the mean, the search's luck included; else infinity."""
-        test = paired_test(self.scores, ratio, [self.luck] if self.luck else [])
+        """Return the standard error of the mean, between-search variance included.
+
+        `ratio` is validation rows over training rows; infinity for fewer than two scores.
+        """
+        extras = [self.selection_variance] if self.selection_variance else []
+        test = paired_test(self.scores, ratio, extras)
         return sqrt(test.variance()) if test else inf
 
     @property
@@ -94,10 +99,10 @@ class ActivationScore:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ConfirmationScores:
-    """Everything the confirmation says, for one metric."""
+    """The scores of a whole confirmation by one metric."""
 
-    #: Activations with a score, the best level first.
-    levels: tuple[ActivationScore, ...]
+    #: The activations that have a score, the best first.
+    arms: tuple[ActivationScore, ...]
     baseline: Configuration | None
     #: Activations all of whose runs failed.
     failed: tuple[str, ...]
@@ -112,33 +117,34 @@ class ConfirmationScores:
     limits: tuple[float, float] = (-inf, inf)
 
     @property
-    def can_know_luck(self) -> bool:
-        """Whether the runs can tell what the luck of the search adds, or it had no say.
+    def is_selection_variance_known(self) -> bool:
+        """True where the between-search variance can be estimated, or there is none.
 
         One configuration of each activation does not tell what another search would have found.
-        Where all of them share their settings, though, nothing but the activation was chosen (and
-        what only it has, such as a slope).
+        Where all of them share their settings, though, the search selected nothing but the
+        activation (and the axes that only it has, such as a slope).
         """
-        if any(len(level.configurations) > 1 for level in self.levels):
+        if any(len(arm.configurations) > 1 for arm in self.arms):
             return True
-        return len({_settings(level.best) for level in self.levels}) < 2
+        return len({_settings(arm.best) for arm in self.arms}) < 2
 
 
 def confirm(runs: Sequence[ConfirmationRun], metric: Metric) -> ConfirmationScores:
-    """Arrange `runs` for `metric`. Neither their order nor repetitions matter, the last one counts.
+    """Return the scores of `runs` by `metric`.
 
-    A run without a sensible number for a score counts as a failure.
+    The order of the runs does not matter; of runs of one configuration, role, repeat and fold the
+    last one counts. A run whose score is no number below 1e50 in size counts as a failure.
     """
     sign = 1.0 if metric.direction is Direction.MAXIMIZE else -1.0
-    cells = sorted({(run.repeat, run.fold) for run in runs})
+    resamples = sorted({(run.repeat, run.fold) for run in runs})
     latest: dict[tuple[Role, str], dict[tuple[int, int], ConfirmationRun]] = {}
     for run in sorted(runs, key=lambda run: -1 if run.trial is None else run.trial):
         latest.setdefault((run.role, config_key(run.params)), {})[run.repeat, run.fold] = run
     raw = {
-        key: np.array([_score(known.get(cell), metric.name, sign) for cell in cells])
+        key: np.array([_score(known.get(resample), metric.name, sign) for resample in resamples])
         for key, known in latest.items()
     }
-    worst = _worst(list(raw.values()), len(cells))
+    worst = _worst(list(raw.values()), len(resamples))
     groups: dict[tuple[Role, str], list[Configuration]] = {}
     failed: dict[str, bool] = {}
     for (role, key), known in latest.items():
@@ -165,33 +171,37 @@ def confirm(runs: Sequence[ConfirmationRun], metric: Metric) -> ConfirmationScor
     }
     baselines = [c for (role, _), group in groups.items() if role is Role.BASELINE for c in group]
     return ConfirmationScores(
-        levels=arrange(candidates, ratio),
-        baseline=next((c for c in baselines if c.failures < len(cells)), None),
+        arms=score_activations(candidates, ratio),
+        baseline=next((c for c in baselines if c.failures < len(resamples)), None),
         failed=tuple(sorted(name for name, all_failed in failed.items() if all_failed)),
         ratio=ratio,
-        folds=len({fold for _, fold in cells}),
-        repeats=len({repeat for repeat, _ in cells}),
+        folds=len({fold for _, fold in resamples}),
+        repeats=len({repeat for repeat, _ in resamples}),
         sign=sign,
         limits=(low, high),
     )
 
 
-def arrange(
+def score_activations(
     candidates: Mapping[str, Sequence[Configuration]], ratio: float
 ) -> tuple[ActivationScore, ...]:
-    """Return the level of each activation from its configurations, the best first."""
+    """Return the score of each activation from its configurations, the best first.
+
+    Activations without any score are left out. `ratio` is validation rows over training rows.
+    """
     spreads = {name: _spread(group, ratio) for name, group in candidates.items()}
-    lucks = _lucks(spreads, {name: len(group) for name, group in candidates.items()})
-    levels = [
+    counts = {name: len(group) for name, group in candidates.items()}
+    variances = _selection_variances(spreads, counts)
+    arms = [
         ActivationScore(
             activation=name,
             configurations=tuple(group),
             scores=np.mean([c.scores for c in group], axis=0),
-            luck=lucks[name],
+            selection_variance=variances[name],
         )
         for name, group in candidates.items()
     ]
-    return tuple(sorted((v for v in levels if isfinite(v.mean)), key=lambda v: -v.mean))
+    return tuple(sorted((arm for arm in arms if isfinite(arm.mean)), key=lambda arm: -arm.mean))
 
 
 def _settings(configuration: Configuration) -> str:
@@ -206,7 +216,7 @@ def _is_of_activation(name: str) -> bool:
 
 
 def _score(run: ConfirmationRun | None, name: str, sign: float) -> float:
-    """Score of a run turned so that more is better; NaN: no run, -inf: a failed one."""
+    """Return the score of `run` turned so that more is better; NaN for no run, -inf if failed."""
     if run is None:
         return float("nan")
     score = run.scores.get(name, float("nan"))
@@ -217,13 +227,13 @@ def _any_score(scores: Floats) -> bool:
     return bool(np.isfinite(scores).any())
 
 
-def _worst(rows: Sequence[Floats], cells: int) -> Floats:
+def _worst(rows: Sequence[Floats], resamples: int) -> Floats:
     """Return the worst score of each resample `(n,)`, NaN where all failed.
 
     A network that fails is at least as bad as the worst that did not; leaving its resamples out
     would reward failing on the hard ones.
     """
-    table = np.array(rows).reshape(len(rows), cells)
+    table = np.array(rows).reshape(len(rows), resamples)
     finite = np.isfinite(table)
     worst = np.where(finite, table, np.inf).min(axis=0, initial=np.inf)
     return np.where(finite.any(axis=0), worst, np.nan)
@@ -240,7 +250,8 @@ def _spread(group: Sequence[Configuration], ratio: float) -> float | None:
     By moments, as in a random-effects meta-analysis (DerSimonian & Laird 1986): what the observed
     means differ by, less what the resampling alone makes them differ. The variance of that lies
     between S²/n, if it is all in the seeds, and (1/n + ratio)·S², if it is all in the rows. Half
-    the ratio is subtracted: the whole of it would hide luck, none would count the rows twice.
+    the ratio is subtracted: the whole of it would hide differences between searches, none of it
+    would count the rows twice.
     """
     found = []
     for a, b in combinations(group, 2):
@@ -250,14 +261,14 @@ def _spread(group: Sequence[Configuration], ratio: float) -> float | None:
     return max(0.0, float(np.mean(found))) if found else None
 
 
-def _lucks(
+def _selection_variances(
     spreads: Mapping[str, float | None], counts: Mapping[str, int]
 ) -> dict[str, VarianceComponent | None]:
-    """Return the variance of each level by the luck of the search, None where nobody knows.
+    """Return the between-search variance of each activation, None where no tau² is known.
 
-    Two degrees of freedom say little, so an activation's own tau² counts for no less than its mean
-    with the typical one: the median, so that an activation that hardly trains does not blur the
-    others.
+    `spreads` are the tau² and `counts` the configurations of the activations. Two degrees of
+    freedom say little, so an activation's own tau² counts for no less than its mean with the
+    typical one: the median, so that an activation that hardly trains does not blur the others.
     """
     own = {name: (s, counts[name] - 1) for name, s in spreads.items() if s is not None}
     if not own:
@@ -267,11 +278,11 @@ def _lucks(
     # The median of a chi² lies below its mean.
     typical = float(np.median([s for s, _ in own.values()]))
     typical *= middle_df / float(chdtri(middle_df, 0.5))
-    lucks: dict[str, VarianceComponent | None] = {}
+    variances: dict[str, VarianceComponent | None] = {}
     for name, count in counts.items():
         spread, df = own.get(name, (0.0, 0))
         tau2 = max(spread, (df * spread + _TYPICAL_DF * typical) / (df + _TYPICAL_DF))
-        lucks[name] = VarianceComponent(
-            variance=_LUCK * tau2 / count, df=min(df + _TYPICAL_DF, total)
+        variances[name] = VarianceComponent(
+            variance=_SELECTION_FACTOR * tau2 / count, df=min(df + _TYPICAL_DF, total)
         )
-    return lucks
+    return variances

@@ -1,8 +1,8 @@
 """Where an activation's merit depends on something else: initializer, depth, its own slope.
 
-Pure functions of recorded trials that return plain dictionaries ready for JSON. Only complete
-trials with a finite value count; values are those of the first objective. A sampler does not draw
-its trials evenly, so cells hold different numbers of trials, and the counts stand beside the means.
+Pure functions of recorded trials. Only complete trials with a finite value count; values are those
+of the first objective. A sampler does not draw its trials evenly, so cells hold different numbers
+of trials, and the counts stand beside the means.
 """
 
 from __future__ import annotations
@@ -19,14 +19,21 @@ from scipy.special import fdtrc
 from scipy.stats import rankdata
 
 from search.activations import ACTIVATIONS
-from search.analysis.search_summary import Json
 from search.space import AXES
 from search.space.axes import AxisRow
 from search.study import TrialRecord
+from search.study.results import (
+    CurvePoint,
+    Effect,
+    Interaction,
+    InteractionCell,
+    SlopeEffect,
+    TrialPoint,
+)
 
 Floats: TypeAlias = NDArray[np.float64]
 Label: TypeAlias = str | int
-#: A trial and the other axis's cell that it falls into.
+#: A trial and its label on the other axis of a table.
 Placed: TypeAlias = tuple[TrialRecord, Label]
 
 #: More depths than this are grouped.
@@ -34,17 +41,17 @@ _MOST_DEPTHS = 10
 #: Fewer different slopes than this make no curve.
 LEAST_POINTS = 8
 CURVE_POINTS = 33
-#: What a document holds of a scatter; more would only hide each other.
+#: Points of one scatter plot; more would only hide each other.
 MOST_POINTS = 300
 
 
-def interactions(trials: Sequence[TrialRecord], sign: float) -> dict[str, Json]:
-    """Return the tables activation x initializer and activation x depth.
+def interactions(trials: Sequence[TrialRecord], sign: float) -> dict[str, Interaction]:
+    """Return the tables activation x initializer and activation x depth, by these names.
 
-    `sign` is 1 where less is better, -1 where more is. A table is {cells, share, p_value}: `share`
-    of the variance of ranks that the cells explain beyond activation and other axis added up, and
-    the F test of that share, null where the cells leave nothing to test with. Ranks, since one
-    diverging loss would decide everything.
+    `sign` is 1 where less is better, -1 where more is. The `share` of a table is that of the
+    variance of ranks which the cells explain beyond activation and other axis added up, its
+    `p_value` that of the F test of the share; both are None where no trial is left to test with.
+    Ranks are taken since one diverging loss would decide everything.
     """
     complete = [trial for trial in trials if _is_usable(trial)]
     depths = _depth_groups([trial.params.get("depth") for trial in complete])
@@ -83,25 +90,26 @@ def _depth_groups(depths: Sequence[object]) -> dict[object, Label]:
     return groups
 
 
-def _table(axis: str, placed: Sequence[Placed], sign: float) -> dict[str, Json]:
+def _table(axis: str, placed: Sequence[Placed], sign: float) -> Interaction:
     values: dict[tuple[str, Label], list[float]] = {}
     for trial, label in placed:
         values.setdefault((trial.activation, label), []).append(_value(trial))
     share, p_value = _beyond_sum(placed)
-    return {
-        "cells": [
-            {
-                "activation": activation,
-                axis: label,
-                "count": len(cell),
-                "mean": float(np.mean(cell)),
-                "best": min(cell, key=lambda value: sign * value),
-            }
+    return Interaction(
+        cells=tuple(
+            InteractionCell(
+                activation=activation,
+                initializer=str(label) if axis == "initializer" else None,
+                depth=label if axis == "depth" else None,
+                count=len(cell),
+                mean=float(np.mean(cell)),
+                best=min(cell, key=lambda value: sign * value),
+            )
             for (activation, label), cell in sorted(values.items(), key=lambda e: _order(*e[0]))
-        ],
-        "share": share,
-        "p_value": p_value,
-    }
+        ),
+        share=share,
+        p_value=p_value,
+    )
 
 
 def _order(activation: str, label: Label) -> tuple[str, int, str]:
@@ -144,17 +152,15 @@ def _residual(design: Floats, y: Floats) -> tuple[float, int]:
     return float(np.square(y - design @ weights).sum()), int(rank)
 
 
-def slope_effects(trials: Sequence[TrialRecord]) -> list[Json]:
-    """Return, for each searched number of an activation (slope, alpha, beta), its effect.
+def slope_effects(trials: Sequence[TrialRecord]) -> tuple[SlopeEffect, ...]:
+    """Return the effect of each searched number of an activation: slope, alpha or beta.
 
-    A row is {axis, activation, parameter, initial, learned}. `initial` is about the value that
-    training began with, `learned` about its mean over the layers afterwards (null where training
-    does not change it): {points: [{x, value, number}], curve: [{x, value}]}. The curve is a
-    smoothing spline, its smoothness by generalised cross-validation, over the logarithm of x where
-    the axis is searched so; empty with fewer than LEAST_POINTS different x.
+    The curve of an effect is a smoothing spline over x, its smoothness by generalised
+    cross-validation, or over the logarithm of x where the axis is searched so; it is empty with
+    fewer than LEAST_POINTS different x.
     """
     complete = [trial for trial in trials if _is_usable(trial)]
-    rows: list[Json] = []
+    effects: list[SlopeEffect] = []
     for activation in ACTIVATIONS.values():
         own = [trial for trial in complete if trial.activation == activation.name.value]
         for parameter in activation.parameters:
@@ -163,20 +169,20 @@ def slope_effects(trials: Sequence[TrialRecord]) -> list[Json]:
                 continue
             initial = [(trial, _number(trial.params.get(axis))) for trial in own]
             learned = [(trial, _learned(trial, parameter.name)) for trial in own]
-            rows.append(
-                {
-                    "axis": axis,
-                    "activation": activation.name.value,
-                    "parameter": parameter.name,
-                    "initial": _effect(initial, AXES[axis]),
-                    "learned": _effect(learned, AXES[axis]) if parameter.learned else None,
-                }
+            effects.append(
+                SlopeEffect(
+                    axis=axis,
+                    activation=activation.name.value,
+                    parameter=parameter.name,
+                    initial=_effect(initial, AXES[axis]),
+                    learned=_effect(learned, AXES[axis]) if parameter.learned else None,
+                )
             )
-    return rows
+    return tuple(effects)
 
 
 def _learned(trial: TrialRecord, parameter: str) -> float | None:
-    """Mean over the layers of a parameter after training; None where nobody recorded it."""
+    """Return the mean of a parameter over the layers after training; None where not recorded."""
     last = max(trial.layers, key=lambda snapshot: snapshot.epoch, default=None)
     known = (
         [value for value in last.statistics.get(parameter, ()) if isfinite(value)] if last else []
@@ -188,9 +194,7 @@ def _number(value: object) -> float | None:
     return float(value) if isinstance(value, float | int) and isfinite(value) else None
 
 
-def _effect(
-    found: Sequence[tuple[TrialRecord, float | None]], axis: AxisRow
-) -> dict[str, Json] | None:
+def _effect(found: Sequence[tuple[TrialRecord, float | None]], axis: AxisRow) -> Effect | None:
     known = sorted(
         ((x, trial) for trial, x in found if x is not None), key=lambda e: (e[0], e[1].number)
     )
@@ -199,31 +203,31 @@ def _effect(
     xs = np.array([x for x, _ in known])
     values = np.array([_value(trial) for _, trial in known])
     shown = np.unique(np.linspace(0, len(known) - 1, min(len(known), MOST_POINTS)).round())
-    return {
-        "points": [
-            {"x": known[i][0], "value": _value(known[i][1]), "number": known[i][1].number}
+    return Effect(
+        points=tuple(
+            TrialPoint(x=known[i][0], value=_value(known[i][1]), number=known[i][1].number)
             for i in shown.astype(int)
-        ],
-        "curve": _curve(xs, values, log=_is_log(axis) and bool((xs > 0.0).all())),
-    }
+        ),
+        curve=_curve(xs, values, log=_is_log(axis) and bool((xs > 0.0).all())),
+    )
 
 
 def _is_log(axis: AxisRow) -> bool:
     return bool(getattr(axis.default, "log", False))
 
 
-def _curve(xs: Floats, values: Floats, *, log: bool) -> list[Json]:
+def _curve(xs: Floats, values: Floats, *, log: bool) -> tuple[CurvePoint, ...]:
     scale = np.log10(xs) if log else xs
-    # Trials at one place, and at places no picture could tell apart, are taken together: the
-    # spline needs its places apart.
+    # The spline needs distinct x: trials at one place, and at places that no picture could tell
+    # apart, are taken together.
     width = float(np.ptp(scale)) / 1000.0
     if width <= 0.0:
-        return []
+        return ()
     places, inverse, counts = np.unique(
         np.round((scale - scale.min()) / width), return_inverse=True, return_counts=True
     )
     if len(places) < LEAST_POINTS:
-        return []
+        return ()
     low, high = np.quantile(values, [0.25, 0.75])
     reach = 1.5 * (high - low)  # Tukey's fences: one exploded loss must not bend the curve
     means = np.bincount(inverse, weights=values.clip(low - reach, high + reach)) / counts
@@ -231,7 +235,7 @@ def _curve(xs: Floats, values: Floats, *, log: bool) -> list[Json]:
     spline = make_smoothing_spline(unit, means, w=counts.astype(float))
     at = np.linspace(0.0, 1.0, CURVE_POINTS)
     drawn = scale.min() + at * np.ptp(scale)
-    return [
-        {"x": float(10.0**x if log else x), "value": float(y)}
+    return tuple(
+        CurvePoint(x=float(10.0**x if log else x), value=float(y))
         for x, y in zip(drawn, spline(at), strict=True)
-    ]
+    )

@@ -1,15 +1,12 @@
-"""The results document of one study, kept up to date from its events."""
+"""The results of one study, kept up to date from its events."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 
 from search.analysis.candidates import config_key
-from search.analysis.results_document import UNSTUDIED, results_document, study_trials
-from search.analysis.search_summary import Json
+from search.analysis.results_document import TrialAnalysis, analyze_trials, results_document
 from search.data.datasets import Dataset
-from search.metrics import check_objectives
-from search.space import build_space
 from search.study import (
     ConfirmationRun,
     ConfirmationsMade,
@@ -18,6 +15,7 @@ from search.study import (
     PhaseStarted,
     Role,
     StudyEnded,
+    StudyResults,
     StudySpec,
     StudyState,
     TestRun,
@@ -25,37 +23,46 @@ from search.study import (
     TrialRecord,
     TrialsChanged,
 )
+from search.study_checks import check_study
 
 
 class LiveResults:
-    """Everything that the results of one study are made from.
+    """A projection of a study's events onto its results.
 
-    What costs seconds is made when a phase ends and kept until the next one has; a study that is
-    extended shows its old verdict until it has a new one.
+    The analysis that takes seconds is made when a phase ends and kept until the next one has ended;
+    a study that is extended shows its old verdict until it has a new one.
     """
 
     def __init__(
-        self, spec: StudySpec, dataset: Dataset, *, before: Mapping[str, Json] | None = None
+        self, spec: StudySpec, dataset: Dataset, *, before: StudyResults | None = None
     ) -> None:
-        """`before` is the document of an earlier run of the study, if there was one."""
-        self._space = build_space(spec.space)
-        self._objectives = check_objectives(spec.objectives, dataset.task)
+        """Begin with the results `before`, of an earlier run of the study, if there was one.
+
+        Raises InvalidInput where the spec does not fit the dataset, see `check_study`.
+        """
+        checked = check_study(spec, dataset.describe())
+        self._space = checked.space
+        self._objectives = checked.objectives
         self._evaluation = spec.evaluation
         self._trials: dict[int, TrialRecord] = {}
         self._runs: dict[tuple[str, Role, int, int], ConfirmationRun] = {}
         self._tests: tuple[TestRun, ...] = ()
-        known = before or {}
-        self._studied = {name: known.get(name, nothing) for name, nothing in UNSTUDIED.items()}
-        self._has_news = True
-        self._verdict = known.get("verdict")
+        before = before or StudyResults()
+        self._analysis = TrialAnalysis(
+            importances=before.importances,
+            interactions=before.interactions,
+            slope_effect=before.slope_effect,
+        )
+        self._is_analysis_old = True
+        self._verdict = before.verdict
         self._is_confirmed = False
 
-    def take(self, event: Event) -> None:
-        """Take in what was tried, confirmed or tested, and where the study is."""
+    def apply(self, event: Event) -> None:
+        """Add the trials, runs, tests or the phase that `event` reports."""
         match event:
             case TrialsChanged():
                 self._trials |= {record.number: record for record in event.trials}
-                self._has_news = True
+                self._is_analysis_old = True
             case ConfirmationsMade():
                 self._runs |= {
                     (config_key(run.params), run.role, run.repeat, run.fold): run
@@ -69,22 +76,22 @@ class LiveResults:
             case StudyEnded(state=StudyState.COMPLETED):
                 self._is_confirmed = True
 
-    def document(self, *, phase_ended: bool) -> dict[str, Json]:
-        """Return the document; takes seconds where a phase has just ended."""
-        if phase_ended and self._has_news:
-            self._studied = study_trials(self._objectives, list(self._trials.values()))
-            self._has_news = False
-        document = results_document(
+    def to_document(self, *, phase_ended: bool) -> StudyResults:
+        """Return the results; takes seconds where a phase has just ended."""
+        if phase_ended and self._is_analysis_old:
+            self._analysis = analyze_trials(self._objectives, list(self._trials.values()))
+            self._is_analysis_old = False
+        results = results_document(
             self._space,
             self._objectives,
             self._evaluation,
             list(self._trials.values()),
-            # Half a confirmation would favour whoever was trained first.
+            # Half a confirmation would favour the configurations that were trained first.
             list(self._runs.values()) if self._is_confirmed else [],
             self._tests,
-            studied=self._studied,
+            analysis=self._analysis,
             is_over=self._is_confirmed,
         )
         if self._is_confirmed:
-            self._verdict = document["verdict"]
-        return {**document, "verdict": self._verdict}
+            self._verdict = results.verdict
+        return replace(results, verdict=self._verdict)

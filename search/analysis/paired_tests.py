@@ -28,7 +28,7 @@ from scipy.special import nctdtr, ndtri, stdtr, stdtrit
 
 Floats: TypeAlias = NDArray[np.float64]
 
-#: Error probability that a verdict may have.
+#: Accepted error probability of a family of comparisons.
 ALPHA = 0.05
 #: Probability with which a real difference of the observed size should be found.
 POWER = 0.8
@@ -38,7 +38,7 @@ _LEAST_P = float(np.finfo(np.float64).tiny)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VarianceComponent:
-    """A variance of the difference beside that of the resamples, and how well it is known."""
+    """A variance of the difference beside that of the resamples, an estimate."""
 
     variance: float
     #: Degrees of freedom of the estimate.
@@ -59,11 +59,11 @@ class PairedTest:
     extras: tuple[VarianceComponent, ...] = ()
 
     def variance(self, n: int | None = None) -> float:
-        """Variance of the mean difference, with `n` pairs in place of those at hand."""
+        """Return the variance of the mean difference, with `n` pairs in place of those at hand."""
         return self._resampling(n or self.n) + sum(extra.variance for extra in self.extras)
 
     def df(self, n: int | None = None) -> float:
-        """Degrees of freedom of that variance, by Welch and Satterthwaite for several parts."""
+        """Return the degrees of freedom of that variance, by Welch and Satterthwaite."""
         n = n or self.n
         parts = [(self._resampling(n), n - 1.0)]
         parts += [(extra.variance, extra.df) for extra in self.extras]
@@ -74,7 +74,7 @@ class PairedTest:
 
     @property
     def p_value(self) -> float:
-        """Two-sided; never below 2^(1-n), and 1 where all differences are 0."""
+        """The two-sided p-value; never below 2^(1-n), and 1 where the mean difference is 0."""
         if self.difference == 0.0:
             return 1.0
         error = sqrt(self.variance())
@@ -87,10 +87,9 @@ class PairedTest:
         return self.difference - reach, self.difference + reach
 
     def power(self, n: int, alpha: float) -> float:
-        """Probability of p < `alpha`, on the right side, with `n` pairs.
+        """Return the probability of p < `alpha`, on the right side, with `n` pairs.
 
-        Takes the observed difference as the true one, and S and the extra variances as they are
-        known now.
+        The observed difference is taken as the true one, S and the extra variances as estimated.
         """
         if 2.0 ** (1 - n) >= alpha:
             return 0.0
@@ -109,7 +108,7 @@ class PairedTest:
 def paired_test(
     differences: Floats, ratio: float, extras: Sequence[VarianceComponent] = ()
 ) -> PairedTest | None:
-    """Return the test of the finite ones among `differences`; None for fewer than two.
+    """Return the test of the finite ones among `differences` `(n,)`; None for fewer than two.
 
     `ratio` is validation rows over training rows of a resample.
     """
@@ -140,13 +139,14 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def holm_all_pairs(p_values: Sequence[float]) -> list[float]:
     """Adjust p-values of comparisons with the best, which the same scores made the best.
 
-    Who is best is only known afterwards, so the comparison that looks most extreme is the extreme
-    one of all pairs: with m things undecided (the best among them) there are m(m - 1)/2 pairs that
-    may all be equal. Holm's steps with these numbers; the last step, best against second, counts 1.
+    The best is only known afterwards, so the comparison that looks most extreme is the extreme one
+    of all pairs: with m things undecided (the best among them) there are m(m - 1)/2 pairs that may
+    all be equal. Holm's steps are taken with these numbers; the last step, best against second,
+    counts 1.
 
     Where the best is better than every other without any correction, that is enough to say so: all
-    comparisons had to succeed, which luck cannot do more often than one (intersection-union test,
-    Berger 1982). So no p-value is adjusted beyond the greatest of them.
+    comparisons had to succeed, which happens by chance no more often than for one of them
+    (intersection-union test, Berger 1982). So no p-value is adjusted beyond the greatest of them.
     """
     greatest = max(p_values, default=1.0)
     adjusted = _step_down(p_values, lambda undecided: comb(undecided + 1, 2))
@@ -164,7 +164,7 @@ def _step_down(p_values: Sequence[float], hypotheses: Callable[[int], int]) -> l
 
 
 def fewest_pairs(hypotheses: int, alpha: float = ALPHA) -> int:
-    """Pairs below which no p-value stays below `alpha` after multiplying it by `hypotheses`."""
+    """Return the pairs below which no p-value times `hypotheses` is below `alpha`."""
     n = ceil(1.0 + log2(hypotheses / alpha))
     return n if hypotheses * 2.0 ** (1 - n) < alpha else n + 1
 
@@ -174,9 +174,9 @@ def pairs_needed(
 ) -> int | None:
     """Return the fewest pairs that find a difference as observed with probability `power`.
 
-    Multiples of `step` up to `most`, and at least as many as there are. None where even `most` do
-    not suffice: rows are shared however often they are split anew, and the luck of the search stays
-    too.
+    It is a multiple of `step`, at most `most` and at least the pairs at hand. None where even
+    `most` do not suffice: rows are shared however often they are split anew, and the between-search
+    variance stays too.
     """
     low, high = -(-test.n // step), most // step
     if high < low or test.power(high * step, alpha) < power:
@@ -219,8 +219,8 @@ def probability_best(
     centred = (scores - means) / sqrt(n - 1)  # (n, A)
     shocks = rng.standard_normal((draws, n)) @ centred  # (draws, A)
     widths = np.sqrt((1.0 / n + ratio) * (n - 1) / rng.chisquare(n - 1, size=(draws, 1)))
-    luck = rng.standard_normal((draws, arms)) * np.sqrt(extra_variances)
-    drawn = means + widths * shocks + luck
+    extra = rng.standard_normal((draws, arms)) * np.sqrt(extra_variances)
+    drawn = means + widths * shocks + extra
     # Equal columns differ by rounding of the product; that is no difference.
     top = drawn >= drawn.max(axis=1, keepdims=True) - 1e-12 * np.abs(drawn).max()
     shares: Floats = (top / top.sum(axis=1, keepdims=True)).mean(axis=0)

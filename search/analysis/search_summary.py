@@ -1,8 +1,7 @@
-"""The part of the results document that follows from recorded trials alone.
+"""The part of the results that follows from recorded trials alone.
 
-Everything here is a pure function of plain values and returns plain dictionaries ready for JSON:
-no NaN, no infinity (they become null), nothing but str, int, float, bool, None, list and dict.
-`summarize` is cheap enough to be called after every batch; for what matters most, which is not, see
+Pure functions of plain values; a NaN or an infinity of a record becomes None. `summarize` is cheap
+enough to be called after every batch; the importances of the axes, which are not, stand in
 `search.analysis.importances`.
 """
 
@@ -12,7 +11,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from statistics import median
-from typing import TypeAlias
 
 from optuna.trial import TrialState
 
@@ -24,33 +22,34 @@ from search.analysis.tunability import (
 )
 from search.space import SearchSpace
 from search.study import ParamValue, TrialRecord
-
-Json: TypeAlias = str | int | float | bool | Sequence["Json"] | Mapping[str, "Json"] | None
+from search.study.results import ActivationSummary, StudyResults, TrialSummary
 
 
 def summarize(
     space: SearchSpace, directions: Sequence[str], trials: Sequence[TrialRecord]
-) -> dict[str, Json]:
-    """Return `best`, `front` and `by_activation` of the results document (API.md).
+) -> StudyResults:
+    """Return results that hold `best`, `front` and `by_activation`, all else being empty.
 
     `directions` are "minimize" or "maximize", one an objective. `best` is the best complete trial
-    by the first objective, None before there is one; `front` lists the trials that no other beats
+    by the first objective, None before there is one; `front` holds the trials that no other beats
     in every objective, empty with a single objective. `by_activation` has a row for every
-    activation of the space, the best first; see `search.analysis.tunability` for what its tuning
-    took.
+    activation of the space, the best first, without scores of a confirmation.
     """
     signs = [1.0 if direction == "minimize" else -1.0 for direction in directions]
     ranked = _ranked(trials, signs)
     front = _undominated(ranked, signs) if len(signs) > 1 else []
-    return {
-        "best": _trial_row(ranked[0]) if ranked else None,
-        "front": [_trial_row(trial) for trial in front],
-        "by_activation": _activation_rows(space, trials, ranked, signs[0]),
-    }
+    return StudyResults(
+        best=_trial_summary(ranked[0]) if ranked else None,
+        front=tuple(_trial_summary(trial) for trial in front),
+        by_activation=_activation_summaries(space, trials, ranked, signs[0]),
+    )
 
 
 def _ranked(trials: Sequence[TrialRecord], signs: Sequence[float]) -> list[TrialRecord]:
-    """Complete trials with finite values, the best by the first objective first, then by number."""
+    """Return the complete trials with finite values, the best by the first objective first.
+
+    Equal values are ordered by number.
+    """
 
     def rank(trial: TrialRecord) -> tuple[float, ...]:
         return (*_costs(trial, signs), trial.number)
@@ -60,12 +59,12 @@ def _ranked(trials: Sequence[TrialRecord], signs: Sequence[float]) -> list[Trial
 
 
 def _costs(trial: TrialRecord, signs: Sequence[float]) -> tuple[float, ...]:
-    """Objective values turned so that less is better."""
+    """Return the objective values of `trial`, turned so that less is better."""
     return tuple(s * v for s, v in zip(signs, trial.values or (), strict=True))
 
 
 def _undominated(ranked: Sequence[TrialRecord], signs: Sequence[float]) -> list[TrialRecord]:
-    """Trials that no other equals or beats in all objectives while beating it in one.
+    """Return the trials that no other equals or beats in all objectives while beating it in one.
 
     In ranked order a trial can only be dominated by one before it, so comparing with the front so
     far is enough.
@@ -81,12 +80,12 @@ def _undominated(ranked: Sequence[TrialRecord], signs: Sequence[float]) -> list[
     return [trial for _, trial in front]
 
 
-def _activation_rows(
+def _activation_summaries(
     space: SearchSpace,
     trials: Sequence[TrialRecord],
     ranked: Sequence[TrialRecord],
     sign: float,
-) -> list[Json]:
+) -> tuple[ActivationSummary, ...]:
     everyone: dict[str, list[TrialRecord]] = {name: [] for name in space.activations}
     complete: dict[str, list[TrialRecord]] = {name: [] for name in space.activations}
     for trial in trials:
@@ -94,66 +93,64 @@ def _activation_rows(
     for trial in ranked:
         complete[trial.activation].append(trial)
     place = {trial.number: index for index, trial in enumerate(ranked)}
-    # Those without a complete trial come last, in the order of the space.
+    # Activations without a complete trial come last, in the order of the space.
     order = sorted(
         everyone,
         key=lambda name: place[complete[name][0].number] if complete[name] else len(ranked),
     )
-    return [_activation_row(name, everyone[name], complete[name], sign) for name in order]
+    return tuple(_activation_summary(name, everyone[name], complete[name], sign) for name in order)
 
 
-def _activation_row(
+def _activation_summary(
     name: str, trials: Sequence[TrialRecord], ranked: Sequence[TrialRecord], sign: float
-) -> dict[str, Json]:
+) -> ActivationSummary:
     reached = reached_values(trials, sign)
     ended = sum(trial.state.is_finished() for trial in trials)
     states = Counter(trial.state for trial in trials)
     values = [trial.values[0] for trial in ranked if trial.values]
     flags = Counter(flag for trial in trials for flag in trial.flags)
-    return {
-        "activation": name,
-        "trials": len(trials),
-        "best_value": values[0] if values else None,
-        "median_value": median(values) if values else None,
-        "best_number": ranked[0].number if ranked else None,
-        "best_params": _params(ranked[0].params) if ranked else None,
-        "completed": states[TrialState.COMPLETE],
-        "failed": states[TrialState.FAIL],
-        "pruned": states[TrialState.PRUNED],
+    return ActivationSummary(
+        activation=name,
+        trials=len(trials),
+        best_value=values[0] if values else None,
+        median_value=median(values) if values else None,
+        best_number=ranked[0].number if ranked else None,
+        best_params=_finite_params(ranked[0].params) if ranked else None,
+        completed=states[TrialState.COMPLETE],
+        failed=states[TrialState.FAIL],
+        pruned=states[TrialState.PRUNED],
         # Interrupted trials wait to be trained again; to the reader they are under way.
-        "running": states[TrialState.RUNNING] + states[TrialState.WAITING],
-        "failed_share": states[TrialState.FAIL] / ended if ended else None,
-        "pruned_share": states[TrialState.PRUNED] / ended if ended else None,
-        "flags": dict(sorted(flags.items())),
-        "parameters": ranked[0].parameters if ranked else None,
-        "fit_seconds": _number(ranked[0].fit_seconds) if ranked else None,
-        "expected_best": {
-            str(count): expected_best(reached, count, sign) for count in EXPECTED_AFTER
-        },
-        "learning_rate_spread": learning_rate_spread(trials, sign),
-    }
+        running=states[TrialState.RUNNING] + states[TrialState.WAITING],
+        failed_share=states[TrialState.FAIL] / ended if ended else None,
+        pruned_share=states[TrialState.PRUNED] / ended if ended else None,
+        flags=dict(sorted(flags.items())),
+        parameters=ranked[0].parameters if ranked else None,
+        fit_seconds=_finite(ranked[0].fit_seconds) if ranked else None,
+        expected_best={count: expected_best(reached, count, sign) for count in EXPECTED_AFTER},
+        learning_rate_spread=learning_rate_spread(trials, sign),
+    )
 
 
-def _trial_row(trial: TrialRecord) -> dict[str, Json]:
+def _trial_summary(trial: TrialRecord) -> TrialSummary:
+    return TrialSummary(
+        number=trial.number,
+        activation=trial.activation,
+        params=_finite_params(trial.params),
+        values=tuple(trial.values or ()),
+        metrics={name: _finite(value) for name, value in trial.metrics.items()},
+        parameters=trial.parameters,
+        fit_seconds=_finite(trial.fit_seconds),
+        source=trial.source.value,
+        flags=tuple(trial.flags),
+    )
+
+
+def _finite_params(params: Mapping[str, ParamValue]) -> dict[str, ParamValue]:
     return {
-        "number": trial.number,
-        "activation": trial.activation,
-        "params": _params(trial.params),
-        "values": list(trial.values or ()),
-        "metrics": {name: _number(value) for name, value in trial.metrics.items()},
-        "parameters": trial.parameters,
-        "fit_seconds": _number(trial.fit_seconds),
-        "source": trial.source.value,
-        "flags": list(trial.flags),
-    }
-
-
-def _params(params: Mapping[str, ParamValue]) -> dict[str, Json]:
-    return {
-        name: _number(value) if isinstance(value, float) else value
+        name: _finite(value) if isinstance(value, float) else value
         for name, value in params.items()
     }
 
 
-def _number(value: float) -> float | None:
+def _finite(value: float) -> float | None:
     return value if isfinite(value) else None

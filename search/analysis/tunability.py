@@ -14,17 +14,17 @@ from optuna.trial import TrialState
 
 from search.study import TrialRecord
 
-#: Numbers of trials for which the expected best is told.
+#: Numbers of trials for which the expected best is computed.
 EXPECTED_AFTER = (5, 10, 20)
 #: Learning rates are grouped by half decades.
 _CELLS_PER_DECADE = 2
 
 
 def reached_values(trials: Sequence[TrialRecord], sign: float) -> list[float]:
-    """Return what each ended trial came to, unordered.
+    """Return the value that each ended trial reached, in no particular order.
 
-    A pruned trial came to its last intermediate value; a failed one, or one without any number, to
-    the worst that any other came to. Empty where no trial came to anything.
+    A pruned trial reached its last intermediate value; a failed one, or one without a finite value,
+    counts with the worst value of the others. Empty where no trial reached a value.
     """
     known: list[float] = []
     lost = 0
@@ -43,10 +43,10 @@ def reached_values(trials: Sequence[TrialRecord], sign: float) -> list[float]:
 def expected_best(values: Sequence[float], count: int, sign: float) -> float | None:
     """Return the best value to expect of `count` trials, drawn at random from those tried.
 
-    The mean of the best over all subsets of that size, without replacement: the estimator of Dodge
-    et al. (2019), Show Your Work, in the unbiased form of Tang et al. (2020). None where fewer were
-    tried. A sampler that learns finds its best values late, so its first `count` trials are
-    usually somewhat worse than this.
+    It is the mean of the best over all subsets of that size, without replacement: the estimator of
+    Dodge et al. (2019), Show Your Work, in the unbiased form of Tang et al. (2020). None where
+    fewer were tried. A sampler that learns finds its best values late, so its first `count` trials
+    are usually somewhat worse than this.
     """
     if count < 1 or len(values) < count:
         return None
@@ -59,10 +59,11 @@ def expected_best(values: Sequence[float], count: int, sign: float) -> float | N
 
 
 def learning_rate_spread(trials: Sequence[TrialRecord], sign: float) -> float | None:
-    """Return what a learning rate that is off costs, in units of the objective; never negative.
+    """Return the cost of a learning rate that is off, in units of the objective; never negative.
 
-    The trials are grouped by half decades of their learning rate; it is the median, over the
-    groups, of how far the best there is behind the best of all. None with fewer than two groups.
+    The trials are grouped by half decades of their learning rate; the cost is the median, over the
+    groups, of the distance of the group's best value from the best of all. None with fewer than two
+    groups.
     """
     best: dict[int, float] = {}
     for trial in trials:

@@ -1,4 +1,7 @@
-"""The verdict in words: one plain English sentence with its numbers."""
+"""The verdict in words: one plain English sentence with its numbers.
+
+Each clause is a function of the facts, and empty where it has nothing to say.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +17,18 @@ from search.analysis.paired_tests import POWER
 from search.metrics import Direction, Metric
 from search.study import TestRole, TestRun
 
-#: Shares, which people think of in percentage points.
+#: Metrics that are shares, which people think of in percentage points.
 _IN_POINTS = frozenset({"accuracy", "balanced_accuracy", "f1", "roc_auc"})
-#: More names than this are counted.
+#: Of more names than this the rest is counted, not named.
 _MOST_NAMES = 4
-#: Shares of variance with a smaller quotient are alike: forests of a few dozen trials tell no more.
+#: Two shares of variance with a smaller quotient are called alike: a forest of a few dozen trials
+#: cannot tell them apart.
 _ALIKE = 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class VerdictFacts:
-    """Everything a sentence is made from."""
+    """The facts that a sentence states."""
 
     comparisons: Comparisons
     metric: Metric
@@ -53,24 +57,24 @@ def sentence(facts: VerdictFacts) -> str:
 
 def _who(facts: VerdictFacts) -> str:
     comparisons = facts.comparisons
-    levels, tied = comparisons.confirmed.levels, comparisons.tied
-    if not levels and not comparisons.confirmed.failed:
+    arms, tied = comparisons.confirmed.arms, comparisons.tied
+    if not arms and not comparisons.confirmed.failed:
         return "nothing could be confirmed"
-    if not levels:
+    if not arms:
         return "no configuration could be trained again to the end, so nothing was compared"
-    if len(levels) == 1:
+    if len(arms) == 1:
         return (
-            f"{_title(levels[0])} is the only activation confirmed, so there is no other to "
+            f"{_title(arms[0])} is the only activation confirmed, so there is no other to "
             "compare it with"
         )
     if len(tied) == 1:
         gap = _difference(comparisons.to_best[0], facts.metric)
-        other = f"{_title(levels[1])}, the next," if len(levels) > 2 else _title(levels[1])
-        if not comparisons.confirmed.can_know_luck:
-            return f"the one configuration of {_title(levels[0])} beats that of {other} by {gap}"
-        return f"{_title(levels[0])} is the best, ahead of {other} by {gap}"
-    if len(tied) == len(levels):
-        whom = "the two" if len(levels) == 2 else f"the {len(levels)}"
+        other = f"{_title(arms[1])}, the next," if len(arms) > 2 else _title(arms[1])
+        if not comparisons.confirmed.is_selection_variance_known:
+            return f"the one configuration of {_title(arms[0])} beats that of {other} by {gap}"
+        return f"{_title(arms[0])} is the best, ahead of {other} by {gap}"
+    if len(tied) == len(arms):
+        whom = "the two" if len(arms) == 2 else f"the {len(arms)}"
         who = f"nothing separates {whom} activations ({_names(tied)})"
     else:
         who = f"{_names(tied)} are tied"
@@ -78,7 +82,7 @@ def _who(facts: VerdictFacts) -> str:
 
 
 def _which(comparisons: Comparisons) -> str:
-    """Say which of the tied is recommended, and why."""
+    """Say which of the tied activations is recommended, and why."""
     recommended, simplest = comparisons.recommended, min(map(simplicity, comparisons.tied))
     if recommended is None:
         return "and none is recommended"
@@ -92,8 +96,8 @@ def _which(comparisons: Comparisons) -> str:
 
 def _what_would_decide(facts: VerdictFacts) -> str:
     comparisons, needed = facts.comparisons, facts.repeats_needed
-    levels, tied = comparisons.confirmed.levels, comparisons.tied
-    if len(levels) > 1 and not comparisons.confirmed.can_know_luck:
+    arms, tied = comparisons.confirmed.arms, comparisons.tied
+    if len(arms) > 1 and not comparisons.confirmed.is_selection_variance_known:
         return (
             "one configuration of each does not tell an activation from the luck of its search: "
             "confirm two of each at least (evaluation.confirm_top, and more trials)"
@@ -108,18 +112,18 @@ def _what_would_decide(facts: VerdictFacts) -> str:
             f"at least {comparisons.least_pairs()} are needed"
             + (f": ask for {more}" if more else "")
         )
-    comparison = comparisons.to_best[levels.index(tied[1]) - 1]
+    comparison = comparisons.to_best[arms.index(tied[1]) - 1]
     gap = _difference(comparison, facts.metric)
     if more:
         return (
-            f"{_title(levels[0])} leads {_title(tied[1])} by {gap}, which can be chance: {more} "
+            f"{_title(arms[0])} leads {_title(tied[1])} by {gap}, which can be chance: {more} "
             f"would decide it with {100 * POWER:.0f} % probability if the difference is truly so "
             "large"
         )
     if comparison.test is not None and comparison.test.difference == 0.0:
-        return f"{_title(levels[0])} and {_title(tied[1])} score the same"
+        return f"{_title(arms[0])} and {_title(tied[1])} score the same"
     return (
-        f"{_title(levels[0])} leads {_title(tied[1])} by {gap}, and not even {MOST_REPEATS} "
+        f"{_title(arms[0])} leads {_title(tied[1])} by {gap}, and not even {MOST_REPEATS} "
         "repeats would make that certain: only more rows or more trials could"
     )
 
@@ -146,12 +150,12 @@ def _against_baseline(facts: VerdictFacts) -> str:
         return ""
     name = f"the baseline ({_short(confirmed.baseline.activation)} with He initialization)"
     shown = [
-        (level, comparison, comparison.test.difference)
-        for level, comparison in zip(confirmed.levels, comparisons.to_baseline, strict=True)
-        if level in tied and comparison.p_adjusted < comparisons.alpha and comparison.test
+        (arm, comparison, comparison.test.difference)
+        for arm, comparison in zip(confirmed.arms, comparisons.to_baseline, strict=True)
+        if arm in tied and comparison.p_adjusted < comparisons.alpha and comparison.test
     ]
-    ahead = [(level, c) for level, c, difference in shown if difference > 0.0]
-    behind = [(level, c) for level, c, difference in shown if difference < 0.0]
+    ahead = [(arm, c) for arm, c, difference in shown if difference > 0.0]
+    behind = [(arm, c) for arm, c, difference in shown if difference < 0.0]
     if len(behind) == len(tied):
         whom = _all_of(tied)
         least = "at least " if len(tied) > 1 else ""
@@ -163,7 +167,7 @@ def _against_baseline(facts: VerdictFacts) -> str:
     gap = _difference(_least(ahead), facts.metric)
     if len(ahead) == 1:
         return f"{_title(ahead[0][0])} beats {name} by {gap}"
-    who = _all_of(tied) if len(ahead) == len(tied) else _names([level for level, _ in ahead])
+    who = _all_of(tied) if len(ahead) == len(tied) else _names([arm for arm, _ in ahead])
     return f"{who} beat {name} by at least {gap}"
 
 
@@ -183,7 +187,7 @@ def _is_baseline(comparisons: Comparisons) -> bool:
     return config_key(recommended.best.params) == config_key(baseline.params)
 
 
-#: What a network has to beat, the easier first, and what it means where it does not.
+#: Predictors that a network has to beat, the easier first, and the meaning of a defeat.
 _REFERENCES = (
     (TestRole.TRIVIAL, "a predictor that knows no features", "nothing was learned"),
     (TestRole.LINEAR, "a linear model", "a network may not pay"),
@@ -203,7 +207,10 @@ def _against_references(facts: VerdictFacts) -> str:
 
 
 def _rows_not_won(metric: Metric, winner: TestRun, reference: TestRun) -> str | None:
-    """Return the rows on which the reference does as well; those of the test count if known."""
+    """Return the rows, test or validation, on which the reference does as well; else None.
+
+    The test rows decide where both were scored on them.
+    """
     for rows, ours, other in (
         ("test", winner.scores, reference.scores),
         ("validation", winner.validation_scores, reference.validation_scores),
@@ -247,9 +254,9 @@ def _held_out(facts: VerdictFacts) -> str:
 
 
 def _difference(comparison: Comparison, metric: Metric, side: float = 1.0) -> str:
-    """Return such as "0.8 points [0.3, 1.3]": the better minus the other, always as a gain.
+    """Return a text such as "0.8 points [0.3, 1.3]": the first minus the second, as a gain.
 
-    With `side` -1 it is the other minus the better.
+    With `side` -1 it is the second minus the first.
     """
     if comparison.test is None or comparison.interval is None:
         return "an unknown amount"
@@ -268,7 +275,7 @@ def _amount(value: float, metric: Metric, reach: float) -> str:
 
 
 def _number(value: float, metric: Metric, reach: float) -> str:
-    """Show `value` to the second digit of `reach`, the uncertainty it has."""
+    """Return `value` as text, to the second digit of `reach`, its uncertainty."""
     scale = 100.0 if metric.name in _IN_POINTS else 1.0
     size = abs(reach) * scale
     decimals = max(0, min(9, 1 - floor(log10(size)))) if size > 0.0 and isfinite(size) else 1
@@ -284,16 +291,16 @@ def _gain(metric: Metric, difference: float) -> float:
     return difference if metric.direction is Direction.MAXIMIZE else -difference
 
 
-def _title(level: ActivationScore) -> str:
-    return _short(level.activation)
+def _title(arm: ActivationScore) -> str:
+    return _short(arm.activation)
 
 
 def _short(activation: str) -> str:
     return get_activation(activation).title.split(" (")[0]
 
 
-def _names(levels: Sequence[ActivationScore]) -> str:
-    return _join([_title(level) for level in levels])
+def _names(arms: Sequence[ActivationScore]) -> str:
+    return _join([_title(arm) for arm in arms])
 
 
 def _join(names: Sequence[str], word: str = "and") -> str:

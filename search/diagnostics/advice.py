@@ -14,7 +14,7 @@ from math import isfinite
 
 from search.activations import ActivationName
 from search.diagnostics.evidence import TrainingEvidence
-from search.space import get_initializer
+from search.space.initializers import InitializerName
 from search.study import ParamValue
 
 #: Advices given for one finding at most, the best first.
@@ -44,7 +44,8 @@ class Advice(StrEnum):
     LOWER_RATE = "lower_rate"
     RAISE_RATE = "raise_rate"
     CLIP = "clip"
-    GAIN_AWARE = "gain_aware"
+    SCALED_INITIALIZER = "scaled_initializer"
+    LSUV = "lsuv"
     SELU = "selu"
     LEAKY = "leaky"
     ELU = "elu"
@@ -116,15 +117,15 @@ def _clip(evidence: TrainingEvidence) -> Change | None:
     return Change(text="set gradient_clip to 1.0", params={"gradient_clip": 1.0})
 
 
-def _gain_aware(evidence: TrainingEvidence) -> Change | None:
-    row = get_initializer(str(evidence.params["initializer"]))
-    # SELU's gain is 1: there lecun_normal is gain-aware too.
-    if row.uses_gain or evidence.params["activation"] == ActivationName.SELU:
-        return None
-    return Change(
-        text="use the initializer orthogonal, scaled by the activation's gain",
-        params={"initializer": "orthogonal"},
-    )
+def _initializer(name: InitializerName, why: str) -> Callable[[TrainingEvidence], Change | None]:
+    def change(evidence: TrainingEvidence) -> Change | None:
+        if evidence.params["initializer"] == name:
+            return None
+        return Change(
+            text=f"use the initializer {name.value}, {why}", params={"initializer": name.value}
+        )
+
+    return change
 
 
 def _selu(evidence: TrainingEvidence) -> Change | None:
@@ -233,7 +234,10 @@ _ROWS: dict[Advice, Callable[[TrainingEvidence], Change | None]] = {
     Advice.LOWER_RATE: _lower_rate,
     Advice.RAISE_RATE: _raise_rate,
     Advice.CLIP: _clip,
-    Advice.GAIN_AWARE: _gain_aware,
+    Advice.SCALED_INITIALIZER: _initializer(
+        InitializerName.SCALED_ORTHOGONAL, "which takes the activation's gain into account"
+    ),
+    Advice.LSUV: _initializer(InitializerName.LSUV, "which measures each layer on training rows"),
     Advice.SELU: _selu,
     Advice.LEAKY: _other_activation(
         ActivationName.LEAKY_RELU, _RELU_LIKE, "which passes a gradient where ReLU passes none"

@@ -39,8 +39,12 @@ def diverged(evidence: TrainingEvidence, thresholds: Thresholds) -> Measurement 
     most = thresholds["loss_over_chance_at_the_end" if evidence.complete else "loss_over_chance"]
     if evidence.failure is not None:
         return Measurement({}, variant="no_number")
-    over = evidence.unlearned
-    return Measurement({"loss_over_chance": over}) if evidence.train_loss and over > most else None
+    losses, over = evidence.train_loss, evidence.unlearned
+    if not losses or not over > most:
+        return None
+    # A network that was hardly trained may have begun above that: its loss falls, if slowly.
+    risen = losses[-1] > losses[0] or over > thresholds["loss_over_chance"]
+    return Measurement({"loss_over_chance": over}) if risen else None
 
 
 def dead_layer(evidence: TrainingEvidence, thresholds: Thresholds) -> Measurement | None:

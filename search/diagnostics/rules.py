@@ -100,7 +100,7 @@ _ROWS: tuple[Rule, ...] = (
         thresholds={"loss_over_chance": 100.0, "loss_over_chance_at_the_end": 2.0},
         sentence="The training loss is {loss_over_chance:.3g} times that of a constant.",
         variants={"no_number": "The training loss became no finite number."},
-        advices=(Advice.LOWER_RATE, Advice.CLIP, Advice.GAIN_AWARE),
+        advices=(Advice.LOWER_RATE, Advice.CLIP, Advice.SCALED_INITIALIZER),
         source=f"Pascanu, Mikolov & Bengio (2013), On the Difficulty of Training Recurrent Neural "
         f"Networks; {_MEASURED_HERE}",
         ends=True,
@@ -153,7 +153,7 @@ _ROWS: tuple[Rule, ...] = (
         advices=(
             Advice.RAISE_RATE,
             Advice.LOWER_RATE,
-            Advice.GAIN_AWARE,
+            Advice.SCALED_INITIALIZER,
             Advice.NORMALIZE,
             Advice.SHALLOWER,
             Advice.WIDER,
@@ -176,7 +176,7 @@ _ROWS: tuple[Rule, ...] = (
         variants={
             "no_number": "The gradient of layer {layer} was no finite number at epoch {epoch}."
         },
-        advices=(Advice.CLIP, Advice.LOWER_RATE, Advice.GAIN_AWARE, Advice.NORMALIZE),
+        advices=(Advice.CLIP, Advice.LOWER_RATE, Advice.SCALED_INITIALIZER, Advice.NORMALIZE),
         source=f"Pascanu, Mikolov & Bengio (2013), On the Difficulty of Training Recurrent Neural "
         f"Networks; {_MEASURED_HERE}",
     ),
@@ -191,7 +191,7 @@ _ROWS: tuple[Rule, ...] = (
         "hidden layer differ by {last_layer:.1e}, {spread_ratio:.0e} of those of the first.",
         advices=(
             Advice.NORMALIZE,
-            Advice.GAIN_AWARE,
+            Advice.SCALED_INITIALIZER,
             Advice.SHALLOWER,
             Advice.SELU,
             Advice.RAISE_RATE,
@@ -211,7 +211,7 @@ _ROWS: tuple[Rule, ...] = (
         sentence="Too little gradient reaches the first layer: at epoch {epoch} its norm was "
         "{first_layer:.1e} there, {last_layer:.1e} at the last hidden one.",
         advices=(
-            Advice.GAIN_AWARE,
+            Advice.SCALED_INITIALIZER,
             Advice.ONE_SIDED,
             Advice.SELU,
             Advice.NORMALIZE,
@@ -255,7 +255,7 @@ _ROWS: tuple[Rule, ...] = (
         thresholds={"saturated": 0.9, "loss_over_chance": 0.25},
         sentence="{saturated:.0%} of the activations of layer {layer} sit where the function is "
         "flat (slope below 0.01).",
-        advices=(Advice.LOWER_RATE, Advice.NORMALIZE, Advice.ONE_SIDED, Advice.GAIN_AWARE),
+        advices=(Advice.LOWER_RATE, Advice.NORMALIZE, Advice.ONE_SIDED, Advice.SCALED_INITIALIZER),
         source=f"Glorot & Bengio (2010), Understanding the Difficulty of Training Deep Feedforward "
         f"Neural Networks; {_MEASURED_HERE}",
         hides=(FindingName.STALLED,),

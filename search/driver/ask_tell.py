@@ -1,8 +1,8 @@
-"""Which configurations are tried: Optuna's study in memory, asked in batches.
+"""Ask and tell: an in-memory Optuna study that proposes configurations in batches.
 
-Order of proposals: the baseline, what the person requested, then a stratified start that gives
-every activation its guaranteed share (TPE would starve some arms before they had a chance), then
-whatever the sampler thinks best. The sampler fills in the axes that a proposal leaves open.
+Order of proposals: the baseline, the person's requests, then a stratified start that gives every
+activation its guaranteed share (TPE would starve some activations after a few unlucky trials), then
+the sampler's own proposals. The sampler fills in the axes that a proposal leaves open.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from search.samplers import get_sampler
 from search.samplers.batched_tpe import BatchedTPE
 from search.samplers.catalog import seed_for
 from search.samplers.history_subset import HistorySubset
+from search.samplers.optuna_internals import running_trial
 from search.study import ParamValue, TrialRecord, TrialRequest, TrialSource
 
-#: The sampler's study is begun anew when it holds so many times what the memory recalls.
-_OUTGROWN = 2
+#: The sampler's study is rebuilt from the history subset once it holds so many times its size.
+_REBUILD_FACTOR = 2
 
 
 class AskTell:
@@ -35,24 +36,27 @@ class AskTell:
         sampler = plan.spec.sampler
         row = get_sampler(sampler.name)
         self._sampler = row.build(seed_for(sampler.seed, len(history)))
-        ways = [metric.direction for metric in plan.objectives]
-        self._memory = None if row.memory is None else HistorySubset(row.memory, ways)
+        directions = [metric.direction for metric in plan.objectives]
+        #: Trials that a rebuilt study keeps; None for a sampler that needs all or none of them.
+        self._subset = (
+            None if row.history_size is None else HistorySubset(row.history_size, directions)
+        )
         self._study = self._new_study()
-        #: Trials asked and not told, by our number.
+        #: Trials asked and not told, by their number in the study's record.
         self._trials: dict[int, optuna.Trial] = {}
-        #: Finished trials that the study of the sampler holds.
-        self._shown = 0
+        #: Finished trials in the sampler's study.
+        self._finished_trials = 0
         self.asked = 0
         self._by_activation: Counter[str] = Counter()
         for record in sorted(history, key=lambda record: record.number):
-            self._add(_remembered(record), record.number)
+            self._add(_frozen_trial(record), record.number)
             self._count(record.activation)
         names = plan.space.activations
         share = sampler.min_trials_per_activation
         self._share = plan.spec.budget.trials // 2 // len(names) if share is None else share
         self._finite = row.finite
         if self._finite:
-            # A grid visits every activation anyway; a share would make it visit some twice.
+            # A grid visits every activation; a share would make it visit some configurations twice.
             self._share = 0
         baseline = plan.space.baseline()
         self._baseline: deque[Mapping[str, ParamValue]] = deque()
@@ -63,13 +67,13 @@ class AskTell:
 
     @property
     def total(self) -> int:
-        """Trials this study will have; requests may exceed the budget, a grid undercut it."""
+        """Trials the study will have: its budget, more with requests, fewer on a small grid."""
         grid = self._plan.space.grid_size() if self._finite else None
         budget = self._plan.spec.budget.trials
         return max(self.asked + len(self._requests), min(budget, grid or budget))
 
     def request(self, requests: Sequence[TrialRequest]) -> None:
-        """Put the person's own configurations in front of the sampler's; known ones are skipped."""
+        """Queue the person's configurations before the sampler's; ids seen before are skipped."""
         for request in requests:
             if request.id not in self._known:
                 self._known.add(request.id)
@@ -80,7 +84,7 @@ class AskTell:
         self._trim_history()
         count = min(count, self.total - self.asked)
         if isinstance(self._sampler, BatchedTPE):
-            self._sampler.expect(count)
+            self._sampler.set_batch_size(count)
         return [self._ask() for _ in range(count)]
 
     def _ask(self) -> TrialRecord:
@@ -109,7 +113,7 @@ class AskTell:
         if self._requests:
             request = self._requests.popleft()
             return TrialSource.REQUESTED, request.params, request.id
-        # The activation furthest behind its share, the first of the list among equals.
+        # The activation with the fewest trials, the first of the list among equals.
         behind = min(self._plan.space.activations, key=self._by_activation.__getitem__)
         if self._by_activation[behind] < self._share:
             return TrialSource.STRATIFIED, {"activation": behind}, None
@@ -123,11 +127,11 @@ class AskTell:
         """Let the sampler learn from a finished trial."""
         trial = self._trials.pop(record.number)
         if len(self._plan.directions) == 1 and record.intermediate_values:
-            # The last is all that a sampler looks at, and only where the trial did not complete.
+            # Samplers read the last intermediate value only, and only of unfinished trials.
             last = max(record.intermediate_values)
             trial.report(record.intermediate_values[last], last)
-        # The brute-force sampler calls `Study.stop` when its grid is used up, which only works
-        # inside `optimize`; the trial is told all the same, and `total` ends the study.
+        # The brute-force sampler calls `Study.stop` when its grid is used up, which raises outside
+        # `optimize`; by then the trial has been told, and `total` ends the study.
         with suppress(RuntimeError) if self._finite else nullcontext():
             self._record(self._study.tell(trial, _values(record), state=record.state))
 
@@ -139,31 +143,31 @@ class AskTell:
         )
 
     def _add(self, trial: FrozenTrial, number: int) -> None:
-        """Add a known trial to the sampler's study; one that runs can be told later."""
+        """Add a recorded trial to the sampler's study; a running one can be told later."""
         self._study.add_trial(trial)
         if trial.state.is_finished():
             self._record(trial)
         else:
             added = self._study.get_trials(deepcopy=False)[-1]
-            self._trials[number] = optuna.Trial(self._study, added._trial_id)
+            self._trials[number] = running_trial(self._study, added)
 
     def _record(self, trial: FrozenTrial) -> None:
-        """Count a trial that has finished and keep it in mind, unless it failed."""
-        self._shown += 1
-        if self._memory is not None and trial.state is not TrialState.FAIL:
-            self._memory.add(trial)
+        """Count a finished trial; the history subset may keep it unless it failed."""
+        self._finished_trials += 1
+        if self._subset is not None and trial.state is not TrialState.FAIL:
+            self._subset.add(trial)
 
     def _trim_history(self) -> None:
-        """Begin a new study of what the memory recalls, where the old one has outgrown it."""
-        if self._memory is None or self._shown <= self._memory.size * _OUTGROWN:
+        """Rebuild the sampler's study from the history subset once it has grown too large."""
+        if self._subset is None or self._finished_trials <= self._subset.size * _REBUILD_FACTOR:
             return
         running = {
             number: (trial.params, trial.distributions) for number, trial in self._trials.items()
         }
         self._study = self._new_study()
-        recalled = self._memory.recall()
+        recalled = self._subset.select()
         self._study.add_trials(recalled)
-        self._shown = len(recalled)
+        self._finished_trials = len(recalled)
         for number, (params, distributions) in running.items():
             trial = optuna.create_trial(
                 state=TrialState.RUNNING, params=params, distributions=distributions
@@ -171,8 +175,8 @@ class AskTell:
             self._add(trial, number)
 
 
-def _remembered(record: TrialRecord) -> FrozenTrial:
-    """Rebuild a recorded trial for Optuna; an interrupted one is running again."""
+def _frozen_trial(record: TrialRecord) -> FrozenTrial:
+    """Return a recorded trial as Optuna's; an interrupted one is running again."""
     finished = record.state.is_finished()
     return optuna.create_trial(
         state=record.state if finished else TrialState.RUNNING,

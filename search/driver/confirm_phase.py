@@ -1,10 +1,10 @@
 """The confirmation: the best configurations trained anew, in pairs, to tell skill from luck.
 
-The best of many noisy validation scores flatters itself, so the candidates
-(`search.analysis.candidates`) are trained again, all epochs, on `confirm_repeats` fresh splits of
-the development rows. Within a repeat and fold all of them share the rows, the seed of the first
-weights, the minibatches and the dropout noise; differences between them are then theirs, and can be
-tested in pairs.
+The best of many noisy validation scores is biased towards luck, so the candidates
+(`search.analysis.candidates`) are trained again, for all epochs, on `confirm_repeats` fresh splits
+of the development rows. Within a repeat and fold all candidates share the rows, the seed of the
+initial weights, the minibatches and the dropout noise (common random numbers); a difference between
+two candidates is then a difference between configurations, and can be tested in pairs.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ from search.training.scoring import LaneReport
 from search.training.segment import Segment
 from search.training.worker_files import train_from_file
 
-#: Configuration, repeat, fold: what is trained once, whatever its roles.
+#: Key of the configuration, repeat, fold. A slot is trained once, in however many roles.
 Slot: TypeAlias = tuple[str, int, int]
 
 
 class Confirmation:
-    """The confirmation of one study, from the runs that are on record."""
+    """The confirmation of one study, which trains the runs that are not on record."""
 
     def __init__(
         self,
         plan: StudyPlan,
-        repeats: Resplits,
+        resplits: Resplits,
         candidates: Sequence[Candidate],
         recorded: Sequence[ConfirmationRun],
         *,
         seconds: float | None = None,
     ) -> None:
-        """`seconds` bounds the wall time; the first missing repeat is made all the same."""
+        """`seconds` limits the wall time; the first missing repeat is trained in any case."""
         self._plan = plan
-        self._repeats = repeats
+        self._resplits = resplits
         self._candidates = candidates
         self._seconds = seconds
         self._folds = len(plan.splits.folds)
@@ -60,7 +60,7 @@ class Confirmation:
         self._runs = {(_slot(run), run.role): run for run in recorded if _slot(run) in slots}
         trained = {slot: run for (slot, _), run in self._runs.items()}
         self._missing = {slot: slots[slot] for slot in slots if slot not in trained}
-        #: Runs of configurations that have got another role since they were trained.
+        #: Recorded runs in the roles that their configurations have taken since.
         self._recast = [
             run
             for slot, known in trained.items()
@@ -70,7 +70,7 @@ class Confirmation:
 
     @property
     def runs(self) -> tuple[ConfirmationRun, ...]:
-        """Runs of the candidates in their roles, on record before or made now, in one order."""
+        """Runs of the candidates in all their roles, recorded or new, by candidate and role."""
         return tuple(
             run
             for candidate in self._candidates
@@ -81,22 +81,22 @@ class Confirmation:
         )
 
     def run(self, base: Progress, jobs: OrderedJobs) -> Iterator[Event]:
-        """Yield the missing runs as they come; raises Interrupted where a stop is wanted.
+        """Yield the missing runs as they end; raises Interrupted where a stop is asked for.
 
-        `base` is how far the search came.
+        `base` is the progress at the end of the search.
         """
         began, before = monotonic(), self._total - len(self._missing)
 
         def progress() -> ProgressMade:
             finished = self._total - len(self._missing)
             rate = (finished - before) / max(monotonic() - began, 1e-9)
-            now = replace(
+            current = replace(
                 base,
                 confirmations_total=self._total,
                 confirmations_finished=finished,
                 seconds_left=len(self._missing) / rate if rate > 0 else None,
             )
-            return ProgressMade(progress=now)
+            return ProgressMade(progress=current)
 
         yield from self._made(self._recast)
         yield progress()
@@ -105,48 +105,53 @@ class Confirmation:
             started = monotonic()
             if longest and self._seconds is not None and started - began + longest > self._seconds:
                 return
-            data = self._repeats.prepared(repeats)
+            data = self._resplits.prepared(repeats)
             for segment, reports in jobs.run(train_from_file, self._segments(repeats), data):
-                yield from self._made(self._read(repeats, data, segment, reports))
+                yield from self._made(self._read(data, segment, reports))
                 yield progress()
             longest = max(longest, monotonic() - started)
 
     def _blocks(self) -> list[tuple[int, ...]]:
-        """Repeats that are not whole yet; one by one where time is short, to be fair to all."""
+        """Return the incomplete repeats in blocks: of one where time is limited.
+
+        So a time limit leaves every candidate with the same number of repeats.
+        """
         repeats = sorted({repeat for _, repeat, _ in self._missing})
         if self._seconds is not None:
             return [(repeat,) for repeat in repeats]
-        return self._repeats.blocks(repeats)
+        return self._resplits.blocks(repeats)
 
     def _segments(self, repeats: Sequence[int]) -> list[Segment]:
         lanes = [
-            confirmation_lane(self._plan, candidate, number, position, repeats[position], fold)
+            confirmation_lane(
+                self._plan,
+                candidate,
+                number=number,
+                repeat=repeat,
+                fold=fold,
+                split=position * self._folds + fold,
+            )
             for number, candidate in enumerate(self._candidates)
-            for position in range(len(repeats))
+            for position, repeat in enumerate(repeats)
             for fold in range(self._folds)
-            if (candidate.key, repeats[position], fold) in self._missing
+            if (candidate.key, repeat, fold) in self._missing
         ]
         return [whole_training(self._plan, stack) for stack in pack(lanes, self._plan.device)]
 
     def _read(
-        self,
-        repeats: Sequence[int],
-        data: TrainingData,
-        segment: Segment,
-        reports: Sequence[LaneReport],
+        self, data: TrainingData, segment: Segment, reports: Sequence[LaneReport]
     ) -> Iterator[ConfirmationRun]:
         for lane, report in zip(segment.lanes, reports, strict=True):
-            position, fold = divmod(lane.fold, self._folds)
-            candidate = self._candidates[lane.trial]
-            rows = data.folds[lane.fold]
+            candidate = self._candidates[lane.configuration]
+            rows = data.folds[lane.split]
             scores, failure = last_scores(self._plan, report)
             run = ConfirmationRun(
                 trial=candidate.trial,
                 activation=candidate.activation,
                 role=candidate.roles[0],
                 params=candidate.params,
-                repeat=repeats[position],
-                fold=fold,
+                repeat=lane.repeat,
+                fold=lane.fold,
                 scores=scores,
                 failure=failure,
                 train_rows=len(rows.x_train),
@@ -165,16 +170,18 @@ class Confirmation:
 
 
 def confirmation_lane(
-    plan: StudyPlan, candidate: Candidate, number: int, position: int, repeat: int, fold: int
+    plan: StudyPlan, candidate: Candidate, *, number: int, repeat: int, fold: int, split: int
 ) -> Lane:
-    """Return the lane of candidate `number` where `repeat` stands at `position` of its block.
+    """Return the lane of `candidate`, the `number`-th, for a fold that is `split` of its data.
 
-    The seeds follow (study seed, repeat, fold) and are thus the same for all candidates.
+    The seeds are derived from (study seed, repeat, fold) and thus the same for all candidates.
     """
     seed = plan.spec.sampler.seed
     return Lane(
-        trial=number,
-        fold=position * len(plan.splits.folds) + fold,
+        configuration=number,
+        repeat=repeat,
+        fold=fold,
+        split=split,
         config=NetworkConfig.from_params(candidate.params),
         init_seed=derive_seed(seed, "confirm init", repeat, fold),
         order_seed=derive_seed(seed, "confirm order", repeat, fold),
@@ -184,7 +191,7 @@ def confirmation_lane(
 def whole_training(
     plan: StudyPlan, lanes: tuple[Lane, ...], *, keep_states: bool = False
 ) -> Segment:
-    """Return the segment that trains `lanes` from first weights to the last epoch, unpruned."""
+    """Return the segment that trains `lanes` from initial weights to the last epoch, unpruned."""
     epochs = plan.spec.budget.epochs
     return Segment(
         lanes=lanes,
@@ -199,7 +206,10 @@ def whole_training(
 
 
 def last_scores(plan: StudyPlan, report: LaneReport) -> tuple[dict[str, float], str | None]:
-    """Return every metric after the last epoch; none, and a sentence, where they say nothing."""
+    """Return every metric after the last epoch, or no metric and the sentence why.
+
+    A lane counts as failed where its training did, or where the first objective is not finite.
+    """
     if report.failure is not None:
         return {}, (
             f"the training loss was not finite by epoch {plan.spec.budget.epochs}; "
@@ -217,5 +227,6 @@ def _slot(run: ConfirmationRun) -> Slot:
 
 
 def _in_roles(candidate: Candidate, run: ConfirmationRun) -> Iterator[ConfirmationRun]:
+    """Yield `run` once for each role of its configuration."""
     for role in candidate.roles:
         yield replace(run, role=role, trial=candidate.trial)

@@ -1,9 +1,10 @@
-"""Runs a study: asks, packs, trains rung by rung, prunes, tells, and reports what happened.
+"""Runs a study through its phases: search, confirmation, test.
 
-Some batches are in flight: while one is judged and asked anew, the others train. They take turns
-in the order in which they ought to be ready, by the work they were sent off with. The order of
-asks, tells and pruning decisions therefore never depends on which worker was quicker, and a seed
-gives the same trials with the same values on any number of workers.
+Several batches of trials train at a time: while the driver decides on one and asks for new trials,
+the workers train the others. Batches are collected in the order in which they should be ready, by
+the work that each was submitted with. The order of asks, tells and pruning decisions therefore
+never depends on which worker was quicker, and a seed gives the same trials with the same values on
+any number of workers.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from tempfile import TemporaryDirectory
 from search.analysis.candidates import select_candidates
 from search.data.datasets import Dataset
 from search.driver.confirm_phase import Confirmation
-from search.driver.holdout_phase import held_out
+from search.driver.holdout_phase import evaluate_holdout
 from search.driver.ordered_jobs import Interrupted, OrderedJobs
 from search.driver.plan import StudyPlan, plan_study
 from search.driver.resplits import Resplits
-from search.driver.search_phase import _STOPPED, SearchPhase
+from search.driver.search_phase import STOP_ACTIONS, SearchPhase
 from search.study import (
     ConfirmationRun,
     Control,
@@ -46,18 +47,18 @@ def run_study(
     executor: Executor | None = None,
     device: Device = Device.CPU,
 ) -> Iterator[Event]:
-    """Run `spec` from where `history` left it, yielding what happens.
+    """Run `spec` on `dataset`, yielding events; the last one is a StudyEnded.
 
     `history` holds the recorded trials: finished ones teach the sampler, interrupted ones are
-    trained again under their number, with the same result. Of the confirmation only what
-    `confirmations` lacks is trained. `control` is asked between rungs, and between stacks of the
-    confirmation. Without an executor everything runs in this process; `device`, which trains there,
-    is what `usable_device` returned. Raises InvalidInput where the spec does not fit the dataset;
-    the last event otherwise is a StudyEnded.
+    trained again under their number, with the same result. `confirmations` holds the recorded
+    confirmation runs; only missing ones are trained. `control` is polled between rungs, and between
+    stacks of the confirmation and of the test. Without `executor` everything runs in this process.
+    `device`, from `usable_device`, is the one the executor's processes train on. Raises
+    InvalidInput where the spec does not fit the dataset.
     """
     plan = plan_study(spec, dataset, device)
     workers = executor or InlineExecutor()
-    # What was stopped may still be writing into the folder while it is removed.
+    # Cancelled jobs may still be writing into the folder while it is removed.
     with TemporaryDirectory(prefix="activation-search-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         state = StudyState.COMPLETED
@@ -68,23 +69,24 @@ def run_study(
             yield from _confirm_and_test(
                 plan, search, confirmations, OrderedJobs(workers, folder, control)
             )
-        except Interrupted as wish:
-            state = _STOPPED[wish.stop][1]
+        except Interrupted as interruption:
+            state = STOP_ACTIONS[interruption.stop].study_state
         yield StudyEnded(state=state)
 
 
 def _confirm_and_test(
     plan: StudyPlan, search: SearchPhase, recorded: Sequence[ConfirmationRun], jobs: OrderedJobs
 ) -> Iterator[Event]:
-    """Train the best again, then score the winner of that on the test rows."""
+    """Confirm the best trials, then score the winner of the confirmation on the test rows."""
     evaluation = plan.spec.evaluation
-    chosen = select_candidates(search.trials, plan.objectives[0].direction, evaluation.confirm_top)
-    if not chosen:
+    direction = plan.objectives[0].direction
+    candidates = select_candidates(search.trials, direction, evaluation.confirm_top)
+    if not candidates:
         return
     yield PhaseStarted(phase=Phase.CONFIRM)
-    repeats = Resplits(plan)
-    confirmation = Confirmation(plan, repeats, chosen, recorded, seconds=search.seconds_left)
+    resplits = Resplits(plan)
+    confirmation = Confirmation(plan, resplits, candidates, recorded, seconds=search.seconds_left)
     yield from confirmation.run(search.progress, jobs)
     if evaluation.test_fraction > 0:
         yield PhaseStarted(phase=Phase.TEST)
-    yield from held_out(plan, repeats, confirmation.runs, jobs)
+    yield from evaluate_holdout(plan, resplits, confirmation.runs, jobs)

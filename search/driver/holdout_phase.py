@@ -1,7 +1,7 @@
-"""The held-out test: the winner refitted on all development rows, scored on rows nobody saw.
+"""The holdout evaluation: the winner refitted on all development rows, scored on the test rows.
 
-Beside it the baseline, refitted with the same seeds, and the reference predictors, which are
-scored on the rows of the confirmation too: a network that cannot beat them is not worth its cost.
+The baseline is refitted beside it, with the same seeds. The reference models are scored on the test
+rows and on the rows of the confirmation: a network that cannot beat them is not worth its cost.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from search.data.splits import Fold
 from search.driver.confirm_phase import last_scores, whole_training
 from search.driver.ordered_jobs import OrderedJobs
 from search.driver.plan import StudyPlan
-from search.driver.reference_models import REFERENCES, ReferenceFit, score_saved
+from search.driver.reference_models import REFERENCES, ReferenceFit, score_from_file
 from search.driver.resplits import Resplits
 from search.networks.lane import Lane, LaneState, NetworkConfig
 from search.networks.model_archive import save_model_archive
@@ -40,21 +40,22 @@ from search.training.worker_files import train_from_file
 
 @dataclass(slots=True)
 class _Refits:
-    """One configuration refitted with several seeds."""
+    """Refits of one configuration with several seeds."""
 
     params: Mapping[str, ParamValue]
+    #: Test scores of the refits that did not fail, by name of the metric.
     scores: list[dict[str, float]]
-    #: Of the first refit that went well.
+    #: Trained state of the first refit that did not fail.
     state: LaneState | None = None
 
 
-def held_out(
-    plan: StudyPlan, repeats: Resplits, runs: Sequence[ConfirmationRun], jobs: OrderedJobs
+def evaluate_holdout(
+    plan: StudyPlan, resplits: Resplits, runs: Sequence[ConfirmationRun], jobs: OrderedJobs
 ) -> Iterator[Event]:
-    """Refit, score and report; `runs` are those of the confirmation.
+    """Refit the winner and the baseline and yield one TestsMade; `runs` are the confirmation's.
 
-    Without test rows the winner is refitted all the same, to be taken home, and nobody gets a test
-    score. Raises Interrupted where a stop is wanted.
+    Without test rows the winner is refitted for its archive only, and no predictor gets a test
+    score. Raises Interrupted where a stop is asked for.
     """
     has_test = len(plan.splits.test) > 0
     test = plan.splits.test if has_test else plan.splits.search
@@ -64,10 +65,10 @@ def held_out(
     )
     finalists = _finalists(plan, runs)
     refits = _refit(plan, finalists, data, jobs)
-    made = []
+    tests = []
     for role, params in finalists.items():
         scores = refits[config_key(params)].scores if has_test else []
-        made.append(
+        tests.append(
             TestRun(
                 role=role,
                 params=params,
@@ -77,12 +78,12 @@ def held_out(
             )
         )
     validated: dict[TestRole, list[dict[str, float]]] = {role: [] for role in REFERENCES}
-    for block in repeats.blocks(sorted({run.repeat for run in runs})):
-        found = _score_references(plan, repeats.prepared(block), jobs)
+    for block in resplits.blocks(sorted({run.repeat for run in runs})):
+        by_role = _score_references(plan, resplits.prepared(block), jobs)
         for role in REFERENCES:
-            validated[role] += found[role]
+            validated[role] += by_role[role]
     tested = _score_references(plan, data, jobs) if has_test else {}
-    made += [
+    tests += [
         TestRun(
             role=role,
             params={},
@@ -92,13 +93,13 @@ def held_out(
         )
         for role in REFERENCES
     ]
-    yield TestsMade(runs=tuple(made), winner=_archive(plan, finalists, refits))
+    yield TestsMade(runs=tuple(tests), winner=_archive(plan, finalists, refits))
 
 
 def _finalists(
     plan: StudyPlan, runs: Sequence[ConfirmationRun]
 ) -> dict[TestRole, Mapping[str, ParamValue]]:
-    """Return the configurations to refit; a role is missing where all its runs failed."""
+    """Return the configurations to refit by role; a role is absent where all its runs failed."""
     finalists: dict[TestRole, Mapping[str, ParamValue]] = {}
     winner = pick_winner(runs, plan.objectives[0])
     if winner is not None:
@@ -115,57 +116,64 @@ def _refit(
     data: TrainingData,
     jobs: OrderedJobs,
 ) -> dict[str, _Refits]:
-    """Train each configuration once a seed; the seeds are the same for all of them."""
+    """Refit each finalist `confirm_repeats` times; return the refits by configuration key.
+
+    The seeds of a repeat are the same for all finalists.
+    """
     refits = {config_key(params): _Refits(params, []) for params in finalists.values()}
+    by_number = list(refits.values())
     seed = plan.spec.sampler.seed
     lanes = [
         Lane(
-            trial=number,
+            configuration=number,
+            repeat=repeat,
             fold=0,
-            config=NetworkConfig.from_params(known.params),
+            split=0,
+            config=NetworkConfig.from_params(refit.params),
             init_seed=derive_seed(seed, "test init", repeat),
             order_seed=derive_seed(seed, "test order", repeat),
         )
-        for number, known in enumerate(refits.values())
+        for number, refit in enumerate(by_number)
         for repeat in range(plan.spec.evaluation.confirm_repeats)
     ]
     stacks = pack(lanes, plan.device)
     segments = [whole_training(plan, stack, keep_states=True) for stack in stacks]
     for segment, reports in jobs.run(train_from_file, segments, data):
         for lane, report in zip(segment.lanes, reports, strict=True):
-            known = list(refits.values())[lane.trial]
+            refit = by_number[lane.configuration]
             scores, failure = last_scores(plan, report)
             if failure is None:
-                known.scores.append(scores)
-                known.state = known.state or report.state
+                refit.scores.append(scores)
+                refit.state = refit.state or report.state
     return refits
 
 
 def _score_references(
     plan: StudyPlan, data: TrainingData, jobs: OrderedJobs
 ) -> dict[TestRole, list[dict[str, float]]]:
-    """Return the scores of each reference predictor, one entry a fold of `data`."""
+    """Return the scores of each reference model, one entry a fold of `data`."""
     fits = [
         ReferenceFit(role=role, fold=fold, metrics=plan.metrics)
         for fold in range(len(data.folds))
         for role in REFERENCES
     ]
-    found: dict[TestRole, list[dict[str, float]]] = {role: [] for role in REFERENCES}
-    for fit, scores in jobs.run(score_saved, fits, data):
-        found[fit.role].append(scores)
-    return found
+    by_role: dict[TestRole, list[dict[str, float]]] = {role: [] for role in REFERENCES}
+    for fit, scores in jobs.run(score_from_file, fits, data):
+        by_role[fit.role].append(scores)
+    return by_role
 
 
 def _validation(
     runs: Sequence[ConfirmationRun], params: Mapping[str, ParamValue]
 ) -> dict[str, float]:
+    """Return the mean confirmation scores of the configuration `params`."""
     key = config_key(params)
     own = {(r.repeat, r.fold): r.scores for r in runs if config_key(r.params) == key and r.scores}
     return _means(list(own.values()))
 
 
 def _means(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Mean of every metric that all of `scores` define; empty for no scores."""
+    """Return the finite means of each metric over `scores`; empty where there are no scores."""
     if not scores:
         return {}
     means = {name: float(np.mean([row[name] for row in scores])) for name in scores[0]}
@@ -177,6 +185,7 @@ def _archive(
     finalists: Mapping[TestRole, Mapping[str, ParamValue]],
     refits: Mapping[str, _Refits],
 ) -> bytes | None:
+    """Return the winner's archive; None where there is no winner or all its refits failed."""
     params = finalists.get(TestRole.WINNER)
     state = None if params is None else refits[config_key(params)].state
     if params is None or state is None:

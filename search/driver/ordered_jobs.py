@@ -1,4 +1,4 @@
-"""Sends jobs to the executor and hands their results back in order, listening for a stop."""
+"""An ordered, bounded map over an executor that can be stopped from outside."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from search.training.worker_files import save_data
 J = TypeVar("J")
 R = TypeVar("R")
 
-#: Enough to keep the cores of many machines busy, few enough to hold at once.
-_IN_FLIGHT = 64
-_POLL_S = 0.5
+#: Jobs submitted and not yielded: enough to keep the cores of many machines busy, few enough that
+#: their results can be held at once.
+MAX_PENDING = 64
+#: Seconds between two looks at `control` while the driver waits for a result.
+_CONTROL_POLL_S = 0.5
 
 
 class Interrupted(Exception):
-    """The outside wants the study to stop."""
+    """Somebody outside asked the study to stop; `stop` says how."""
 
     def __init__(self, stop: Stop) -> None:
         super().__init__(stop)
@@ -30,12 +32,12 @@ class Interrupted(Exception):
 
 
 class OrderedJobs:
-    """What comes after the search runs on it: jobs that do not wait for one another."""
+    """Runs jobs that do not depend on each other: those of the confirmation and of the test."""
 
     def __init__(
         self, executor: Executor, folder: Path, control: Callable[[], Control] = Control
     ) -> None:
-        """`folder` is where data is put for the workers, `control` says when to stop."""
+        """`folder` is where data is saved for the workers; `control` says when to stop."""
         self._executor = executor
         self._folder = folder
         self._control = control
@@ -44,35 +46,36 @@ class OrderedJobs:
     def run(
         self, work: Callable[[J, Path], R], jobs: Iterable[J], data: TrainingData
     ) -> Iterator[tuple[J, R]]:
-        """Yield each of `jobs` with its result, in order, whichever worker was quicker.
+        """Yield each of `jobs` with its result, in the order of `jobs`.
 
-        `work` gets a job and the path of `data`, which is there until the last result is out.
-        Raises Interrupted where the outside wants a stop; what is under way is then given up.
+        `work` gets a job and the path of the saved `data`; the file is deleted after the last
+        result. Raises Interrupted where `control` asks for a stop; pending jobs are then cancelled.
         """
         path = save_data(data, self._folder, f"jobs-{next(self._names)}")
-        flying: deque[tuple[J, Future[R]]] = deque()
+        pending: deque[tuple[J, Future[R]]] = deque()
         try:
             for job in jobs:
-                flying.append((job, self._executor.submit(work, job, path)))
-                while flying and (flying[0][1].done() or len(flying) >= _IN_FLIGHT):
-                    yield self._landed(flying)
-            while flying:
-                yield self._landed(flying)
+                pending.append((job, self._executor.submit(work, job, path)))
+                while pending and (pending[0][1].done() or len(pending) >= MAX_PENDING):
+                    yield self._first_result(pending)
+            while pending:
+                yield self._first_result(pending)
         finally:
-            for _, future in flying:
+            for _, future in pending:
                 future.cancel()
             path.unlink()
 
-    def _landed(self, flying: deque[tuple[J, Future[R]]]) -> tuple[J, R]:
-        job, future = flying[0]
-        self._listen()
+    def _first_result(self, pending: deque[tuple[J, Future[R]]]) -> tuple[J, R]:
+        """Wait for the first pending job, remove it and return it with its result."""
+        job, future = pending[0]
+        self._raise_if_stopped()
         while not future.done():
-            wait([future], timeout=_POLL_S)
-            self._listen()
-        flying.popleft()
+            wait([future], timeout=_CONTROL_POLL_S)
+            self._raise_if_stopped()
+        pending.popleft()
         return job, future.result()
 
-    def _listen(self) -> None:
-        wish = self._control().stop
-        if wish is not None:
-            raise Interrupted(wish)
+    def _raise_if_stopped(self) -> None:
+        stop = self._control().stop
+        if stop is not None:
+            raise Interrupted(stop)

@@ -1,21 +1,20 @@
-"""What a study comes to once its dataset is known: everything the driver needs, derived once."""
+"""The plan of a study: everything the driver derives from the spec and the dataset, once."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from search.data.datasets import Dataset
 from search.data.fold_arrays import TrainingData
 from search.data.preprocessing import prepare
 from search.data.splits import Splits, split
-from search.metrics import Metric, Source, chance_loss, check_objectives, task_metrics
+from search.metrics import Metric, Source, chance_loss, task_metrics
 from search.networks.lane import Lane, NetworkConfig
-from search.pruners import get_pruner
-from search.samplers import check_sampler
 from search.seeds import derive_seed
-from search.space import SearchSpace, build_space
+from search.space import SearchSpace
 from search.study import ParamValue, StudySpec, Task
+from search.study_checks import check_study
 from search.training.device import Device
 
 
@@ -23,22 +22,24 @@ from search.training.device import Device
 class StudyPlan:
     """A study ready to run. Made by `plan_study`."""
 
+    #: The spec with the pruner that applies, as from `check_study`.
     spec: StudySpec
     dataset: Dataset
     splits: Splits
     task: Task
     space: SearchSpace
     objectives: tuple[Metric, ...]
-    #: Names of all metrics scored at every evaluation, objectives included.
+    #: Names of all metrics scored at every evaluation: scores among the objectives come first.
     metrics: tuple[str, ...]
+    #: The folds of the search, prepared for training.
     data: TrainingData
     #: Epochs at which pruning is decided; the last one is the end of training.
     rungs: tuple[int, ...]
-    #: Epochs after which validation rows are scored; every rung is one.
+    #: Epochs after which validation rows are scored, every rung among them.
     evaluate_at: tuple[int, ...]
     #: Training loss of the best constant prediction, by fold.
     chance: tuple[float, ...]
-    #: What trains, the processor or a GPU.
+    #: The processor or a GPU, on which all lanes are trained.
     device: Device = Device.CPU
 
     @property
@@ -47,13 +48,18 @@ class StudyPlan:
         return tuple(str(metric.direction) for metric in self.objectives)
 
     def lanes(self, number: int, params: Mapping[str, ParamValue]) -> tuple[Lane, ...]:
-        """One lane a fold. Seeds follow (study seed, trial, fold), never time or company."""
+        """Return the lanes of trial `number`, one a fold.
+
+        Initial weights are seeded by (study seed, trial, fold), minibatches and noise by (study
+        seed, fold), so that all trials of a fold share them.
+        """
         seed = self.spec.sampler.seed
         config = NetworkConfig.from_params(params)
         return tuple(
             Lane(
-                trial=number,
+                configuration=number,
                 fold=fold,
+                split=fold,
                 config=config,
                 init_seed=derive_seed(seed, "init", number, fold),
                 order_seed=derive_seed(seed, "order", fold),
@@ -63,37 +69,36 @@ class StudyPlan:
 
 
 def plan_study(spec: StudySpec, dataset: Dataset, device: Device = Device.CPU) -> StudyPlan:
-    """Check `spec` against `dataset` and prepare its folds; raises InvalidInput of every kind.
+    """Check `spec` against `dataset` and prepare its folds; `device` is from `usable_device`.
 
-    `device` is what `usable_device` returned.
+    Raises InvalidInput as `check_study` does, and InvalidDataset for a table too large to prepare.
     """
-    objectives = check_objectives(spec.objectives, dataset.task)
-    space = build_space(spec.space)
-    check_sampler(spec.sampler, space)
-    scored = [metric.name for metric in objectives if metric.source is Source.PREDICTIONS]
-    recorded = [metric.name for metric in task_metrics(dataset.task)]
-    # Optuna's pruners know one objective only; with two every trial is trained to the end.
-    pruner = spec.pruner if len(objectives) == 1 else replace(spec.pruner, name="none")
-    rungs = get_pruner(pruner.name).rungs(spec.budget.epochs)
+    checked = check_study(spec, dataset.describe())
+    scored = [metric.name for metric in checked.objectives if metric.source is Source.PREDICTIONS]
+    recorded = [metric.name for metric in task_metrics(checked.task)]
+    rungs = checked.pruner.rungs(spec.budget.epochs)
     splits = split(dataset, spec.evaluation, spec.sampler.seed)
     data = prepare(dataset, splits)
     return StudyPlan(
-        spec=replace(spec, pruner=pruner),
+        spec=checked.spec,
         dataset=dataset,
         splits=splits,
-        task=dataset.task,
-        space=space,
-        objectives=objectives,
+        task=checked.task,
+        space=checked.space,
+        objectives=checked.objectives,
         metrics=tuple(dict.fromkeys([*scored, *recorded])),
         data=data,
         rungs=rungs,
         evaluate_at=evaluations(spec.budget.epochs, rungs),
-        chance=tuple(chance_loss(dataset.task, fold.y_train) for fold in data.folds),
+        chance=tuple(chance_loss(checked.task, fold.y_train) for fold in data.folds),
         device=device,
     )
 
 
 def evaluations(epochs: int, rungs: Sequence[int]) -> tuple[int, ...]:
-    """Epochs to evaluate after: each of up to ten, else ten evenly spread, and all rungs."""
+    """Return the epochs after which to evaluate: all rungs, and every epoch or ten evenly spread.
+
+    A training of up to ten epochs is evaluated after each.
+    """
     even = {round(epochs * i / 10) for i in range(1, 11)} if epochs > 10 else range(1, epochs + 1)
     return tuple(sorted({*even, *rungs}))

@@ -1,4 +1,4 @@
-"""How far a study is, from counted trials and measured time."""
+"""Progress of a study, from counted trials and measured time."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from search.driver.plan import StudyPlan
 from search.metrics import Direction
 from search.study import Progress, TrialRecord
 
-#: Part of a wall-clock limit that is kept for the confirmation and the test.
+#: Share of a wall-clock limit that is reserved for the confirmation and the test.
 CONFIRMATION_SHARE = 1 / 3
 
 
 class ProgressTracker:
-    """Counts the trials of one run, those of its history included."""
+    """Counts the trials of a study, recorded ones included, and the seconds they took."""
 
     def __init__(self, plan: StudyPlan, history: Sequence[TrialRecord]) -> None:
         self._limit = plan.spec.budget.seconds
-        #: Seconds that the search leaves to what comes after it.
+        #: Seconds reserved for the confirmation and the test.
         self._reserve = 0.0
         if self._limit is not None and plan.spec.evaluation.confirm_top > 0:
             self._reserve = CONFIRMATION_SHARE * self._limit
         self._best = max if plan.objectives[0].direction is Direction.MAXIMIZE else min
-        #: State of each trial, and how many are in each: counted as they change, because a study of
-        #: thousands asks hundreds of times.
+        #: State of each trial by number, and trials by state: kept up to date as trials change,
+        #: because a study of thousands of trials asks for its progress hundreds of times.
         self._states: dict[int, TrialState] = {}
         self._counts: Counter[TrialState] = Counter()
-        #: Of the first objective, over all complete trials.
+        #: Best value of the first objective over all complete trials; None without one.
         self.best_value: float | None = None
         self._began = monotonic()
         self._spent = _seconds_spent(history)
@@ -40,7 +40,7 @@ class ProgressTracker:
 
     @property
     def finished(self) -> int:
-        """Trials that have ended in whatever way, those of the history included."""
+        """Number of trials that are complete, pruned or failed, recorded ones included."""
         return sum(count for state, count in self._counts.items() if state.is_finished())
 
     @property
@@ -51,7 +51,7 @@ class ProgressTracker:
 
     @property
     def seconds_left(self) -> float | None:
-        """What is left of the wall-clock limit, 0 at worst; None where there is no limit."""
+        """Seconds left of the wall-clock limit, never negative; None where there is no limit."""
         if self._limit is None:
             return None
         return max(0.0, self._limit - self._elapsed - self._spent)
@@ -61,7 +61,7 @@ class ProgressTracker:
         return monotonic() - self._began
 
     def count(self, records: Sequence[TrialRecord]) -> None:
-        """Take in new or changed trials."""
+        """Count new or changed trials."""
         for record in records:
             before = self._states.get(record.number)
             if before is not None:
@@ -69,11 +69,11 @@ class ProgressTracker:
             self._counts[record.state] += 1
             self._states[record.number] = record.state
             if record.state is TrialState.COMPLETE and record.values:
-                known = record.values[0] if self.best_value is None else self.best_value
-                self.best_value = self._best(known, record.values[0])
+                best = record.values[0] if self.best_value is None else self.best_value
+                self.best_value = self._best(best, record.values[0])
 
     def progress(self, total: int) -> Progress:
-        """Return the counts and, once trials have finished in this run, rate and time left."""
+        """Return the counts of `total` trials, with rate and time left once one has finished."""
         finished = self.finished
         rate = (finished - self._finished_before) / max(self._elapsed, 1e-9)
         left = (total - finished) / rate if rate > 0 else None
@@ -92,6 +92,7 @@ class ProgressTracker:
 
 
 def _seconds_spent(history: Sequence[TrialRecord]) -> float:
+    """Return the seconds from the first start to the last end among recorded trials."""
     starts: list[datetime] = [r.started_at for r in history if r.started_at is not None]
     ends: list[datetime] = [r.finished_at for r in history if r.finished_at is not None]
     return (max(ends) - min(starts)).total_seconds() if starts and ends else 0.0

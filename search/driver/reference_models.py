@@ -1,4 +1,7 @@
-"""What a network has to beat: a linear model and a predictor that knows no features."""
+"""Reference models that a network has to beat: a linear model and a constant prediction.
+
+Both are scikit-learn's: logistic or ridge regression, and `sklearn.dummy`.
+"""
 
 from __future__ import annotations
 
@@ -19,15 +22,17 @@ from search.metrics import get_metric
 from search.study import Task, TestRole
 from search.training.worker_files import load_data
 
-#: Enough for standardised inputs; more would only polish coefficients on large tables.
+#: Iterations of the logistic regression: enough for standardised inputs; where they do not reach
+#: convergence on a large table, more would change the scores little.
 _ITERATIONS = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceFit:
-    """One reference predictor to fit on one fold."""
+    """A job: one reference model to be fitted on one fold and scored."""
 
     role: TestRole
+    #: Index in `TrainingData.folds`.
     fold: int
     #: Names of the metrics to score.
     metrics: tuple[str, ...]
@@ -50,13 +55,13 @@ _MODELS = {
 REFERENCES: tuple[TestRole, ...] = tuple(_CLASSIFIERS)
 
 
-def score_saved(fit: ReferenceFit, path: Path) -> dict[str, float]:
-    """Do the same as `score_reference` on the folds saved at `path`."""
+def score_from_file(fit: ReferenceFit, path: Path) -> dict[str, float]:
+    """Fit and score on the folds saved at `path`, see `score_reference`."""
     return score_reference(fit, load_data(path))
 
 
 def score_reference(fit: ReferenceFit, data: TrainingData) -> dict[str, float]:
-    """Fit on the fold's training rows; return the metrics on its validation rows."""
+    """Fit on the training rows of the fold; return each metric on its validation rows."""
     fold = data.folds[fit.fold]
     model = _MODELS[data.task][fit.role]()
     with warnings.catch_warnings():
@@ -75,7 +80,7 @@ def _predict(model: Any, data: TrainingData, fold: FoldArrays) -> NDArray[np.flo
         values = model.predict(fold.x_validation).astype(np.float64)
         decoded: NDArray[np.floating] = values * fold.target_scale + fold.target_mean
         return decoded[:, None]
-    # A class without training rows has no column of its own.
+    # scikit-learn leaves out the columns of classes without training rows.
     probabilities = np.zeros((len(fold.x_validation), max(len(data.classes), 2)))
     probabilities[:, model.classes_.astype(np.int64)] = model.predict_proba(fold.x_validation)
     return probabilities if data.task is Task.MULTICLASS else probabilities[:, 1:]

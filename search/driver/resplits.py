@@ -1,4 +1,4 @@
-"""The repeats of the confirmation: fresh splits of the development rows, prepared for training."""
+"""Fresh splits of the development rows for the repeats of the confirmation, ready for training."""
 
 from __future__ import annotations
 
@@ -11,29 +11,32 @@ from search.data.splits import Fold, split_anew
 from search.driver.plan import StudyPlan
 from search.seeds import derive_seed
 
-#: Resplits are prepared together up to this size, so that their lanes fill wider stacks. Every
-#: worker process holds as much.
+#: Bytes of arrays up to which repeats are prepared together, so that their lanes fill wider stacks.
+#: Every worker process holds as much.
 BLOCK_BYTES = 128 * 2**20
 
 
 class Resplits:
-    """All repeats of one study. The block prepared last is kept: references want it again."""
+    """Repeated cross-validation: the development rows split anew for each repeat of a study.
+
+    The block prepared last is kept, because the reference models are scored on it again.
+    """
 
     def __init__(self, plan: StudyPlan) -> None:
         self._plan = plan
         self._last: tuple[tuple[int, ...], TrainingData] | None = None
 
     def blocks(self, repeats: Sequence[int]) -> list[tuple[int, ...]]:
-        """Cut `repeats` into blocks of about BLOCK_BYTES, one repeat at least."""
+        """Cut `repeats` into blocks of about BLOCK_BYTES, of one repeat at least."""
         folds = self._plan.data.folds
-        of_one = sum(fold.x_train.nbytes + fold.x_validation.nbytes for fold in folds)
-        size = max(1, BLOCK_BYTES // max(1, of_one))
+        repeat_bytes = sum(fold.x_train.nbytes + fold.x_validation.nbytes for fold in folds)
+        size = max(1, BLOCK_BYTES // max(1, repeat_bytes))
         return [tuple(repeats[start : start + size]) for start in range(0, len(repeats), size)]
 
     def prepared(self, block: tuple[int, ...]) -> TrainingData:
-        """Split and prepare the development rows anew for each repeat of `block`.
+        """Split and prepare the development rows for each repeat of `block`.
 
-        The folds of the first repeat come first, then those of the second, and so on.
+        The folds of the block's first repeat come first, then those of its second, and so on.
         """
         if self._last is None or self._last[0] != block:
             self._last = (block, self._prepare(block))

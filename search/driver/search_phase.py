@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from operator import itemgetter
 from pathlib import Path
@@ -32,17 +32,16 @@ from search.study import (
 )
 from search.training.worker_files import StateFiles, save_data
 
-#: Fewer leave workers idle at late rungs, where few trials are left of each; more are proposed
-#: without knowing what the others come to.
-_IN_FLIGHT = 5
+#: Batches that train at a time. Fewer leave workers idle at late rungs, where few trials are left
+#: of each; with more, trials are proposed before the results of earlier ones are known.
+MAX_BATCHES = 5
 
-
-#: Seconds that what happened may wait to be told together with what happens next.
-_FLUSH_INTERVAL_S = 0.1
+#: Seconds that events may wait for the next report of progress, at which recorders write them.
+FLUSH_INTERVAL_S = 0.1
 
 
 class SearchPhase:
-    """One run of the search phase."""
+    """One run of the search phase, from the recorded trials to the end of the budget."""
 
     def __init__(
         self,
@@ -55,7 +54,7 @@ class SearchPhase:
         self._plan = plan
         self._control = control
         self._executor = executor
-        self._proposals = AskTell(plan, history)
+        self._ask_tell = AskTell(plan, history)
         self._pruning = Pruning(
             plan.spec.pruner, plan.directions[0], plan.spec.budget.epochs, plan.spec.sampler.seed
         )
@@ -65,64 +64,69 @@ class SearchPhase:
         self._data = save_data(plan.data, folder)
         self._state_files = StateFiles(folder)
         self._records = {record.number: record for record in history}
-        #: Cohorts under way, with the work that will have been done when each ought to be ready.
+        #: Batches that train, each with the work at which its rung should be reached: the work
+        #: done when it was submitted plus its own.
         self._batches: list[tuple[int, TrialBatch]] = []
-        #: The same of the batch that was ready last.
-        self._done = 0
-        #: When what has happened is to be told, at the latest.
-        self._tell_at = 0.0
+        #: Work of that kind at which the batch collected last should have been ready.
+        self._work_done = 0
+        #: Monotonic time by which progress is reported, whether or not a batch is ready.
+        self._flush_at = 0.0
 
     @property
     def trials(self) -> tuple[TrialRecord, ...]:
-        """Every trial, as far as it has come."""
+        """All trials, finished or not, in the order in which they were recorded or asked."""
         return tuple(self._records.values())
 
     @property
     def progress(self) -> Progress:
-        """How far the search is."""
-        return self._tracker.progress(self._proposals.total)
+        """Counts of trials, rate and time left."""
+        return self._tracker.progress(self._ask_tell.total)
 
     @property
     def seconds_left(self) -> float | None:
-        """What the budget's wall-clock limit leaves; None where there is no limit."""
+        """Seconds left of the budget's wall-clock limit; None where there is no limit."""
         return self._tracker.seconds_left
 
     def run(self) -> Iterator[Event]:
-        """Yield events until the budget is used up; raises Interrupted where a stop is wanted."""
+        """Yield events until the budget is used up; raises Interrupted where a stop is asked for.
+
+        Unfinished trials are yielded as paused or cancelled before that.
+        """
         trials = self._plan.spec.budget.trials
         while True:
             control = self._control()
             if control.stop is not None:
                 yield from self._end_running(control.stop)
                 raise Interrupted(control.stop)
-            self._proposals.request(control.requests)
+            self._ask_tell.request(control.requests)
             size = trial_batch_size(trials, self._tracker.finished)
-            while len(self._batches) < _IN_FLIGHT and (new := self._new_trials(size)):
-                yield self._start(new)
+            while len(self._batches) < MAX_BATCHES and (records := self._new_trials(size)):
+                yield self._start(records)
             if not self._batches:
                 yield ProgressMade(progress=self.progress)
                 return
-            # The first of the list among equals, as `min` gives it.
+            # Among equals `min` returns the batch submitted first.
             soonest = min(self._batches, key=itemgetter(0))
             _, batch = soonest
-            if not batch.is_ready(within=self._tell_at - monotonic()):
+            if not batch.is_ready(within=self._flush_at - monotonic()):
                 yield ProgressMade(progress=self.progress)
-                self._tell_at = monotonic() + _FLUSH_INTERVAL_S
+                self._flush_at = monotonic() + FLUSH_INTERVAL_S
             self._batches.remove(soonest)
-            self._done, _ = soonest
+            self._work_done, _ = soonest
             best = self._tracker.best_value
             yield self._advance(batch)
             if self._tracker.best_value != best:
-                self._tell_at = 0.0  # what people wait for is told at once
+                self._flush_at = 0.0  # a new best is reported at once
 
     def _new_trials(self, size: int) -> list[TrialRecord]:
-        """Return trials to start: the interrupted ones first, then new proposals."""
+        """Return up to `size` trials to start: interrupted ones first, then new proposals."""
         if self._interrupted:
-            batch, self._interrupted = self._interrupted[:size], self._interrupted[size:]
-            return [_restarted(record) for record in batch]
-        return [] if self._tracker.out_of_time else self._proposals.ask(size)
+            first, self._interrupted = self._interrupted[:size], self._interrupted[size:]
+            return [_restarted(record) for record in first]
+        return [] if self._tracker.out_of_time else self._ask_tell.ask(size)
 
-    def _start(self, new: Sequence[TrialRecord]) -> TrialsChanged:
+    def _start(self, records: Sequence[TrialRecord]) -> TrialsChanged:
+        """Submit `records` as one batch, with their numbers of parameters filled in."""
         data = self._plan.data
         records = [
             replace(
@@ -133,7 +137,7 @@ class SearchPhase:
                     outputs=data.outputs,
                 ),
             )
-            for record in new
+            for record in records
         ]
         for record in records:
             self._pruning.start(record.number, record.activation)
@@ -141,18 +145,18 @@ class SearchPhase:
         return self._changed(records)
 
     def _advance(self, batch: TrialBatch) -> TrialsChanged:
-        """Wait for a batch's rung, judge it, send the survivors on, teach the sampler."""
+        """Wait for a batch's rung, submit its survivors again, tell the sampler the results."""
         changed = batch.collect(self._pruning)
         if batch.running:
             self._submit(batch)
         for record in changed:
             if record.state.is_finished():
-                self._proposals.tell(record)
+                self._ask_tell.tell(record)
         return self._changed(changed)
 
     def _submit(self, batch: TrialBatch) -> None:
         work = batch.submit(self._executor)
-        self._batches.append((self._done + work, batch))
+        self._batches.append((self._work_done + work, batch))
 
     def _changed(self, records: Sequence[TrialRecord]) -> TrialsChanged:
         self._tracker.count(records)
@@ -160,7 +164,7 @@ class SearchPhase:
         return TrialsChanged(trials=tuple(records))
 
     def _end_running(self, stop: Stop) -> Iterator[Event]:
-        finalize, _ = _STOPPED[stop]
+        finalize = STOP_ACTIONS[stop].finalize
         stopped = [record for _, batch in self._batches for record in batch.abandon(finalize)]
         stopped += [finalize(record) for record in self._interrupted]
         if stopped:
@@ -169,17 +173,18 @@ class SearchPhase:
 
 
 def trial_batch_size(trials: int, finished: int) -> int:
-    """Trials asked together, of `trials` in all, once so many have finished.
+    """Return how many trials to ask for together, of `trials` in all, after `finished` of them.
 
-    None of them learns from another. So there are few at first, when every result changes what is
-    worth trying, and later as many as fill stacks and share the making of the sampler's model.
+    Trials of one batch do not learn from each other. So batches are small at first, when every
+    result changes which configurations are worth trying, and later large enough to fill stacks and
+    to share the cost of fitting the sampler's model.
     """
     most = max(2, min(16, trials // 12))
     return min(most, max(4, finished // 8))
 
 
 def _restarted(record: TrialRecord) -> TrialRecord:
-    """Return an interrupted trial as it was when it was asked."""
+    """Return an interrupted trial as it was proposed, to be trained from epoch 0 again."""
     return TrialRecord(
         number=record.number,
         state=TrialState.RUNNING,
@@ -205,7 +210,16 @@ def _cancelled(record: TrialRecord) -> TrialRecord:
     )
 
 
-_STOPPED: dict[Stop, tuple[Callable[[TrialRecord], TrialRecord], StudyState]] = {
-    Stop.PAUSE: (_waiting, StudyState.PAUSED),
-    Stop.CANCEL: (_cancelled, StudyState.CANCELLED),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopAction:
+    """A row of the table below: the effect of a stop on the study and its unfinished trials."""
+
+    study_state: StudyState
+    #: Returns an unfinished trial as it is recorded.
+    finalize: Callable[[TrialRecord], TrialRecord]
+
+
+STOP_ACTIONS: dict[Stop, StopAction] = {
+    Stop.PAUSE: StopAction(study_state=StudyState.PAUSED, finalize=_waiting),
+    Stop.CANCEL: StopAction(study_state=StudyState.CANCELLED, finalize=_cancelled),
 }

@@ -1,4 +1,4 @@
-"""A batch of trials on its way from rung to rung."""
+"""A batch of trials, trained from rung to rung."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from search.training.worker_files import StateFiles, train_to_rung
 
 
 class TrialBatch:
-    """Trials asked together; one segment after another until all are finished."""
+    """Trials proposed together, trained rung by rung until all of them are finished."""
 
     def __init__(
         self, plan: StudyPlan, records: Sequence[TrialRecord], data: Path, state_files: StateFiles
     ) -> None:
-        """Begin; `data` is where the folds are saved, on `state_files` lanes wait between rungs."""
+        """Train on the folds saved at `data`; `state_files` hold the lanes between rungs."""
         self._plan = plan
         self._data = data
         self._state_files = state_files
@@ -37,20 +37,21 @@ class TrialBatch:
         self._lanes = {n: plan.lanes(n, record.params) for n, record in self._records.items()}
         self._probe_at = probe_epochs(plan.rungs[-1], plan.rungs)
         self._files = {
-            n: tuple(state_files.take() for _ in lanes) for n, lanes in self._lanes.items()
+            n: tuple(state_files.acquire() for _ in lanes) for n, lanes in self._lanes.items()
         }
         self._rung = 0
         self._futures: list[Future[tuple[LaneReport, ...]]] = []
 
     @property
     def running(self) -> tuple[TrialRecord, ...]:
-        """Trials that are not finished, by number."""
+        """Trials that are not finished, in the order of their numbers."""
         return tuple(r for _, r in sorted(self._records.items()) if not r.state.is_finished())
 
     def submit(self, executor: Executor) -> int:
-        """Send the running lanes off to the next rung; return how much work that is.
+        """Submit the running lanes' training to the next rung; return its work.
 
-        Work is in multiplications a row, near enough: it tells which batch is ready sooner.
+        Work is in multiplications a row (see `stack_work`) times epochs, near enough to tell which
+        batch will be ready sooner.
         """
         plan = self._plan
         first = plan.rungs[self._rung - 1] if self._rung else 0
@@ -69,28 +70,28 @@ class TrialBatch:
                 probe_at=tuple(e for e in self._probe_at if first < e <= last or e == first == 0),
                 device=plan.device,
             )
-            files = tuple(self._files[lane.trial][lane.fold] for lane in stack)
+            files = tuple(self._files[lane.configuration][lane.fold] for lane in stack)
             self._futures.append(executor.submit(train_to_rung, segment, self._data, files))
         return (last - first) * sum(map(stack_work, stacks))
 
     def is_ready(self, *, within: float) -> bool:
-        """Return whether the rung is reached within so many seconds; false where none are left."""
+        """Return whether the rung is reached `within` seconds; false where that is not positive."""
         return within > 0.0 and not wait(self._futures, timeout=within).not_done
 
-    def abandon(self, stop: Callable[[TrialRecord], TrialRecord]) -> tuple[TrialRecord, ...]:
-        """Give up what is under way; return the interrupted trials as `stop` leaves them."""
+    def abandon(self, finalize: Callable[[TrialRecord], TrialRecord]) -> tuple[TrialRecord, ...]:
+        """Cancel the segments that have not begun; return the running trials, finalized."""
         for future in self._futures:
             future.cancel()
-        return tuple(stop(record) for record in self.running)
+        return tuple(finalize(record) for record in self.running)
 
     def collect(self, pruning: Pruning) -> tuple[TrialRecord, ...]:
-        """Wait for the rung; return all trials that were under way, changed."""
+        """Wait for the rung; return the trials that were running, with results and new states."""
         reports = [report for future in self._futures for report in future.result()]
         self._futures.clear()
         last = self._rung == len(self._plan.rungs) - 1
         by_trial: dict[int, list[LaneReport]] = {}
         for report in reports:
-            by_trial.setdefault(report.trial, []).append(report)
+            by_trial.setdefault(report.configuration, []).append(report)
         changed = []
         for number in sorted(by_trial):
             folds = sorted(by_trial[number], key=lambda report: report.fold)
@@ -107,13 +108,12 @@ class TrialBatch:
     def _decide(
         self, record: TrialRecord, folds: Sequence[LaneReport], last: bool, pruning: Pruning
     ) -> TrialRecord:
-        """Decide whether a trial failed, is pruned, is complete or goes on."""
+        """Return the trial as failed, pruned, complete, or still running."""
         failures = [report.failure for report in folds if report.failure is not None]
         if failures:
             pruning.finish(record.number, None)
             return self._close(record, TrialState.FAIL, last, failure=failures[0])
-        known = {e for report in folds for e in report.epochs}
-        for epoch in sorted(known):
+        for epoch in sorted({epoch for report in folds for epoch in report.epochs}):
             pruning.report(record.number, epoch, record.intermediate_values[epoch])
         if not last:
             return self._decide_at_rung(record, folds, pruning)
@@ -134,8 +134,9 @@ class TrialBatch:
     def _decide_at_rung(
         self, record: TrialRecord, folds: Sequence[LaneReport], pruning: Pruning
     ) -> TrialRecord:
-        """Decide whether a trial is pruned, or given up because one of its folds is beyond hope."""
-        # Asked in any case: asking leaves the trial's mark at the rung, as it will in a replay.
+        """Return the trial as pruned, failed because one of its folds diverged, or running."""
+        # Asked even where a warning ends the trial: the pruner then counts the trial at this rung,
+        # as it will when the history is replayed.
         pruned = pruning.should_prune(record.number)
         warnings = (
             warn(
@@ -147,7 +148,7 @@ class TrialBatch:
             )
             for curve, report in zip(record.curves, folds, strict=True)
         )
-        warning = next((found for found in warnings if found is not None), None)
+        warning = next((finding for finding in warnings if finding is not None), None)
         if warning is None and not pruned:
             return record
         diverged = warning is not None and warning.name == FindingName.DIVERGED
@@ -164,7 +165,7 @@ class TrialBatch:
         failure: str | None = None,
         warning: Finding | None = None,
     ) -> TrialRecord:
-        """Close a trial with what is wrong with it; `last` says whether all epochs were made."""
+        """Return a finished trial with its findings; `last` says whether it saw all epochs."""
         chance = _mean(self._plan.chance)
         findings = diagnose(
             evidence_of(record, chance, epochs=self._plan.rungs[-1], complete=last, failure=failure)
@@ -190,7 +191,7 @@ class TrialBatch:
 
 
 def _with_reports(record: TrialRecord, folds: Sequence[LaneReport], objective: str) -> TrialRecord:
-    """Add what a segment reported of a trial's folds."""
+    """Return the trial with the results of one segment added, one report a fold."""
     before = {curve.fold: curve for curve in record.curves}
     means = {
         epoch: _mean([_at(report, objective, epoch) for report in folds])
@@ -212,7 +213,7 @@ def _with_reports(record: TrialRecord, folds: Sequence[LaneReport], objective: s
 
 
 def _mean(by_fold: Sequence[float]) -> float:
-    # NumPy's takes ten times as long for so few, and fmean fails where infinities meet.
+    # For so few numbers np.mean takes ten times as long; fmean raises on infinities of both signs.
     return sum(by_fold) / len(by_fold)
 
 
@@ -221,13 +222,13 @@ def _at(report: LaneReport, metric: str, epoch: int) -> float:
 
 
 def _extended(curve: FoldCurve | None, report: LaneReport, objective: str) -> FoldCurve:
-    known = curve or FoldCurve(
+    before = curve or FoldCurve(
         fold=report.fold, epochs=(), train_loss=(), validation_loss=(), validation_score=()
     )
     return replace(
-        known,
-        epochs=known.epochs + report.epochs,
-        train_loss=known.train_loss + report.train_loss,
-        validation_loss=known.validation_loss + report.validation_loss,
-        validation_score=known.validation_score + report.scores.get(objective, ()),
+        before,
+        epochs=before.epochs + report.epochs,
+        train_loss=before.train_loss + report.train_loss,
+        validation_loss=before.validation_loss + report.validation_loss,
+        validation_score=before.validation_score + report.scores.get(objective, ()),
     )

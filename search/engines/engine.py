@@ -2,7 +2,7 @@
 
 `search.engines.stacked` does so on any device, `search.engines.compiled` on a processor.
 
-Notation: L lanes in the order they were given, C outputs, M validation rows.
+Notation: L lanes in the order of `Training.lanes`, C outputs, M validation rows.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from search.study import LayerSnapshot
 
 
 class Engine(Protocol):
-    """Trains lanes of equal stack key; what becomes of one does not depend on the others."""
+    """Trains lanes of equal stack key; no lane's result depends on the other lanes."""
 
     def train(self, first: int, last: int) -> list[float]:
         """Train epochs (first, last]; return the sum of each lane's losses over their steps."""
@@ -32,25 +32,25 @@ class Engine(Protocol):
         ...
 
     def snapshots(self, index: int) -> tuple[LayerSnapshot, ...]:
-        """Return what was seen of a lane at the epochs to look at."""
+        """Return the layer statistics of the lane at `index` at the epochs to probe."""
         ...
 
     def state(self, index: int) -> LaneState:
-        """Return a lane as it stands, copied."""
+        """Return a copy of the present state of the lane at `index`."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Training:
-    """What an engine is given."""
+    """A training task: lanes, their states, their data and the schedule."""
 
     lanes: Sequence[Lane]
-    #: One a lane; None starts from fresh weights.
+    #: The state of each lane; None starts from fresh weights.
     states: Sequence[LaneState | None]
     data: TrainingData
     batches: Minibatches
-    #: Epochs of the whole training; decides the learning-rate schedule.
+    #: Epochs of the whole training, over which the learning rate is scheduled.
     epochs: int
-    #: Epochs after which the layers are looked into, 0 being before the first step.
+    #: Epochs after which the layers are measured, 0 being before the first step.
     probe_at: Sequence[int]
-    shape: Dimensions
+    dimensions: Dimensions

@@ -1,9 +1,9 @@
-"""Which rows and which noise a lane sees at each step: common random numbers by stream.
+"""The minibatches and the noise of each step: common random numbers by stream.
 
 Notation: S streams, N rows of a minibatch, D features, H width, K hidden layers of the deepest
 lane. A stream is a (fold, order seed) pair; its lanes see the same minibatches and the same dropout
-noise, so that a difference between two lanes is theirs and not the draw's. Everything is seeded by
-(stream, epoch), so a segment may begin at any epoch, in any process, in any company.
+noise, so that a difference between two lanes is due to the lanes and not to the draw. Everything is
+seeded by (stream, epoch), so a segment may begin at any epoch, in any process, with any lanes.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from search.networks.dimensions import Dimensions
 from search.networks.lane import Lane
 from search.seeds import derive_seed
 
-#: Of minibatches and noise drawn at a time: enough steps that a call does not count, few enough
-#: that the processor's third cache holds them while every lane passes through them.
+#: Bytes of minibatches and noise drawn at a time: enough steps that the cost of a call does not
+#: count, few enough that the third cache holds them while every lane passes through them.
 BLOCK_BYTES = 4 * 2**20
 
-#: What noise is for -> whether a lane needs it.
+#: Kind of noise -> whether a lane needs it.
 NOISE: dict[str, Callable[[Lane], bool]] = {
     "dropout": lambda lane: lane.config.dropout > 0,
     "slope": lambda lane: get_activation(lane.config.activation).noisy,
@@ -52,48 +52,52 @@ def batch_plan(train_rows: Sequence[int], batch_size: int) -> BatchPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Block:
-    """T consecutive steps, made up beforehand; buffers that the next block overwrites."""
+    """The data of T consecutive steps, in buffers that the next block overwrites."""
 
-    #: Number of the first, counted from 0 at the start of the training.
+    #: Number of the first step, counted from 0 at the start of the training.
     first: int
     x: Tensor  # (S, T, N, D)
     y: Tensor  # (S, T, N)
-    #: Uniform noise on [0, 1) for each hidden layer, (S, T, K, N, H), by what it is for.
+    #: Uniform noise on [0, 1) for each hidden layer, (S, T, K, N, H), by kind.
     noise: Mapping[str, Tensor]
 
 
 class Minibatches:
     """Draws the minibatches of the lanes of one segment, and the kinds of noise they need."""
 
-    def __init__(self, lanes: Sequence[Lane], data: TrainingData, shape: Dimensions) -> None:
+    def __init__(self, lanes: Sequence[Lane], data: TrainingData, dimensions: Dimensions) -> None:
         self.streams = sorted({lane.stream for lane in lanes})
-        #: Place of each lane's stream.
+        #: Index of each lane's stream in `streams`.
         self.lane_streams = [self.streams.index(lane.stream) for lane in lanes]
         sizes = [len(fold.x_train) for fold in data.folds]
         config = lanes[0].config
         self.plan = plan = batch_plan(sizes, config.batch_size)
         folds = [data.folds[fold] for fold, _ in self.streams]
         #: All training rows of each stream, (rows, D).
-        self.tables = [torch.from_numpy(f.x_train).to(shape.device, shape.dtype) for f in folds]
-        #: Class codes too are numbers of the one precision: all of float32's are exact.
-        self._y = [torch.from_numpy(f.y_train).to(shape.device, shape.dtype) for f in folds]
+        self.tables = [
+            torch.from_numpy(f.x_train).to(dimensions.device, dimensions.dtype) for f in folds
+        ]
+        #: Class codes are floats too, which hold them exactly, (rows,).
+        self._y = [
+            torch.from_numpy(f.y_train).to(dimensions.device, dimensions.dtype) for f in folds
+        ]
         layers = max(lane.config.depth for lane in lanes)
         self._noise_shape = (layers, plan.rows, config.width)
         self._noise = [kind for kind, needs in NOISE.items() if any(map(needs, lanes))]
-        self._shape = shape
+        self._dimensions = dimensions
 
     def blocks(self, first: int, last: int) -> Iterator[Block]:
         """Yield all steps of the epochs (first, last], in blocks of at most BLOCK_BYTES or one."""
-        plan, streams, shape = self.plan, len(self.streams), self._shape
+        plan, streams, dimensions = self.plan, len(self.streams), self._dimensions
         layers, _, width = self._noise_shape
-        numbers = plan.rows * (shape.features + len(self._noise) * layers * width)
-        size = BLOCK_BYTES // (streams * numbers * shape.dtype.itemsize)
+        numbers = plan.rows * (dimensions.features + len(self._noise) * layers * width)
+        size = BLOCK_BYTES // (streams * numbers * dimensions.dtype.itemsize)
         total = (last - first) * plan.steps
         size = max(1, min(size, total))
-        x = shape.empty(streams, size, plan.rows, shape.features)
-        y = shape.empty(streams, size, plan.rows)
+        x = dimensions.empty(streams, size, plan.rows, dimensions.features)
+        y = dimensions.empty(streams, size, plan.rows)
         noise = {
-            kind: torch.empty(streams, size, *self._noise_shape, dtype=shape.dtype)
+            kind: torch.empty(streams, size, *self._noise_shape, dtype=dimensions.dtype)
             for kind in self._noise
         }
         epoch, orders, generators = first, list[Tensor](), dict[tuple[str, int, int], Generator]()
@@ -111,7 +115,7 @@ class Minibatches:
                     rows = order[step * plan.rows : (step + fit) * plan.rows]
                     torch.index_select(self.tables[s], 0, rows, out=x[s, drawn].flatten(0, 1))
                     torch.index_select(self._y[s], 0, rows, out=y[s, drawn].flatten())
-                # Step by step: that is the order in which noise has always been drawn.
+                # Noise is drawn step by step: any other order would change every result.
                 for t in range(filled, filled + fit):
                     for (kind, s, layer), generator in generators.items():
                         noise[kind][s, t, layer].uniform_(generator=generator)
@@ -120,18 +124,20 @@ class Minibatches:
                 first=first * plan.steps + start,
                 x=x[:, :count],
                 y=y[:, :count],
-                noise={kind: field[:, :count].to(shape.device) for kind, field in noise.items()},
+                noise={
+                    kind: field[:, :count].to(dimensions.device) for kind, field in noise.items()
+                },
             )
 
     def _orders(self, epoch: int) -> list[Tensor]:
-        """Return the order in which each stream's rows come."""
+        """Return the order of each stream's rows in an epoch, (rows,) each."""
         return [
             torch.randperm(len(x), generator=_generator(stream, "rows", epoch)).to(x.device)
             for stream, x in zip(self.streams, self.tables, strict=True)
         ]
 
     def _generators(self, epoch: int) -> dict[tuple[str, int, int], Generator]:
-        """Return what draws the noise, by its kind, the stream's place and the layer."""
+        """Return the generators of noise, by kind, index of the stream and layer."""
         return {
             (kind, s, layer): _generator(stream, f"{kind} {layer}", epoch)
             for kind in self._noise

@@ -1,5 +1,5 @@
-"""One network on paper: configuration, parameters, first weights, loss, optimizer and cost.
+"""One network: configuration, parameter layout, initial weights, loss, optimizer and cost.
 
-Imports `activations`, `space.initializers`, `data.fold_arrays` and `study`; the first package that
-needs torch, so it exports nothing. A configuration goes in; layouts, weights and rules come out.
+Imports `activations`, `space.initializers`, `data.fold_arrays` and `study`. Needs torch, so nothing
+is exported here. A configuration goes in; layouts, weights, losses and update rules come out.
 """

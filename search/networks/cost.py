@@ -1,4 +1,4 @@
-"""What a network costs to keep and to use, for a second objective."""
+"""Costs of a network, its parameters and its latency, for a second objective."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LATENCY_RUNS = 50
 
 
 def parameter_count(config: NetworkConfig, *, features: int, outputs: int) -> int:
-    """Trainable parameters of the network: weights, biases, normalization, learned slopes."""
+    """Return the number of trainable parameters, those of normalization and activation included."""
     width = config.width
     weights = features * width + (config.depth - 1) * width**2 + width * outputs
     affine = 2 * width if NORMALIZATIONS[config.normalization].normalizes else 0
@@ -28,7 +28,10 @@ def parameter_count(config: NetworkConfig, *, features: int, outputs: int) -> in
 
 @torch.inference_mode()
 def latency(config: NetworkConfig, *, features: int, outputs: int) -> float:
-    """Median milliseconds of a prediction for one row on this machine, one thread."""
+    """Return the median milliseconds of a prediction for one row, measured on this machine.
+
+    Weights are random, since the time does not depend on them.
+    """
     network = build_network(config, features=features, outputs=outputs).eval()
     row = torch.zeros(1, features)
     seconds = []
@@ -45,7 +48,7 @@ _COSTS: dict[str, Callable[..., float]] = {"parameters": parameter_count, "laten
 def network_costs(
     config: NetworkConfig, data: TrainingData, names: Sequence[str]
 ) -> dict[str, float]:
-    """Return the costs called `names`."""
+    """Return the costs called `names` of a network for `data`; KeyError for an unknown name."""
     return {
         name: float(_COSTS[name](config, features=data.features_in, outputs=data.outputs))
         for name in names

@@ -1,4 +1,4 @@
-"""One (trial, fold) slot of a stack: configuration, identity, and state between segments."""
+"""A lane: one network of a stack, its configuration, identity, and state between segments."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.activations import get_activation
+from search.activations.gains import GainRule
 from search.study import ParamValue
 
 
 class StackKey(NamedTuple):
-    """What must be equal within a stack; everything else may differ from lane to lane."""
+    """Settings that all lanes of a stack share; all others may differ from lane to lane."""
 
     width: int
     normalization: str
@@ -22,18 +23,19 @@ class StackKey(NamedTuple):
 
 
 class KernelKey(NamedTuple):
-    """What must be equal within lanes that are activated by one call."""
+    """Settings shared by the lanes that one call of an activation kernel serves."""
 
     activation: str
-    #: Whether the activation's own parameters are at their defaults: a quicker kernel may do.
+    #: Whether the activation's own parameters are at their defaults, for which there may be a
+    #: quicker kernel.
     plain: bool
-    #: Learned activation parameters and their sharing: they decide the shape of the parameters.
+    #: Learned activation parameters, each with its sharing, which decide the shapes in a row.
     learned: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkConfig:
-    """A multilayer perceptron and how it is trained.
+    """A multilayer perceptron and the settings of its training.
 
     Each of `depth` hidden layers is Linear, normalization, activation, dropout.
     """
@@ -41,9 +43,11 @@ class NetworkConfig:
     activation: str
     #: Value of each of the activation's own parameters, by the parameter's name.
     activation_params: Mapping[str, ParamValue]
-    #: The numbers among them.
+    #: The numbers among the activation's parameters, by the parameter's name.
     activation_numbers: Mapping[str, float]
     initializer: str
+    #: Name of a `GainRule`, for initializers that take the activation's gain by rule.
+    gain: str
     depth: int
     width: int
     normalization: str
@@ -58,7 +62,10 @@ class NetworkConfig:
 
     @classmethod
     def from_params(cls, params: Mapping[str, ParamValue]) -> NetworkConfig:
-        """Read a trial's whole configuration; KeyError where an axis is missing."""
+        """Return the configuration of a trial's `params`.
+
+        Raises KeyError where an axis is missing, TypeError where a number is none.
+        """
         row = get_activation(str(params["activation"]))
         clip = params["gradient_clip"]
         return cls(
@@ -66,6 +73,7 @@ class NetworkConfig:
             activation_params=row.options(params),
             activation_numbers=row.numbers(params),
             initializer=str(params["initializer"]),
+            gain=str(params.get("gain", GainRule.CRITICAL)),
             depth=int(_number(params["depth"])),
             width=int(_number(params["width"])),
             normalization=str(params["normalization"]),
@@ -97,45 +105,56 @@ class NetworkConfig:
         return self.activation_numbers == defaults and not self.learned
 
     @property
-    def gain(self) -> float:
-        """Factor on the standard deviation of weights that keeps the forward variance at one."""
-        return get_activation(self.activation).gain(self.activation_numbers)
-
-    @property
     def stack_key(self) -> StackKey:
-        """Lanes with equal keys can be trained in one stack."""
+        """Key of the stacks that a lane can be trained in."""
         return StackKey(self.width, self.normalization, self.batch_size)
 
     @property
     def kernel_key(self) -> KernelKey:
-        """Lanes with equal keys can be activated by one call."""
+        """Key of the kernel calls that can activate a lane."""
         return KernelKey(self.activation, self.plain, self.learned)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
-    """Who a lane is. Its result depends on these fields and the data, never on its company."""
+    """One network to train.
 
-    trial: int
+    The result of a lane depends on these fields and the data, never on the other lanes of its
+    stack. The seeds are derived from the study's seed by the phase that makes the lane.
+    """
+
+    #: Number of the configuration in its phase: of the trial, of the candidate, of the finalist.
+    configuration: int
+    #: Repeat of the confirmation or of the refit, counted from 0; 0 in the search.
+    repeat: int = 0
+    #: Cross-validation fold within the repeat, counted from 0.
     fold: int
+    #: Index in `TrainingData.folds` of the rows that are trained and scored on. The data of the
+    #: confirmation holds the folds of several repeats; in the search this is the fold.
+    split: int
     config: NetworkConfig
-    #: Seed of the initial weights, from (study seed, trial, fold).
+    #: Seed of the initial weights.
     init_seed: int
-    #: Seed of minibatches and dropout noise, from (study seed, fold): common random numbers.
+    #: Seed of minibatches and dropout noise, shared by the lanes that are compared with each other
+    #: (common random numbers).
     order_seed: int
 
     @property
     def stream(self) -> tuple[int, int]:
-        """Lanes of one stream see the same minibatches."""
-        return (self.fold, self.order_seed)
+        """Split and order seed: lanes of one stream see the same minibatches."""
+        return (self.split, self.order_seed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneState:
-    """A lane between two segments, as plain arrays that travel between processes."""
+    """The state of a lane between two segments, as plain arrays that can be pickled.
 
-    #: Output weight, weights of layers 1 to depth, each (in, out); then output bias and, layer by
-    #: layer, bias, normalization's scale and shift, learned activation parameters, (P,).
+    P is the number of parameters, H the width.
+    """
+
+    #: All parameters, (P,): output weight, weights of layers 1 to depth, each (in, out); then the
+    #: output bias and, layer by layer, bias, normalization's scale and shift, learned parameters of
+    #: the activation.
     params: NDArray[np.floating]
     #: Adam's first moment, or SGD's momentum buffer, (P,).
     first_moment: NDArray[np.floating]
@@ -143,7 +162,7 @@ class LaneState:
     second_moment: NDArray[np.floating]
     #: Running mean and variance of batch normalization, (depth, 2, H); empty without it.
     running: NDArray[np.floating]
-    #: Optimizer steps made.
+    #: Optimizer steps made so far.
     steps: int
 
 

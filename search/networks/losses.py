@@ -1,4 +1,4 @@
-"""The output layer's activation and loss by task, with the gradient written out.
+"""The output activation and the loss of each task, with their gradient written out.
 
 Notation: L lanes, C outputs, N rows; logits (L, C, N): softmax is ten times as quick along a
 dimension that is not the last one, where C is a handful and N fills a vector register. Softmax,

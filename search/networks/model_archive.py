@@ -1,8 +1,8 @@
-"""The winner as something to keep: its weights and how raw rows become its inputs, as one blob.
+"""The archive of a trained network: its weights and its preprocessing, as one blob.
 
-A NumPy archive without pickles: the arrays of the trained lane, the statistics of the
-preprocessing, and one JSON document that names columns, levels, classes and the configuration.
-Nothing else is needed to rebuild the predictor, not even the dataset.
+The blob is a NumPy archive (.npz) without pickles. It holds a format version, the arrays of the
+trained lane, the statistics of the preprocessing, and one JSON document with columns, levels,
+classes and the configuration: all that is needed to rebuild the predictor, without the dataset.
 """
 
 from __future__ import annotations
@@ -19,15 +19,20 @@ from numpy.typing import NDArray
 from search.data.datasets import Dataset
 from search.data.fold_arrays import FeatureSchema
 from search.data.preprocessing import CLIP, Preprocessor
+from search.errors import InvalidInput
 from search.networks.lane import LaneState
 from search.study import ParamValue, Task
+
+#: Version of the blob's format, stored in it as `format_version`. Blobs made before versions were
+#: stored lack that entry and have the format of version 1.
+FORMAT_VERSION = 1
 
 _STATISTICS = ("median", "mean", "scale")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ModelArchive:
-    """A trained network and what it takes to feed it."""
+    """A trained network with the preprocessing of its inputs."""
 
     params: Mapping[str, ParamValue]
     task: Task
@@ -35,15 +40,16 @@ class ModelArchive:
     classes: tuple[str, ...]
     target: str
     schema: FeatureSchema
-    #: `median`, `mean` and `scale` of each numeric column; scaled numbers are cut off at `clip`.
+    #: `median`, `mean` and `scale` of each numeric column; standardised numbers are cut off at
+    #: -`clip` and `clip`.
     statistics: Mapping[str, NDArray[np.float64]]
     clip: float
-    #: Predictions of a regression are `output * target_scale + target_mean`.
+    #: Predictions of a regression are `output * target_scale + target_mean`; 0 and 1 otherwise.
     target_mean: float
     target_scale: float
-    #: All parameters in the order of `search.networks.parameter_layout`, (P,), float32.
+    #: All parameters in the order of `LaneState.params`, (P,), float32.
     weights: NDArray[np.floating]
-    #: Running mean and variance of batch normalization, empty without it.
+    #: Running mean and variance of batch normalization, (depth, 2, H); empty without it.
     running: NDArray[np.floating]
 
 
@@ -53,7 +59,10 @@ def save_model_archive(
     preprocessor: Preprocessor,
     dataset: Dataset,
 ) -> bytes:
-    """Return the blob of a network trained to `state` on what `preprocessor` made."""
+    """Return the blob of a network trained to `state` on rows of `dataset`.
+
+    `preprocessor` is the one that prepared those rows.
+    """
     document = {
         "params": dict(params),
         "task": preprocessor.task.value,
@@ -65,6 +74,7 @@ def save_model_archive(
         "target_scale": preprocessor.target_scale,
     }
     arrays = {
+        "format_version": np.array(FORMAT_VERSION),
         "document": np.frombuffer(json.dumps(document).encode(), dtype=np.uint8),
         "params": state.params,
         "running": state.running,
@@ -76,9 +86,18 @@ def save_model_archive(
 
 
 def load_model_archive(blob: bytes) -> ModelArchive:
-    """Return what `save_model_archive` packed."""
+    """Return the archive of a blob from `save_model_archive`.
+
+    Raises InvalidInput where a later version of this project wrote it in another format.
+    """
     with np.load(BytesIO(blob), allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
+    version = int(arrays.get("format_version", 1))
+    if version > FORMAT_VERSION:
+        raise InvalidInput(
+            f"the model archive has format version {version}, and this version reads formats up to "
+            f"{FORMAT_VERSION}; update activation-search to read it"
+        )
     document: dict[str, Any] = json.loads(arrays["document"].tobytes())
     schema = document["schema"]
     return ModelArchive(

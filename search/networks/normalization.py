@@ -2,8 +2,8 @@
 
 Notation: n lanes, N rows, H units; z (n, N, H). Both kinds subtract a mean and divide by a standard
 deviation: batch normalization over the rows (dim 1; Ioffe & Szegedy 2015), layer normalization over
-the units (dim 2; Ba, Kiros & Hinton 2016). The affine part, scale and shift, is the stack's.
-Epsilon and momentum are those of torch.nn.
+the units (dim 2; Ba, Kiros & Hinton 2016). The affine part, scale and shift, belongs to the layer
+that normalizes. Epsilon and momentum are those of torch.nn.
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ MOMENTUM = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Normalization:
-    """A row of the table below; means are taken along `dim`, 0 where nothing is normalized."""
+    """A row of the table below."""
 
     title: str
+    #: Dimension of z along which means are taken; 0 where nothing is normalized.
     dim: int
-    #: Whether evaluation uses running statistics gathered in training.
+    #: Whether predictions use running statistics accumulated during training.
     running: bool = False
     paper: str = ""
 
     @property
     def normalizes(self) -> bool:
-        """False for the row that leaves pre-activations as they are."""
+        """Whether pre-activations are changed at all."""
         return self.dim > 0
 
     def normalize(self, z: Tensor, scratch: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,10 +1,10 @@
-"""Optimizers over the rows of one setting: torch's own fused kernels.
+"""Optimizers of a stack: torch's own fused kernels, called once for lanes of equal settings.
 
-A row is the memory of neighbouring lanes with the same settings, such as the folds of a trial. One
-fused call makes one pass over it, while learning rate, decay and momentum stay the row's own; seven
-passes over all lanes at once, with a rate a lane, took three times as long. Weight decay touches
+Lanes with equal settings, such as the folds of a trial, lie side by side in memory. One fused call
+updates all of them in one pass, with their own learning rate, decay and momentum; seven passes over
+all lanes of a stack, with a rate a lane, took three times as long. Weight decay touches
 weight matrices only, never biases, normalization or learned slopes: decay would pull a PReLU's
-slope towards ReLU (He et al. 2015, section 2). The descent applies it before `update` is called:
+slope towards ReLU (He et al. 2015, section 2). The caller applies weight decay before `update`:
 decoupled (to the weights), or coupled (to their gradient).
 """
 
@@ -21,25 +21,29 @@ BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Output weight, layer weights, vectors of some lanes; views of the stack's storage."""
+    """Parameters of neighbouring lanes with equal settings, as views of the stack's storage.
+
+    Each list holds the output weight, the weights of the layers, then the vectors.
+    """
 
     params: list[Tensor]
     grads: list[Tensor]
     first_moment: list[Tensor]
     second_moment: list[Tensor]
-    #: Steps made including this one, the same 0-dim tensor once for every parameter.
+    #: Steps made including the current one, the same 0-dim tensor once for every parameter.
     steps: list[Tensor]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Optimizer:
-    """A row of the table below; `update(row, learning rate, momentum)` makes one step."""
+    """An entry of the table below."""
 
     title: str
     #: Whether decay shrinks the weights directly, instead of entering the gradient.
     decoupled_decay: bool
-    #: Whether every parameter has a rate of its own (Adam), or all share one (SGD).
+    #: Whether step sizes adapt to each parameter (Adam), or all share one rate (SGD).
     adaptive: bool
+    #: Makes one step, given the parameters, the learning rate and the momentum.
     update: Callable[[Row, float, float], None]
     paper: str
 

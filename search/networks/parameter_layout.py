@@ -1,12 +1,12 @@
-"""Where the vectors of a lane (biases, normalization, learned slopes) lie in its row.
+"""The layout of a lane's vectors (biases, normalization, learned slopes) in one row.
 
 Notation: H width, C outputs. Weight matrices are stored layer by layer, (lanes, in, out), because
 batched products need them contiguous. Everything smaller lies in one row a lane,
 
     [output: bias (1, C)] [layer 1: bias (1, H), scale, shift, slope ...] [layer 2: ...] ...
 
-so that the optimizer updates all vectors of a lane as one tensor. A stack's rows have room for
-whatever any of its lanes has; the rest stays zero.
+so that the optimizer updates all vectors of a lane as one tensor. The rows of a stack have room for
+the vectors of every lane in it; elements that a lane does not use stay zero.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ALIGNMENT = 16
 
 @dataclass(frozen=True, slots=True)
 class ParameterSlice:
-    """One vector of one layer: elements [start, start + size) of a row, seen as `shape`."""
+    """The slice [start, start + size) of a row, which holds one vector of one layer."""
 
     name: str
     start: int
@@ -33,17 +33,19 @@ class ParameterSlice:
         return prod(self.shape)
 
     def head(self, length: int) -> ParameterSlice:
-        """Return the first `length` elements of this piece."""
+        """Return the slice of the first `length` elements."""
         return ParameterSlice(self.name, self.start, (1, length))
 
 
 @dataclass(frozen=True, slots=True)
 class RowLayout:
-    """The pieces of a row. `layers[k]` belongs to the k-th hidden layer."""
+    """The slices of a row by layer."""
 
+    #: Bias of the output layer.
     output: ParameterSlice
+    #: Slices of each hidden layer by name, the layer next to the data first.
     layers: tuple[dict[str, ParameterSlice], ...]
-    #: Elements of a row.
+    #: Number of elements of a row.
     size: int
 
 
@@ -55,14 +57,18 @@ def row_layout(
     normalized: bool,
     learned: Iterable[tuple[str, str]],
 ) -> RowLayout:
-    """Lay out a row for lanes up to `depth`; `learned` as `NetworkConfig.learned` of all."""
+    """Return the layout for lanes of at most `depth` hidden layers.
+
+    `learned` holds the pairs of `NetworkConfig.learned` of all lanes. A parameter that one lane has
+    by channel takes `width` elements in every row.
+    """
     position = 0
 
     def place(name: str, length: int) -> ParameterSlice:
         nonlocal position
-        piece = ParameterSlice(name, position, (1, length))
+        placed = ParameterSlice(name, position, (1, length))
         position += -(-length // ALIGNMENT) * ALIGNMENT
-        return piece
+        return placed
 
     lengths = {"bias": width}
     if normalized:

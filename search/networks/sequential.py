@@ -1,4 +1,4 @@
-"""One lane as a plain torch.nn.Sequential: what a person takes home, and the stack's oracle."""
+"""One lane as a plain torch.nn.Sequential, for use without this project and as an oracle."""
 
 from __future__ import annotations
 
@@ -8,25 +8,39 @@ import torch
 from torch import Tensor, nn
 
 from search.activations import ActivationName as Name
+from search.activations import get_activation
+from search.activations.formulas import Namespace
 from search.networks.lane import LaneState, NetworkConfig
 
+#: The functions of formulas (see `search.activations.formulas`) for tensors.
+TORCH = Namespace(torch, torch.special)
 
-class SiLUBeta(nn.Module):
-    """z * sigmoid(beta * z), beta one number, learned or fixed (Ramachandran et al. 2017)."""
 
-    beta: Tensor
+class FormulaModule(nn.Module):
+    """An activation as the formula of its row, for those that torch has no module for.
 
-    def __init__(self, beta: float, *, learned: bool) -> None:
+    Its numbers are buffers of one element, or parameters where they are learned: of one element, or
+    of one a unit where the activation shares them by "channel".
+    """
+
+    def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        value = torch.tensor([beta])
-        if learned:
-            self.beta = nn.Parameter(value)
-        else:
-            self.register_buffer("beta", value)
+        self.activation = config.activation
+        sizes = {
+            name: config.width if sharing == "channel" else 1 for name, sharing in config.learned
+        }
+        for name, number in config.activation_numbers.items():
+            value = torch.full((sizes.get(name, 1),), number)
+            if name in sizes:
+                self.register_parameter(name, nn.Parameter(value))
+            else:
+                self.register_buffer(name, value)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Apply elementwise."""
-        return z * torch.sigmoid(self.beta * z)
+        """Apply elementwise to `z` (N, H)."""
+        numbers = {**dict(self.named_buffers()), **dict(self.named_parameters())}
+        result: Tensor = get_activation(self.activation).expression(TORCH, z, numbers)
+        return result
 
 
 def _prelu(config: NetworkConfig) -> nn.Module:
@@ -35,11 +49,10 @@ def _prelu(config: NetworkConfig) -> nn.Module:
 
 
 def _silu(config: NetworkConfig) -> nn.Module:
-    learned = bool(config.activation_params["learned"])
-    beta = config.activation_numbers["beta"]
-    return SiLUBeta(beta, learned=learned) if learned or beta != 1.0 else nn.SiLU()
+    return nn.SiLU() if config.plain else FormulaModule(config)
 
 
+#: Torch's own modules; every other activation is a FormulaModule.
 MODULES: dict[Name, Callable[[NetworkConfig], nn.Module]] = {
     Name.RELU: lambda _: nn.ReLU(),
     Name.LEAKY_RELU: lambda c: nn.LeakyReLU(c.activation_numbers["slope"]),
@@ -65,14 +78,17 @@ _NORMS: Mapping[str, Callable[[int], nn.Module]] = {"batch": nn.BatchNorm1d, "la
 
 
 def build_network(config: NetworkConfig, *, features: int, outputs: int) -> nn.Sequential:
-    """Build the plain network of `config`, with torch's own initial weights; it gives logits."""
+    """Return the plain network of `config`, (N, features) -> logits (N, outputs).
+
+    Its weights are torch's own initial ones; `load_state` gives it those of a trained lane.
+    """
     modules: list[nn.Module] = []
     fan_in = features
     for _ in range(config.depth):
         modules.append(nn.Linear(fan_in, config.width))
         if config.normalization in _NORMS:
             modules.append(_NORMS[config.normalization](config.width))
-        modules.append(MODULES[Name(config.activation)](config))
+        modules.append(MODULES.get(Name(config.activation), FormulaModule)(config))
         if config.dropout > 0:
             modules.append(nn.Dropout(config.dropout))
         fan_in = config.width
@@ -81,7 +97,10 @@ def build_network(config: NetworkConfig, *, features: int, outputs: int) -> nn.S
 
 @torch.no_grad()
 def load_state(network: nn.Sequential, state: LaneState, config: NetworkConfig) -> None:
-    """Give `network`, built from `config`, the weights of a trained lane."""
+    """Copy the weights and running statistics of a trained lane into `network`.
+
+    `network` is built by `build_network` from the lane's configuration.
+    """
     flat = torch.from_numpy(state.params)
     linears = [module for module in network if isinstance(module, nn.Linear)]
     position = 0
@@ -105,13 +124,14 @@ def load_state(network: nn.Sequential, state: LaneState, config: NetworkConfig) 
 
 
 def _vectors(network: nn.Sequential) -> list[list[Tensor]]:
-    """Biases, normalization and learned slopes in the order of a LaneState."""
+    """Return biases, normalization and learned slopes by layer, in the order of a LaneState."""
     linears = [module for module in network if isinstance(module, nn.Linear)]
     layers: list[list[Tensor]] = []
     for module in list(network)[:-1]:
         if isinstance(module, nn.Linear):
             layers.append([])
         tensors = dict(module.named_parameters())
-        wanted = ("bias",) if isinstance(module, nn.Linear) else ("weight", "bias", "beta")
+        # The weights of linear layers come first of all, see LaneState.
+        wanted = ("bias",) if isinstance(module, nn.Linear) else tuple(tensors)
         layers[-1] += [tensors[name] for name in wanted if name in tensors]
     return [[linears[-1].bias], *layers]

@@ -1,8 +1,8 @@
-"""When a trial is given up: Optuna's pruners, one row each, and whom they compare.
+"""The pruners that end trials early, one row each: rules, and the epochs at which they decide.
 
-Slow starters (tanh, sigmoid) lose every comparison at an early epoch with fast ones, whatever they
-reach in the end. By default a trial is therefore compared within its activation only: each
-activation is an *arm*, a small Optuna study of its own in memory that mirrors the trials.
+A *rung* is an epoch at which a pruner decides. All pruners but one are Optuna's; successive halving
+is this package's own, which decides like Optuna's in less time
+(`search.pruners.successive_halving`).
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from optuna.pruners import (
 from search.errors import UnknownChoice
 from search.pruners.successive_halving import SuccessiveHalving
 
-#: Each rung of successive halving has this many times the epochs of the one before and keeps one
-#: trial in as many.
+#: Ratio of the epochs of neighbouring rungs of successive halving, and of the trials that reach
+#: them.
 REDUCTION_FACTOR = 3
-#: Decisions in a training, for the pruners that compare at even intervals.
+#: Rungs of the pruners that decide at even intervals.
 EVEN_RUNGS = 5
 
 
 class PrunerName(StrEnum):
-    """Names are stored with every study: values are only ever added."""
+    """Names of the pruners. They are stored with studies, so values are added, never removed."""
 
     NONE = "none"
     MEDIAN = "median"
@@ -41,16 +41,17 @@ class PrunerName(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pruner:
-    """One pruner, all facts of it. All of them need a single objective."""
+    """All facts of one pruner. Every pruner needs a single objective."""
 
     name: PrunerName
     title: str
-    #: What it does and when to choose it.
+    #: A sentence or two for users: the rule, and when to choose it.
     description: str
     paper: str
-    #: Makes Optuna's pruner for trainings of so many epochs.
+    #: Makes the pruner of trainings with the given number of epochs.
     build: Callable[[int], BasePruner]
-    #: Epochs, counted from 1, after which pruning is decided; the last is the end of training.
+    #: Rungs of trainings with the given number of epochs: epochs counted from 1, ascending; the
+    #: last is the end of the training.
     rungs: Callable[[int], tuple[int, ...]]
 
 
@@ -59,7 +60,10 @@ def _first_rung(epochs: int) -> int:
 
 
 def _tripling(epochs: int) -> tuple[int, ...]:
-    """(3, 9, 30) of 30 epochs. A rung past the middle would save less than it throws away."""
+    """Return rungs that triple, (3, 9, 30) of 30 epochs.
+
+    None lies past the middle, where a pruned trial has cost more than its end would.
+    """
     rungs = [_first_rung(epochs)]
     while 2 * rungs[-1] <= epochs:
         rungs.append(REDUCTION_FACTOR * rungs[-1])
@@ -67,7 +71,7 @@ def _tripling(epochs: int) -> tuple[int, ...]:
 
 
 def _even(epochs: int) -> tuple[int, ...]:
-    """(6, 12, 18, 24, 30) of 30 epochs."""
+    """Return evenly spread rungs, (6, 12, 18, 24, 30) of 30 epochs."""
     return tuple(sorted({max(1, epochs * k // EVEN_RUNGS) for k in range(1, EVEN_RUNGS + 1)}))
 
 

@@ -1,4 +1,10 @@
-"""Pruning within each activation, by Optuna's pruners over mirrored studies."""
+"""Pruning within each activation, by Optuna's pruners over one small study an activation.
+
+Slow starters (tanh, sigmoid) lose every comparison with fast ones at an early epoch, whatever they
+reach in the end. By default a trial is therefore compared with trials of its own activation only.
+The trials that are compared with each other are an *arm*, as in bandit problems. Each arm is an
+Optuna study in memory that mirrors its trials.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +20,10 @@ from search.study import PrunerScope, PrunerSpec, TrialRecord
 
 
 class Pruning:
-    """Decides which trials of one study go on. `direction` is "minimize" or "maximize".
+    """The pruning decisions of one study. `direction` is "minimize" or "maximize".
 
-    Each arm is an Optuna study that sees only the trials it may compare, through Optuna's public
-    interface, so decisions equal those of a plain study with that pruner and those trials.
+    Decisions within an arm equal those of a plain Optuna study with the same pruner and trials. The
+    names of the arms' studies follow from `seed`. Raises UnknownChoice for an unknown pruner.
     """
 
     def __init__(self, spec: PrunerSpec, direction: str, epochs: int, seed: int) -> None:
@@ -31,25 +37,28 @@ class Pruning:
 
     @property
     def rungs(self) -> tuple[int, ...]:
-        """Epochs after which `should_prune` is to be asked; the last is the end of training."""
+        """Epochs after which callers ask `should_prune`, and last the end of the training."""
         return self._row.rungs(self._epochs)
 
     def start(self, number: int, activation: str) -> None:
-        """Enter a trial into its arm; nothing happens where it is there already."""
+        """Add a trial to its arm, unless it is there already."""
         if number not in self._trials:
             arm = self._arm(_ARM_OF[self._scope](activation))
             self._trials[number] = (arm, arm.ask())
 
     def report(self, number: int, epoch: int, value: float) -> None:
-        """Note the first objective of a trial after `epoch`; NaN is a value like any other."""
+        """Record the first objective of a trial after `epoch`; it may be NaN."""
         self._trials[number][1].report(value, epoch)
 
     def should_prune(self, number: int) -> bool:
-        """Decide by the values reported so far. Asking counts: it enters the trial at the rung."""
+        """Return the decision by the values reported so far.
+
+        The call has an effect: later trials of the arm are compared with this one at its rung.
+        """
         return self._trials[number][1].should_prune()
 
     def finish(self, number: int, value: float | None, *, pruned: bool = False) -> None:
-        """End a trial: complete with `value`, else pruned or failed."""
+        """End a trial: complete with its final `value`, or without one pruned or failed."""
         arm, trial = self._trials[number]
         if value is not None:
             arm.tell(trial, value)
@@ -57,10 +66,10 @@ class Pruning:
             arm.tell(trial, state=TrialState.PRUNED if pruned else TrialState.FAIL)
 
     def replay(self, history: Sequence[TrialRecord]) -> None:
-        """Rebuild the arms after a restart.
+        """Rebuild the arms from the trials of a resumed study.
 
-        Finished trials report and pass their rungs again, what was decided then stays decided.
-        Unfinished ones are entered without values, in their place, ready to be trained again.
+        Finished trials report their values and pass their rungs again, and keep their states.
+        Interrupted trials are added without values, in order of their numbers, to be trained again.
         """
         for record in sorted(history, key=lambda record: record.number):
             self.start(record.number, record.activation)
@@ -71,13 +80,13 @@ class Pruning:
         for epoch, value in sorted(record.intermediate_values.items()):
             self.report(record.number, epoch, value)
             if epoch in self.rungs[:-1]:
-                self.should_prune(record.number)  # leaves its mark at the rung
+                self.should_prune(record.number)  # for its effect on later trials
         final = record.values[0] if record.values else None
         self.finish(record.number, final, pruned=record.state is TrialState.PRUNED)
 
     def _arm(self, key: str) -> Study:
         if key not in self._arms:
-            # Hyperband picks a trial's bracket by a hash of the study's name: it must be fixed.
+            # Hyperband picks a trial's bracket by a hash of the study's name, so the name is fixed.
             self._arms[key] = optuna.create_study(
                 study_name=f"{self._seed}:{key}",
                 direction=StudyDirection[self._direction.upper()],

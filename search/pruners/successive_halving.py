@@ -1,8 +1,8 @@
-"""Asynchronous successive halving that costs no more late in a study than early.
+"""Asynchronous successive halving whose decisions cost as much late in a study as early.
 
-Optuna's pruner looks at every trial again at every decision: 0.14 ms each after 500 trials, 1.3 ms
-after 5,000, as long as a small network trains for an epoch. Here each rung keeps its values sorted:
-6 and 7 us.
+Li et al. (2020), A System for Massively Parallel Hyperparameter Tuning. Optuna's pruner reads every
+trial at every decision: 0.14 ms each after 500 trials, 1.3 ms after 5,000, as long as a small
+network trains for an epoch. Here each rung keeps its values sorted: 6 and 7 us.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from optuna.trial import FrozenTrial
 
 
 class SuccessiveHalving(BasePruner):
-    """Decides as `optuna.pruners.SuccessiveHalvingPruner` with these arguments does.
+    """A pruner that decides like `optuna.pruners.SuccessiveHalvingPruner` with these arguments.
 
-    For one study, whose trials it remembers: a study taken up again is passed through it anew, as
-    `Pruning.replay` does. Li et al. (2020), A System for Massively Parallel Hyperparameter Tuning.
+    It serves one study and keeps the values of its trials itself, so the trials of a resumed study
+    must pass through it again, as in `Pruning.replay`.
     """
 
     def __init__(self, min_resource: int, reduction_factor: int) -> None:
         self._min_resource = min_resource
         self._factor = reduction_factor
-        #: By rung: what trials had reached there, negated where more is better, ascending.
+        #: By rung: the values of the trials that reached it, ascending, negated for maximization.
         self._reached: list[list[float]] = []
-        #: Trial number -> the rung that comes next.
+        #: Trial number -> index of its next rung.
         self._next: dict[int, int] = {}
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
-        """Return whether `trial` is not among the best at a rung that it has come to."""
+        """Return whether `trial` is not among the best of a rung that it has newly reached."""
         step = trial.last_step
         if step is None:
             return False
@@ -48,8 +48,8 @@ class SuccessiveHalving(BasePruner):
             insort(reached, value)
             rung += 1
             self._next[trial.number] = rung
-            # Of fewer than `reduction_factor` the best goes on.
-            last_to_go_on = max(0, len(reached) // self._factor - 1)
-            if value > reached[last_to_go_on]:
+            # Of fewer trials than `reduction_factor`, the best is promoted.
+            last_promoted = max(0, len(reached) // self._factor - 1)
+            if value > reached[last_promoted]:
                 return True
         return False

@@ -1,4 +1,4 @@
-"""The samplers that propose configurations: one row each, all of them Optuna's.
+"""The samplers that propose configurations: one row each, after Optuna's.
 
 Imports `space`, `metrics`, `study`, `seeds` and `errors`. A space goes in, an Optuna sampler comes
 out; TPE is asked for a batch of proposals at a time.

@@ -1,13 +1,13 @@
-"""The samplers a study can be searched with: Optuna's own, unmodified, one row each.
+"""The samplers a study can be searched with, one row each, all of them Optuna's.
 
-TPE is asked a batch at a time (see `search.samplers.batched_tpe`); the others are asked trial by
-trial.
+TPE's candidates are drawn and judged by code of this package, a batch of proposals at a time (see
+`search.samplers.batched_tpe`); the other samplers are Optuna's as released, asked trial by trial.
 
-Resuming. A sampler that is created again with the same seed proposes the same again, so `seed_for`
-derives its seed from the study's seed and the number of trials already known. Two runs of a study
-that are never interrupted therefore propose the same. After a pause or crash the continuation is
-reproducible given the same history, but differs from what the uninterrupted run would have
-proposed. What a sampler keeps in its own memory restarts as its row tells.
+Resuming. A sampler that is created again with the same seed repeats its proposals, so `seed_for`
+derives the seed from the study's seed and the number of trials in the history. Two uninterrupted
+runs of a study therefore propose the same trials. After a pause or crash the continuation is
+reproducible given the same history, but differs from that of an uninterrupted run. The field
+`resuming` of a row tells which state a sampler loses.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from optuna.samplers import (
 )
 
 from search.errors import InvalidInput, UnknownChoice
-from search.samplers.batched_tpe import BatchedTPE
+from search.samplers.batched_tpe import build_tpe
 from search.seeds import derive_seed
 from search.space import SearchSpace
 from search.study import SamplerSpec
 
 
 class SamplerName(StrEnum):
-    """Names are stored with every study: values are only ever added."""
+    """Names of the samplers. They are stored with studies, so values are added, never removed."""
 
     TPE = "tpe"
     RANDOM = "random"
@@ -47,29 +47,29 @@ class SamplerName(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampler:
-    """One sampler, all facts of it. All of them take several objectives."""
+    """All facts of one sampler. Every sampler takes one or two objectives."""
 
     name: SamplerName
     title: str
-    #: What it does and when to choose it.
+    #: A sentence or two for users: the method, and when to choose it.
     description: str
-    #: How it treats axes that exist in some configurations only, such as a slope.
+    #: Treatment of conditional axes, such as a slope.
     conditional: str
-    #: What becomes of its own memory when a study is resumed.
+    #: State of the sampler after a study is resumed.
     resuming: str
     paper: str
     #: Makes Optuna's sampler from a seed.
     build: Callable[[int], BaseSampler]
-    #: Whether every axis must have finitely many values.
+    #: Whether the sampler needs finitely many values on every axis.
     finite: bool = False
-    #: Finished trials that it is shown at a time (see `search.samplers.history_subset`); None where
-    #: it needs all.
-    memory: int | None = None
+    #: Finished trials that the sampler gets of a long history (see
+    #: `search.samplers.history_subset`); None where it gets all.
+    history_size: int | None = None
 
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Silence Optuna's notices that something is experimental, or will go with its version 6."""
+    """Silence Optuna's warnings of experimental features, and of features that Optuna 6 removes."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         warnings.simplefilter("ignore", FutureWarning)
@@ -78,7 +78,7 @@ def _quietly() -> Iterator[None]:
 
 def _tpe(seed: int) -> BaseSampler:
     with _quietly():
-        return BatchedTPE(seed)
+        return build_tpe(seed)
 
 
 def _random(seed: int) -> BaseSampler:
@@ -96,7 +96,7 @@ def _qmc(seed: int) -> BaseSampler:
 
 
 def _gp(seed: int) -> BaseSampler:
-    # Imported here because it needs torch, which the API process must not load.
+    # Imported here because GPSampler needs torch, which the API process must not load.
     from optuna.samplers import GPSampler  # noqa: PLC0415
 
     return GPSampler(seed=seed, warn_independent_sampling=False)
@@ -118,7 +118,7 @@ _ROWS: tuple[Sampler, ...] = (
         paper="Bergstra, Bardenet, Bengio & Kégl (2011), Algorithms for Hyper-Parameter "
         "Optimization; Falkner, Klein & Hutter (2018) for the multivariate form",
         build=_tpe,
-        memory=120,
+        history_size=120,
     ),
     Sampler(
         name=SamplerName.RANDOM,
@@ -192,7 +192,11 @@ def get_sampler(name: str) -> Sampler:
 
 
 def check_sampler(spec: SamplerSpec, space: SearchSpace) -> None:
-    """Refuse a sampler that cannot search `space`; raises UnknownChoice or InvalidInput."""
+    """Check that a sampler can search `space`.
+
+    Raises UnknownChoice for a name that is not in the table, InvalidInput where a sampler that
+    needs finitely many values gets a continuous axis.
+    """
     row = get_sampler(spec.name)
     if row.finite and space.continuous:
         raise InvalidInput(
@@ -206,6 +210,7 @@ def check_sampler(spec: SamplerSpec, space: SearchSpace) -> None:
 def seed_for(study_seed: int, history_length: int) -> int:
     """Return the seed of a sampler that starts after `history_length` known trials.
 
-    A stable hash, the same on every machine; below 2**32, the most that NumPy's RandomState takes.
+    The seed is a stable hash, equal on every machine, and below 2**32, which NumPy's RandomState
+    requires.
     """
     return derive_seed("sampler", study_seed, history_length) % 2**32

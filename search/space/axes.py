@@ -1,7 +1,7 @@
-"""The axes a study can search: one row each, with what is legal, what is usual, when it exists.
+"""The axes a study can search, one row each: legal values, defaults and the condition to exist.
 
-The general axes are listed here; each activation adds the axes of its own parameters, which exist
-only in configurations with that activation.
+The general axes are listed here. The parameters of an activation, such as a slope, are axes too,
+made from the table of activations; they exist only in configurations with that activation.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from search.activations import ACTIVATIONS, Activation, ActivationName, Parameter
+from search.activations.gains import GainRule
 from search.space.initializers import InitializerName
 from search.study import Axis, Choices, ParamValue, Range
 
 
 class AxisKind(StrEnum):
-    """What the values of an axis are."""
+    """The kind of an axis's values: names and flags, whole numbers, or real numbers."""
 
     CATEGORICAL = "categorical"
     INTEGER = "integer"
@@ -25,7 +26,7 @@ class AxisKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """The axis exists only in configurations where `axis` has `value`."""
+    """The condition of a conditional axis: the axis called `axis` has `value`."""
 
     axis: str
     value: str
@@ -33,14 +34,14 @@ class Condition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AxisRow:
-    """One axis, all facts of it."""
+    """All facts of one axis."""
 
     name: str
     description: str
     kind: AxisKind
-    #: The axis of a study that does not mention it.
+    #: Values searched by a study whose spec leaves this axis out.
     default: Axis
-    #: A common setting, for the baseline trial.
+    #: The common setting that the baseline trial takes.
     usual: ParamValue
     #: Legal values of a categorical axis.
     choices: tuple[ParamValue, ...] = ()
@@ -49,9 +50,9 @@ class AxisRow:
     #: Whether None (off) is legal beside the numbers.
     nullable: bool = False
     condition: Condition | None = None
-    #: Other spelling of a value -> the value.
+    #: Alias of a value -> the value.
     aliases: Mapping[str, str] = field(default_factory=dict)
-    #: Known value that cannot be taken here -> why.
+    #: Known value that is not legal here -> the reason, for the error.
     refused: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -63,7 +64,7 @@ def _hidden() -> Iterator[Activation]:
     return (row for row in ACTIVATIONS.values() if row.hidden)
 
 
-#: Common settings of the baseline: ReLU with He initialization, as in countless papers.
+#: The axes of every network. Their usual values are ReLU with He initialization, two layers of 64.
 _GENERAL: tuple[AxisRow, ...] = (
     AxisRow(
         name="activation",
@@ -98,7 +99,7 @@ _GENERAL: tuple[AxisRow, ...] = (
                 InitializerName.XAVIER_UNIFORM.value,
                 InitializerName.KAIMING_NORMAL.value,
                 InitializerName.LECUN_NORMAL.value,
-                InitializerName.ORTHOGONAL.value,
+                InitializerName.SCALED_ORTHOGONAL.value,
             )
         ),
         usual=InitializerName.KAIMING_NORMAL.value,
@@ -108,6 +109,16 @@ _GENERAL: tuple[AxisRow, ...] = (
             "he_uniform": InitializerName.KAIMING_UNIFORM.value,
             "he_normal": InitializerName.KAIMING_NORMAL.value,
         },
+    ),
+    AxisRow(
+        name="gain",
+        description="what scaled_orthogonal asks of a layer: to keep the variance of signals, or "
+        "to be critical, which keeps the size of gradients too",
+        kind=AxisKind.CATEGORICAL,
+        choices=tuple(rule.value for rule in GainRule),
+        default=_fixed(GainRule.CRITICAL.value),
+        usual=GainRule.CRITICAL.value,
+        condition=Condition(axis="initializer", value=InitializerName.SCALED_ORTHOGONAL.value),
     ),
     AxisRow(
         name="depth",
@@ -215,7 +226,7 @@ def _parameter_axis(activation: Activation, parameter: Parameter) -> AxisRow:
     )
 
 
-#: Every axis by name. An axis comes after the one its existence depends on.
+#: Every axis by name. A conditional axis comes after the axis of its condition.
 AXES: dict[str, AxisRow] = {
     row.name: row
     for row in (
@@ -224,7 +235,7 @@ AXES: dict[str, AxisRow] = {
     )
 }
 
-#: Other spelling of an axis -> its name, such as swish_beta -> silu_beta.
+#: Alias of an axis -> its name, such as swish_beta -> silu_beta.
 AXIS_ALIASES: dict[str, str] = {
     f"{alias}_{parameter.name}": row.axis_name(parameter.name)
     for row in _hidden()
@@ -234,7 +245,7 @@ AXIS_ALIASES: dict[str, str] = {
 
 
 def axes_catalog() -> list[dict[str, object]]:
-    """Return every axis as a plain dictionary, ready for JSON, for documentation."""
+    """Return the table of axes as the API documents it, one JSON-ready dictionary an axis."""
     return [
         {
             "name": row.name,

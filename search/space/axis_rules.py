@@ -1,7 +1,7 @@
-"""Checks an axis, or one value of it, against its row and brings it into normal form.
+"""The rules of axes: checks of an axis or a value against its row, and their normal form.
 
-Normal form: aliases resolved, whole numbers as int, other numbers as float, a range's `high` on its
-grid of steps. Every refusal names the value, the rule and the way out.
+In normal form aliases are resolved, whole numbers are int, other numbers float, and a range's
+`high` lies on its grid of steps. Every error names the value, the rule and the way out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from search.errors import InvalidAxis, UnknownChoice
 from search.space.axes import AxisKind, AxisRow
 from search.study import Axis, Choices, ParamValue, Range
 
-#: Finer grids are as good as continuous, and beyond the precision of decimal arithmetic.
+#: Most steps of a range. A finer grid is as good as continuous, and too fine for its arithmetic.
 MOST_STEPS = 1_000_000
 
 
@@ -46,7 +46,7 @@ def check_axis(row: AxisRow, axis: Axis) -> Axis:
     values = tuple(check_value(row, value) for value in axis.values)
     twice = [v for i, v in enumerate(values) if v in values[:i]]
     if twice:
-        raise InvalidAxis(row.name, f"{_show(twice[0])} is listed twice; list each value once")
+        raise InvalidAxis(row.name, f"{_format(twice[0])} is listed twice; list each value once")
     return Choices(values=values)
 
 
@@ -60,18 +60,19 @@ def distribution_of(row: AxisRow, axis: Axis) -> BaseDistribution:
 
 
 def axis_size(row: AxisRow, axis: Axis) -> int | None:
-    """Return how many values an axis in normal form has; None where it is continuous."""
+    """Return the number of values of an axis in normal form; None where it is continuous."""
     if isinstance(axis, Choices):
         return len(axis.values)
     step = 1 if row.kind is AxisKind.INTEGER and axis.step is None else axis.step
     return None if step is None else _steps(axis, step) + 1
 
 
-def nearest(row: AxisRow, axis: Axis, value: ParamValue) -> ParamValue:
+def clip(row: AxisRow, axis: Axis, value: ParamValue) -> ParamValue:
     """Return the value of an axis in normal form that is nearest to a legal `value`.
 
-    Nearest by ratio among the choices of an axis that is logarithmic by default; where there is no
-    nearness, `value` itself or the first choice.
+    Distance is a ratio among the choices of an axis whose default is logarithmic. Names and null
+    have no distance: the result is `value` where the axis has it, else its first choice, or the
+    low end of a range.
     """
     if isinstance(axis, Choices):
         numbers = [v for v in axis.values if _is_number(v)]
@@ -90,22 +91,22 @@ def _position(row: AxisRow, value: ParamValue) -> float:
     return log(max(_float(value), 1e-12)) if by_ratio else _float(value)
 
 
-def lies_in(row: AxisRow, axis: Axis, value: ParamValue) -> bool:
-    """Return whether a legal `value` is one of an axis in normal form, rounding aside."""
+def contains(row: AxisRow, axis: Axis, value: ParamValue) -> bool:
+    """Return whether an axis in normal form contains a legal `value`, up to rounding."""
     if isinstance(axis, Choices):
         return value in axis.values
     if not _is_number(value):
         return False
     if axis.step is None:
         return axis.low <= _float(value) <= axis.high
-    off_grid = abs(_float(nearest(row, axis, value)) - _float(value))
+    off_grid = abs(_float(clip(row, axis, value)) - _float(value))
     return off_grid <= 1e-8 * axis.step
 
 
-def show_axis(axis: Axis) -> str:
-    """Return an axis in words, for messages."""
+def format_axis(axis: Axis) -> str:
+    """Return an axis as text for messages, such as `[1, 9] in steps of 2`."""
     if isinstance(axis, Choices):
-        return ("only " if axis.is_fixed else "") + ", ".join(map(_show, axis.values))
+        return ("only " if axis.is_fixed else "") + ", ".join(map(_format, axis.values))
     grid = "" if axis.step is None else f" in steps of {axis.step:g}"
     return f"[{axis.low:g}, {axis.high:g}]{grid}"
 
@@ -114,18 +115,19 @@ def _check_range(row: AxisRow, axis: Range) -> Range:
     if row.kind is AxisKind.CATEGORICAL:
         raise InvalidAxis(
             row.name,
-            f"a range makes no sense for names; list some of {', '.join(map(_show, row.choices))}",
+            "a range makes no sense for names; list some of "
+            f"{', '.join(map(_format, row.choices))}",
         )
     low, high = check_value(row, axis.low), check_value(row, axis.high)
     checked = Range(low=_float(low), high=_float(high), step=axis.step, log=axis.log)
     if checked.low > checked.high:
         raise InvalidAxis(
-            row.name, f"low {_show(low)} is greater than high {_show(high)}; swap them"
+            row.name, f"low {_format(low)} is greater than high {_format(high)}; swap them"
         )
     if axis.log and checked.low <= 0.0:
         raise InvalidAxis(
             row.name,
-            f"a logarithmic range must start above 0, not at {_show(low)}; "
+            f"a logarithmic range must start above 0, not at {_format(low)}; "
             f"raise low or leave out log",
         )
     if axis.step is None:
@@ -137,13 +139,13 @@ def _check_step(row: AxisRow, axis: Range, step: float) -> Range:
     if axis.log:
         raise InvalidAxis(row.name, "a range has either a step or log, not both; leave one out")
     if not isfinite(step) or step <= 0.0:
-        raise InvalidAxis(row.name, f"step {_show(step)} must be greater than 0")
+        raise InvalidAxis(row.name, f"step {_format(step)} must be greater than 0")
     if row.kind is AxisKind.INTEGER and step != int(step):
-        raise InvalidAxis(row.name, f"step {_show(step)} must be a whole number")
+        raise InvalidAxis(row.name, f"step {_format(step)} must be a whole number")
     if (axis.high - axis.low) / step > MOST_STEPS:
         raise InvalidAxis(
             row.name,
-            f"step {_show(step)} cuts [{axis.low:g}, {axis.high:g}] into more than "
+            f"step {_format(step)} cuts [{axis.low:g}, {axis.high:g}] into more than "
             f"{MOST_STEPS:,} parts; leave out step to search all values",
         )
     steps = _steps(axis, step)
@@ -164,7 +166,7 @@ def _check_choice(row: AxisRow, value: object) -> ParamValue:
     for choice in row.choices:
         if type(value) is type(choice) and value == choice:
             return choice
-    known = [c if isinstance(c, str) else _show(c) for c in row.choices]
+    known = [c if isinstance(c, str) else _format(c) for c in row.choices]
     shown = shorten(value, 60) if isinstance(value, str) else value
     raise UnknownChoice(row.name, shown, known, pointer=f"/space/{row.name}")
 
@@ -172,11 +174,11 @@ def _check_choice(row: AxisRow, value: object) -> ParamValue:
 def _check_number(row: AxisRow, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         off = " or null" if row.nullable else ""
-        raise InvalidAxis(row.name, f"{_show(value)} is not a number; give numbers{off}")
+        raise InvalidAxis(row.name, f"{_format(value)} is not a number; give numbers{off}")
     low, high = row.bounds or (float("-inf"), float("inf"))
     if not low <= value <= high:  # NaN too
         raise InvalidAxis(
-            row.name, f"{_show(value)} is not allowed; it must lie in [{low:g}, {high:g}]"
+            row.name, f"{_format(value)} is not allowed; it must lie in [{low:g}, {high:g}]"
         )
     return float(value)
 
@@ -184,7 +186,7 @@ def _check_number(row: AxisRow, value: object) -> float:
 def _check_integer(row: AxisRow, value: object) -> int:
     number = _check_number(row, value)
     if number != int(number):
-        raise InvalidAxis(row.name, f"{_show(value)} must be a whole number")
+        raise InvalidAxis(row.name, f"{_format(value)} must be a whole number")
     return int(number)
 
 
@@ -205,7 +207,7 @@ def _float(value: ParamValue) -> float:
     return float(value)
 
 
-def _show(value: object) -> str:
+def _format(value: object) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return f"'{shorten(value, 60)}'" if isinstance(value, str) else str(value)

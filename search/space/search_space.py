@@ -1,7 +1,8 @@
-"""The search space of one study: the person's axes over the defaults of `search.space.axes`.
+"""The search space of one study: the axes of its spec over the defaults of `search.space.axes`.
 
-A configuration is a mapping from axis to value; it holds every axis that exists for it, fixed ones
-included. Axes exist conditionally: a slope only with its activation, momentum only with sgd.
+A configuration is a mapping from axis to value. It holds every axis that exists in it, fixed axes
+included. Some axes are conditional: a slope exists only with its activation, momentum only with
+sgd.
 """
 
 from __future__ import annotations
@@ -25,32 +26,32 @@ from search.space.axis_rules import (
     axis_size,
     check_axis,
     check_value,
+    clip,
+    contains,
     distribution_of,
-    lies_in,
-    nearest,
-    show_axis,
+    format_axis,
 )
 from search.study import Axis, Choices, ParamValue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchSpace:
-    """What a study searches. Made by `build_space`, which checks it."""
+    """The axes of a study. `build_space` makes and checks it."""
 
-    #: Every axis that can exist in this study, in normal form; conditional ones come after the axis
-    #: they depend on.
+    #: Every axis that can exist in this study, in normal form; a conditional axis comes after the
+    #: axis of its condition.
     axes: Mapping[str, Axis]
-    #: Optuna's distribution of each searched axis, made once: a trial asks for all of them twice.
+    #: Optuna's distribution of each searched axis, made once, since every trial needs all twice.
     _distributions: Mapping[str, BaseDistribution] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Make the distributions."""
+        """Make the distributions of the searched axes."""
         made = {name: distribution_of(AXES[name], self.axes[name]) for name in self.searched}
         object.__setattr__(self, "_distributions", made)
 
     @property
     def activations(self) -> tuple[str, ...]:
-        """Names of the activations, in the order given."""
+        """Names of the activations, in the order of the spec."""
         return tuple(str(value) for value in _values(self.axes["activation"]))
 
     @property
@@ -59,7 +60,7 @@ class SearchSpace:
         return tuple(name for name, axis in self.axes.items() if not axis.is_fixed)
 
     def suggest(self, trial: BaseTrial) -> dict[str, ParamValue]:
-        """Return a whole configuration; `trial` suggests the searched axes that exist in it."""
+        """Return a whole configuration, with `trial`'s suggestions for the axes searched in it."""
         params: dict[str, ParamValue] = {}
         for name, axis in self.axes.items():
             if not _exists(AXES[name], params):
@@ -73,7 +74,7 @@ class SearchSpace:
     def distributions(self, params: Mapping[str, ParamValue]) -> dict[str, BaseDistribution]:
         """Return Optuna's distributions of the searched axes that exist in `params`.
 
-        They equal those that `suggest` leaves in a trial with these params.
+        A trial in which `suggest` gave `params` holds the same distributions.
         """
         return {
             name: distribution
@@ -91,14 +92,14 @@ class SearchSpace:
         params: dict[str, ParamValue] = {}
         for name, axis in self.axes.items():
             if _exists(AXES[name], params):
-                params[name] = nearest(AXES[name], axis, AXES[name].usual)
+                params[name] = clip(AXES[name], axis, AXES[name].usual)
         return params
 
     def check(self, params: Mapping[str, ParamValue]) -> dict[str, ParamValue]:
-        """Return a person's own configuration, whole or in part, in normal form.
+        """Return a requested configuration, whole or in part, in normal form.
 
         Raises UnknownChoice for an axis or name that this space does not have, InvalidInput for a
-        value outside its axis or for an axis that does not exist beside the other values.
+        value outside its axis or for a conditional axis whose condition the other values break.
         """
         given = {AXIS_ALIASES.get(name, name): value for name, value in params.items()}
         for name in given:
@@ -112,10 +113,10 @@ class SearchSpace:
         return checked
 
     def stratum(self, activation: str) -> dict[str, ParamValue]:
-        """Return what to enqueue for a trial of `activation`, leaving the rest to the sampler.
+        """Return the part of a configuration that makes a trial one of `activation`.
 
-        It is empty where the axis is fixed. Raises UnknownChoice where the space has no such
-        activation.
+        The sampler chooses the rest. The part is empty where the activation is fixed. Raises
+        UnknownChoice where the space has no such activation.
         """
         if activation not in self.activations:
             raise UnknownChoice("activation of this study", activation, self.activations)
@@ -127,7 +128,7 @@ class SearchSpace:
         return tuple(n for n, axis in self.axes.items() if axis_size(AXES[n], axis) is None)
 
     def grid_size(self) -> int | None:
-        """Return how many configurations there are; None where an axis is continuous."""
+        """Return the number of configurations; None where an axis is continuous."""
         if self.continuous:
             return None
         holders = {row.condition.axis for row in map(AXES.get, self.axes) if row and row.condition}
@@ -156,14 +157,14 @@ class SearchSpace:
         except InvalidInput as error:
             error.pointer = f"/params/{name}"
             raise
-        if not lies_in(AXES[name], self.axes[name], checked):
+        if not contains(AXES[name], self.axes[name], checked):
             raise InvalidInput(
                 f"'{name}' cannot be {checked} in this study, which searches "
-                f"{show_axis(self.axes[name])}; choose a value there, or start another study",
+                f"{format_axis(self.axes[name])}; choose a value there, or start another study",
                 pointer=f"/params/{name}",
             )
-        # On a grid of steps, 0.30000000000000004 means 0.3.
-        return nearest(AXES[name], self.axes[name], checked)
+        # A value on a grid of steps may come rounded: 0.30000000000000004 means 0.3.
+        return clip(AXES[name], self.axes[name], checked)
 
     def _check_condition(self, row: AxisRow, params: Mapping[str, ParamValue]) -> None:
         if row.condition is None:
@@ -179,7 +180,7 @@ class SearchSpace:
 
 
 def build_space(overrides: Mapping[str, Axis]) -> SearchSpace:
-    """Return the space that `overrides` make of the defaults.
+    """Return the default space with the axes in `overrides` replaced, by name or alias.
 
     Raises UnknownChoice for a name that is not known, InvalidAxis for an axis that cannot be
     searched or would exist in no configuration.
@@ -213,7 +214,10 @@ def _by_true_name(overrides: Mapping[str, Axis]) -> dict[str, Axis]:
 
 
 def _check_rrelu(axes: Mapping[str, Axis]) -> None:
-    """Slopes are drawn between rrelu_lower and rrelu_upper, whichever values the two take."""
+    """Check that every rrelu_lower is at most every rrelu_upper, the ends slopes are drawn from.
+
+    Raises InvalidAxis otherwise.
+    """
     lower, upper = axes.get("rrelu_lower"), axes.get("rrelu_upper")
     if lower is None or upper is None:
         return
@@ -233,7 +237,10 @@ def _ends(axis: Axis) -> tuple[float, ...]:
 
 
 def _values(axis: Axis) -> tuple[ParamValue, ...]:
-    """Return the values of a list of choices; in normal form every fixed axis is one."""
+    """Return the values of a list of choices, none of a range.
+
+    In normal form every fixed axis is a list of one choice.
+    """
     return axis.values if isinstance(axis, Choices) else ()
 
 

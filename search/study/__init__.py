@@ -1,7 +1,8 @@
-"""The plain values of a study: what was asked for, what was tried, what happened.
+"""The plain values of a study: its specification, its records and its events.
 
-Imports nothing of ours and neither torch, SQL nor HTTP; every layer may import it, storage nothing
-else of the science but the errors. All values are frozen and all times aware UTC.
+Imports nothing else of `search`, and neither torch, SQL nor HTTP. Every package may import it;
+`storage` imports nothing else of `search` but the errors. Values are frozen, times are aware UTC.
+The parts of `StudyResults` are exported by `search.study.results`.
 """
 
 from search.study.diagnosis import Finding, LayerSnapshot
@@ -29,6 +30,7 @@ from search.study.records import (
     TrialRecord,
     TrialSource,
 )
+from search.study.results import StudyResults
 from search.study.spec import (
     Axis,
     Budget,
@@ -67,6 +69,7 @@ __all__ = [
     "SamplerSpec",
     "Stop",
     "StudyEnded",
+    "StudyResults",
     "StudySpec",
     "StudyState",
     "Task",

@@ -1,4 +1,4 @@
-"""What is seen inside a network, and what it means: plain values, kept with a trial."""
+"""Layer statistics and the findings drawn from them: plain values, kept with a trial."""
 
 from __future__ import annotations
 
@@ -8,27 +8,26 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerSnapshot:
-    """The hidden layers after `epoch` epochs, 0 being before the first step.
+    """Statistics of the hidden layers at one epoch; means over the folds in a trial's record."""
 
-    `statistics` has one number a hidden layer under each name (see
-    `search.engines.probe_schedule`), the layer next to the data first; mean over folds in a trial's
-    record.
-    """
-
+    #: Epochs trained, 0 being before the first step.
     epoch: int
+    #: One number a hidden layer under each name (see `search.engines.probe_schedule`), the layer
+    #: next to the data first.
     statistics: Mapping[str, tuple[float, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Something wrong with a training, by a rule of `search.diagnostics.rules`."""
+    """A problem of a training, found by a rule of `search.diagnostics.rules`."""
 
     #: Name of the rule.
     name: str
     #: The hidden layer concerned, counted from 1; None for the network as a whole.
     layer: int | None
-    #: What was measured, with the threshold it was compared with.
+    #: The measurements, with the thresholds they were compared with, by name.
     numbers: Mapping[str, float]
+    #: The problem, a sentence.
     sentence: str
-    #: What to do, in words of the search space.
+    #: Advice in terms of the search space, a sentence.
     remedy: str

@@ -1,4 +1,4 @@
-"""What a running study tells and is told: its events, and the wishes of those who watch it."""
+"""The events that a running study yields, and the control that it polls."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from search.study.spec import ParamValue
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialRequest:
-    """A configuration the person wants tried; axes not given are the sampler's choice."""
+    """A configuration that a person asks to try; the sampler chooses the axes left out."""
 
+    #: Id that the trial is recorded with; a request is tried once.
     id: str
     params: Mapping[str, ParamValue]
 
 
 class Stop(StrEnum):
-    """Why a running study should stop at the next rung."""
+    """Kinds of stop of a running study, which take effect at the next rung."""
 
     PAUSE = "pause"
     CANCEL = "cancel"
@@ -28,7 +29,7 @@ class Stop(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """What the outside wants of a running study; polled by the driver between rungs."""
+    """Instructions to a running study, polled by the driver between rungs."""
 
     stop: Stop | None = None
     requests: tuple[TrialRequest, ...] = ()
@@ -36,37 +37,37 @@ class Control:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialsChanged:
-    """New or changed trials, whole; recording one again replaces what was known of it."""
+    """New or changed trials, each a whole record that replaces the trial's earlier one."""
 
     trials: tuple[TrialRecord, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmationsMade:
-    """New confirmation runs, whole."""
+    """New confirmation runs, each a whole record."""
 
     runs: tuple[ConfirmationRun, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestsMade:
-    """What the test rows say, all of it at once; replaces what was known."""
+    """All test runs of a study, which replace earlier ones."""
 
     runs: tuple[TestRun, ...]
-    #: The winner refitted, see `search.networks.model_archive`.
+    #: Archive of the refitted winner (see `search.networks.model_archive`); None without a winner.
     winner: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseStarted:
-    """The study entered a phase."""
+    """The beginning of a phase."""
 
     phase: Phase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgressMade:
-    """How far the study is now."""
+    """The progress of the study at this moment."""
 
     progress: Progress
 

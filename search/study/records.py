@@ -1,7 +1,7 @@
-"""The plain values of a study: what was asked for, what was tried, what happened.
+"""The records of a study: trials, confirmation runs, test runs, state and progress.
 
-Nothing here imports torch, SQL or HTTP; every layer may import it. All values are frozen, times are
-aware UTC, and `params` always hold the whole configuration of a network, fixed axes included.
+All values are frozen, times are aware UTC, and `params` always hold the whole configuration of a
+network, fixed axes included.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from search.study.spec import ParamValue
 
 
 class StudyState(StrEnum):
-    """queued -> running -> completed | failed | cancelled; running <-> paused."""
+    """State of a study: queued -> running -> completed | failed | cancelled; running <-> paused."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -30,12 +30,12 @@ class StudyState(StrEnum):
 
     @property
     def is_finished(self) -> bool:
-        """True where no worker will touch the study again unless it is extended."""
+        """Whether the study has ended, so that no worker claims it unless it is extended."""
         return self in (StudyState.COMPLETED, StudyState.FAILED, StudyState.CANCELLED)
 
 
 class Phase(StrEnum):
-    """What a running study is doing."""
+    """Phases of a running study, in this order."""
 
     SEARCH = "search"
     CONFIRM = "confirm"
@@ -43,7 +43,7 @@ class Phase(StrEnum):
 
 
 class TrialSource(StrEnum):
-    """Who proposed a trial."""
+    """Origins of a trial: the baseline, a person's request, the stratified start, the sampler."""
 
     BASELINE = "baseline"
     REQUESTED = "requested"
@@ -53,12 +53,12 @@ class TrialSource(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoldCurve:
-    """How one fold of a trial learned; the four tuples have one entry per evaluation."""
+    """The learning curve of one fold of a trial; the four tuples have one entry per evaluation."""
 
     fold: int
     #: Epochs (counted from 1) after which the network was evaluated.
     epochs: tuple[int, ...]
-    #: Mean training loss over the epochs since the evaluation before.
+    #: Mean training loss over the epochs since the previous evaluation.
     train_loss: tuple[float, ...]
     validation_loss: tuple[float, ...]
     #: The first objective on the validation rows, in its own direction.
@@ -67,7 +67,7 @@ class FoldCurve:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialRecord:
-    """One configuration, trained on every fold, as far as it has come."""
+    """One trial: a configuration with the results of its training on every fold so far."""
 
     number: int
     state: TrialState
@@ -83,19 +83,22 @@ class TrialRecord:
     #: Every metric of the task at the last evaluation, mean over folds.
     metrics: Mapping[str, float] = field(default_factory=dict)
     curves: tuple[FoldCurve, ...] = ()
-    #: The hidden layers from epoch 0 on, mean over folds; and what is wrong, the worst first.
+    #: Statistics of the hidden layers from epoch 0 on, mean over folds.
     layers: tuple[LayerSnapshot, ...] = ()
+    #: Problems found by the diagnosis, the worst first.
     findings: tuple[Finding, ...] = ()
-    #: Names of the findings; "undefined" and "cancelled" are no finding.
+    #: Names of the findings, and "undefined" or "cancelled", which are no findings.
     flags: tuple[str, ...] = ()
-    #: Why a trial failed or was ended early, a sentence.
+    #: Reason why the trial failed or was ended early, a sentence.
     error: str | None = None
+    #: Number of trainable parameters; 0 until the trial starts.
     parameters: int = 0
     started_at: datetime | None = None
     finished_at: datetime | None = None
-    #: Seconds of training that this trial's lanes cost.
+    #: Seconds of training, summed over the trial's lanes.
     fit_seconds: float = 0.0
-    request_id: str | None = None  #: of the person's request, where source is "requested"
+    #: Id of the person's request; None unless `source` is "requested".
+    request_id: str | None = None
 
     @property
     def activation(self) -> str:
@@ -104,7 +107,7 @@ class TrialRecord:
 
 
 class Role(StrEnum):
-    """Why a configuration is trained again; the baseline is the usual ReLU network."""
+    """Roles of a configuration in the confirmation; the baseline is the usual ReLU network."""
 
     CANDIDATE = "candidate"
     BASELINE = "baseline"
@@ -114,8 +117,8 @@ class Role(StrEnum):
 class ConfirmationRun:
     """One configuration trained anew on one fold of one repeat.
 
-    Split, weights and minibatches are fresh, and shared by all configurations: runs of equal
-    repeat and fold are pairs.
+    The split, the seed of the initial weights and the minibatches of a repeat and fold are new, and
+    the same for all configurations: runs of equal repeat and fold are pairs.
     """
 
     #: The search trial with this configuration; None for a baseline that no trial has tried.
@@ -134,7 +137,7 @@ class ConfirmationRun:
 
 
 class TestRole(StrEnum):
-    """What is scored on the test rows."""
+    """Predictors that are scored on the test rows."""
 
     WINNER = "winner"
     BASELINE = "baseline"
@@ -152,12 +155,13 @@ class TestRun:
     scores: Mapping[str, float]
     #: Every metric on the confirmation's validation rows, mean over its repeats and folds.
     validation_scores: Mapping[str, float]
+    #: Refits that were scored on the test rows; 1 for a reference model, 0 without test rows.
     repeats: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a study is."""
+    """Progress of a study: counts of trials and confirmation runs, rate and time left."""
 
     trials_total: int
     trials_finished: int = 0
@@ -167,6 +171,6 @@ class Progress:
     trials_per_second: float | None = None
     seconds_left: float | None = None
     best_value: float | None = None
-    #: Runs of the confirmation; 0 until it begins.
+    #: Number of runs of the confirmation; 0 until it begins.
     confirmations_total: int = 0
     confirmations_finished: int = 0

@@ -1,4 +1,4 @@
-"""A study as asked for: dataset, space, sampler, pruner, budget and evaluation."""
+"""The specification of a study: dataset, space, sampler, pruner, budget and evaluation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ParamValue: TypeAlias = str | float | int | bool | None
 
 
 class Task(StrEnum):
-    """What is predicted; decides the output activation and the loss."""
+    """Kinds of prediction, each with an output activation and a loss of its own."""
 
     REGRESSION = "regression"
     BINARY = "binary"
@@ -19,7 +19,7 @@ class Task(StrEnum):
 
 
 class PrunerScope(StrEnum):
-    """Whom a trial is compared with when pruning is decided."""
+    """Trials that a trial is compared with when pruning is decided."""
 
     ACTIVATION = "activation"
     STUDY = "study"
@@ -33,13 +33,13 @@ class Choices:
 
     @property
     def is_fixed(self) -> bool:
-        """True where there is nothing to search."""
+        """Whether the axis has one value only."""
         return len(self.values) == 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Range:
-    """An axis over [low, high]; whole numbers where the axis counts something."""
+    """An axis over [low, high], of whole numbers where the axis is a count."""
 
     low: float
     high: float
@@ -48,7 +48,7 @@ class Range:
 
     @property
     def is_fixed(self) -> bool:
-        """True where there is nothing to search."""
+        """Whether the axis has one value only."""
         return self.low == self.high
 
 
@@ -57,52 +57,57 @@ Axis: TypeAlias = Choices | Range
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplerSpec:
-    """Which Optuna sampler proposes, from which seed, and each activation's guaranteed share."""
+    """The sampler, the seed of the whole study, and each activation's guaranteed share."""
 
+    #: Name of a row of `search.samplers.SAMPLERS`.
     name: str = "tpe"
     seed: int = 0
-    #: None: an even share of half the budget.
+    #: Trials that each activation gets at least; None: an even share of half the budget.
     min_trials_per_activation: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrunerSpec:
-    """Which Optuna pruner decides, and against whom a trial is compared."""
+    """The pruner, and the trials that it compares a trial with."""
 
+    #: Name of a row of `search.pruners.PRUNERS`.
     name: str = "successive_halving"
     scope: PrunerScope = PrunerScope.ACTIVATION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """When a search ends."""
+    """The limits of a study."""
 
     trials: int = 200
+    #: Epochs of a training that is not pruned.
     epochs: int = 30
-    seconds: float | None = None  #: wall-clock limit; None for no limit
+    #: Wall-clock limit in seconds for all phases; None for no limit.
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """How a configuration is judged."""
+    """The splits by which configurations are evaluated in each phase."""
 
-    #: Cross-validation folds; 1 means one holdout split.
+    #: Cross-validation folds; 1 means one split into training and validation rows.
     folds: int = 3
     #: Share of the rows that the search never sees.
     test_fraction: float = 0.2
     #: Best configurations of each activation that are trained again; 0 skips the confirmation.
     confirm_top: int = 3
-    #: Fresh seeds each confirmed configuration gets.
+    #: Repeats of the confirmation, each with new splits and seeds.
     confirm_repeats: int = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudySpec:
-    """A study as asked for. Everything but the dataset has a default that makes a good study."""
+    """A study as a person asks for it; every field but the dataset has a sensible default."""
 
+    #: Name of a built-in dataset or id of an upload.
     dataset: str
     name: str = ""
-    #: None: inferred from the target column.
+    #: Task of the dataset; None: inferred from the target column.
     task: Task | None = None
     #: Axes that differ from the default space (see `search.space.search_space`).
     space: Mapping[str, Axis] = field(default_factory=dict)
@@ -110,5 +115,6 @@ class StudySpec:
     pruner: PrunerSpec = PrunerSpec()
     budget: Budget = Budget()
     evaluation: Evaluation = Evaluation()
-    #: Metrics to optimise, the first one also prunes; empty: log_loss, or mse for regression.
+    #: Names of the metrics to optimise, the first of which also prunes; empty: log_loss, or mse for
+    #: regression.
     objectives: tuple[str, ...] = ()

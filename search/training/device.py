@@ -1,4 +1,4 @@
-"""What trains: the processor, or a GPU that torch reaches through CUDA."""
+"""The device that trains: the processor, or a GPU that torch reaches through CUDA."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from search.errors import InvalidInput
 
 
 class Device(StrEnum):
-    """What a person may ask for."""
+    """Devices a person may ask for; AUTO is a GPU where there is one."""
 
     AUTO = "auto"
     CPU = "cpu"
@@ -16,13 +16,13 @@ class Device(StrEnum):
 
 
 def usable_device(wanted: Device) -> Device:
-    """Return CPU or CUDA: what is wanted, or for AUTO a GPU where there is one.
+    """Return CPU or CUDA, the one that `wanted` comes to on this machine.
 
-    Raises InvalidInput where a GPU is wanted and none can be reached.
+    Raises InvalidInput where CUDA is wanted and torch reaches no GPU.
     """
     if wanted is Device.CPU:
         return Device.CPU
-    # Imported here because it takes a second, which a server that does not train can do without.
+    # Imported here because torch takes a second to load and a server need not train.
     import torch  # noqa: PLC0415
 
     if torch.cuda.is_available():

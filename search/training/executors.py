@@ -1,7 +1,8 @@
-"""Where segments run: any `concurrent.futures.Executor`; here the local ones.
+"""Executors that run segments on this machine, in this process or in a pool of spawned ones.
 
-Workers are spawned, never forked (an open SQLite connection does not survive a fork), one thread
-each: a stack keeps one core busy, and several threads inside it would only contend.
+The driver takes any `concurrent.futures.Executor`. Workers of the pool are spawned, never forked
+(an open SQLite connection does not survive a fork), and have one thread each: a stack keeps one
+core busy, and several threads inside it would only contend.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ T = TypeVar("T")
 
 
 class InlineExecutor(Executor):
-    """Runs everything in this process, at once: for notebooks and tests."""
+    """Runs every call in this process as soon as it is submitted: for notebooks and tests."""
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        """Run `fn` now; the future is done when this returns."""
+        """Run `fn` now and return a finished future."""
         future: Future[T] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
@@ -37,23 +38,24 @@ class InlineExecutor(Executor):
 
 
 def local_pool(processes: int | None = None) -> Executor:
-    """Spawn `processes` workers, by default one per usable core; they get ready at once."""
+    """Return a pool of `processes` workers, one per usable core by default; all start at once."""
     count = processes or len(os.sched_getaffinity(0))
     pool = ProcessPoolExecutor(
         max_workers=count, mp_context=get_context("spawn"), initializer=_prepare_worker
     )
     for _ in range(count):
-        # A worker is spawned where none is idle: the first study shall find all of them ready.
-        pool.submit(_nothing)
+        # A pool spawns a worker for each job while none is idle: these jobs spawn all of them,
+        # so that the first study need not wait for their start.
+        pool.submit(_no_operation)
     return pool
 
 
-def _nothing() -> None:
-    """Be there."""
+def _no_operation() -> None:
+    """Do nothing: a job whose submission makes the pool spawn a worker."""
 
 
 def _prepare_worker() -> None:
-    # Ctrl-C reaches every process of a terminal; the one that started this pool decides.
+    # Ctrl-C reaches every process of a terminal; the process that started the pool handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
     use_one_core()
@@ -61,21 +63,21 @@ def _prepare_worker() -> None:
 
 
 def use_one_core() -> None:
-    """Have this process train by one thread, and load what it trains with."""
+    """Limit this process to one thread for training, and load the compiled engine if it can run."""
     torch.set_num_threads(1)
-    # Numbers below 1e-38 slow the arithmetic down a hundredfold and mean nothing here.
+    # Denormal numbers, below 1e-38, slow the arithmetic down a hundredfold and mean nothing here.
     torch.set_flush_denormal(True)
     if can_compile("cpu"):
         # Imported here because Numba may be missing.
         from search.engines.compiled.warm_up import warm  # noqa: PLC0415
 
         warm()
-        # NumPy's and SciPy's BLAS are libraries of their own, the latter loaded by `warm`.
+        # NumPy and SciPy bring a BLAS each, apart from torch's; `warm` has loaded SciPy's.
         threadpool_limits(1, user_api="blas")
 
 
 def _end_with_parent() -> None:
-    """End this process when the one that started it is gone, even if that was killed."""
+    """End this process when its parent has ended, even if the parent was killed."""
     parent = parent_process()
     if parent is not None:
         parent.join()

@@ -1,4 +1,7 @@
-"""Scores of lanes on the validation rows of their folds."""
+"""Scores of lanes on the validation rows of their splits.
+
+Notation: L lanes, C outputs, M validation rows of the largest split.
+"""
 
 from __future__ import annotations
 
@@ -20,26 +23,31 @@ from search.study import LayerSnapshot
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneReport:
-    """What happened to one lane; the tuples have one entry per evaluation."""
+    """Results of one lane in one segment; the tuples have one entry per evaluation."""
 
-    trial: int
+    #: `configuration`, `repeat` and `fold` of the lane.
+    configuration: int
+    repeat: int = 0
     fold: int
+    #: Epochs, counted from 1, after which the lane was evaluated.
     epochs: tuple[int, ...]
     train_loss: tuple[float, ...]
     validation_loss: tuple[float, ...]
+    #: Validation scores by name of the metric.
     scores: Mapping[str, tuple[float, ...]]
-    #: Why the lane failed, a sentence; None where it is well.
+    #: Reason why the lane failed, a sentence; None where it did not.
     failure: str | None
+    #: State after the last epoch; None where it is not wanted or the lane failed.
     state: LaneState | None
-    #: This lane's share of the segment's wall time.
+    #: Share of the lane in the segment's wall time.
     seconds: float
-    #: One entry per epoch of `probe_at`.
+    #: One entry per epoch of `Segment.probe_at`.
     layers: tuple[LayerSnapshot, ...] = ()
 
 
 @dataclass(slots=True)
-class _Evaluation:
-    """One lane's curves while they grow."""
+class LaneCurves:
+    """Curves of one lane, extended by `Scorer.evaluate` while a segment runs."""
 
     epochs: list[int] = field(default_factory=list)
     train_loss: list[float] = field(default_factory=list)
@@ -49,33 +57,35 @@ class _Evaluation:
 
 
 class Scorer:
-    """Scores the validation rows of every lane's fold."""
+    """Scores every lane on the validation rows of its split."""
 
     def __init__(
         self,
         lanes: Sequence[Lane],
         data: TrainingData,
-        shape: Dimensions,
+        dimensions: Dimensions,
         metrics: tuple[str, ...],
     ) -> None:
         self._lanes = lanes
         self._metrics = [get_metric(name) for name in metrics]
         self._loss = LOSSES[data.task]
-        self._folds = data.folds
-        self._members: dict[int, list[int]] = {}
+        self._splits = data.folds
+        #: Positions of the lanes that share a split, by split: they are scored by one call.
+        self._by_split: dict[int, list[int]] = {}
         for index, lane in enumerate(lanes):
-            self._members.setdefault(lane.fold, []).append(index)
-        self._shape = shape
+            self._by_split.setdefault(lane.split, []).append(index)
+        self._dimensions = dimensions
 
     def evaluate(
-        self, logits: Tensor, epoch: int, train_loss: list[float], curves: list[_Evaluation]
+        self, logits: Tensor, epoch: int, train_loss: list[float], curves: list[LaneCurves]
     ) -> None:
-        """Append the scores after `epoch` to every lane's curve, or why the lane failed.
+        """Append the scores after `epoch` to the curves, or the reason why a lane failed.
 
-        `logits` (L, C, M) as `Engine.logits` gives them.
+        `logits` is (L, C, M) as from `Engine.logits`; `train_loss` and `curves` have one entry a
+        lane. The curves of a lane end where it fails.
         """
-        for fold, members in self._members.items():
-            arrays = self._folds[fold]
+        for split, members in self._by_split.items():
+            arrays = self._splits[split]
             own = logits[members, :, : len(arrays.y_validation)]
             loss = self._validation_loss(own, arrays.y_validation)
             prediction = self._loss.predict(own).cpu().numpy()
@@ -98,9 +108,9 @@ class Scorer:
                     curve.scores.setdefault(name, []).append(float(values[position]))
 
     def _validation_loss(self, logits: Tensor, y: NDArray[np.generic]) -> list[float]:
-        target = torch.from_numpy(y).to(self._shape.device)
+        target = torch.from_numpy(y).to(self._dimensions.device)
         if target.is_floating_point():
-            target = target.to(self._shape.dtype)
+            target = target.to(self._dimensions.dtype)
         losses: list[float] = self._loss.value(logits, target.expand(len(logits), -1)).tolist()
         return losses
 

@@ -1,7 +1,7 @@
-"""A segment: some lanes trained from one epoch to another. A pure function of its arguments.
+"""A segment: lanes trained together from one epoch to another, by a pure function.
 
-Same arguments, same result, in whatever process and whatever company a lane is trained. That one
-property gives resuming, pruning at rungs, repacking of survivors and distribution.
+The result of a lane depends neither on the process that trains it nor on the lanes beside it. That
+one property gives resuming, pruning at rungs, repacking of survivors and distribution.
 """
 
 from __future__ import annotations
@@ -18,49 +18,53 @@ from search.engines.minibatches import Minibatches
 from search.engines.stacked.engine import StackedEngine
 from search.networks.dimensions import Dimensions
 from search.networks.lane import Lane, LaneState
-from search.training.scoring import LaneReport, Scorer, _Evaluation
+from search.training.scoring import LaneCurves, LaneReport, Scorer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """What to train: lanes of equal stack key, epochs (first, last], counted from 1."""
+    """Lanes of equal stack key to be trained over the epochs (first, last], counted from 1."""
 
     lanes: tuple[Lane, ...]
-    #: Epochs already made.
+    #: Epochs made by earlier segments.
     first: int
     #: Epoch to train to, inclusive.
     last: int
-    #: Epochs of the whole training; decides the learning-rate schedule.
+    #: Epochs of the whole training, over which the learning-rate schedule runs.
     epochs: int
     #: Epochs after which validation rows are scored, within (first, last].
     evaluate_at: tuple[int, ...]
     #: Names of the metrics to score.
     metrics: tuple[str, ...]
-    #: Whether the lanes' states are wanted back, to go on or to keep the weights.
+    #: Whether reports hold the lanes' states, to train on from or to keep the weights.
     keep_states: bool
-    #: One a lane, None for fresh weights; none at all if every lane starts from those.
+    #: State that each lane starts from, None for initial weights; empty where all start anew.
     states: tuple[LaneState | None, ...] = ()
-    #: Epochs after which the layers are looked into, 0 being before the first step.
+    #: Epochs after which layer statistics are sampled, 0 being before the first step.
     probe_at: tuple[int, ...] = ()
+    #: Name of the torch dtype of weights, moments and activations.
     dtype: str = "float32"
     device: str = "cpu"
-    #: Whether lanes are trained one by one by compiled code instead of together by torch's kernels;
-    #: None: where they can be.
+    #: Whether the compiled engine trains, lane by lane, instead of the stacked one, which trains
+    #: all lanes by torch's kernels; None: the compiled engine where it can run.
     compiled: bool | None = None
 
 
 @torch.inference_mode()
 def train_segment(segment: Segment, data: TrainingData) -> tuple[LaneReport, ...]:
-    """Train the lanes of `segment` on `data`; one report a lane, in the order of its lanes."""
+    """Train the lanes of `segment` on `data`; return one report a lane, in the order of lanes.
+
+    A lane whose loss is not finite fails, with the reason in its report; the others go on.
+    """
     started = perf_counter()
-    shape = Dimensions(
+    dimensions = Dimensions(
         features=data.features_in,
         outputs=data.outputs,
         dtype=getattr(torch, segment.dtype),
         device=segment.device,
     )
     lanes = segment.lanes
-    batches = Minibatches(lanes, data, shape)
+    batches = Minibatches(lanes, data, dimensions)
     training = Training(
         lanes=lanes,
         states=segment.states or (None,) * len(lanes),
@@ -68,19 +72,19 @@ def train_segment(segment: Segment, data: TrainingData) -> tuple[LaneReport, ...
         batches=batches,
         epochs=segment.epochs,
         probe_at=segment.probe_at,
-        shape=shape,
+        dimensions=dimensions,
     )
     compiled = can_compile(segment.device) if segment.compiled is None else segment.compiled
     engine = _compiled_engine(training) if compiled else StackedEngine(training)
-    judge = Scorer(lanes, data, shape, segment.metrics)
-    curves = [_Evaluation() for _ in lanes]
+    scorer = Scorer(lanes, data, dimensions, segment.metrics)
+    curves = [LaneCurves() for _ in lanes]
     done = segment.first
     between = (e for e in segment.evaluate_at if segment.first < e < segment.last)
     for epoch in (*sorted(between), segment.last):
         losses = engine.train(done, epoch)
         if epoch in segment.evaluate_at:
             steps = (epoch - done) * batches.plan.steps
-            judge.evaluate(engine.logits(), epoch, [loss / steps for loss in losses], curves)
+            scorer.evaluate(engine.logits(), epoch, [loss / steps for loss in losses], curves)
         done = epoch
     share = (perf_counter() - started) / len(lanes)
     reports = []
@@ -88,7 +92,8 @@ def train_segment(segment: Segment, data: TrainingData) -> tuple[LaneReport, ...
         wanted = segment.keep_states and curve.failure is None
         reports.append(
             LaneReport(
-                trial=lane.trial,
+                configuration=lane.configuration,
+                repeat=lane.repeat,
                 fold=lane.fold,
                 epochs=tuple(curve.epochs),
                 train_loss=tuple(curve.train_loss),
@@ -104,7 +109,7 @@ def train_segment(segment: Segment, data: TrainingData) -> tuple[LaneReport, ...
 
 
 def _compiled_engine(training: Training) -> Engine:
-    # Imported here because Numba may be missing, and takes a third of a second.
+    # Imported here because Numba may be missing, and its import takes a third of a second.
     from search.engines.compiled.engine import CompiledEngine  # noqa: PLC0415
 
     return CompiledEngine(training)

@@ -1,8 +1,8 @@
-"""What the driver and the training processes hand over as files: folds, and lanes between rungs.
+"""Files that training processes read and write: the folds, and the lanes between rungs.
 
-A lane's weights and moments are some 200 KB. At a rung they would travel to the driver, which only
-judges scores, and for every third trial back: a fifth of what the driver did in all. So they are
-written where they were trained and read where they are trained next.
+A lane's weights and moments are some 200 KB. Sent to the driver at every rung, which needs scores
+only, and back for every third trial, they took a fifth of the driver's time. So the process that
+trained a lane writes its state, and the process that trains it next reads it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from search.training.segment import Segment, train_segment
 
 
 def save_data(data: TrainingData, folder: Path, name: str = "folds") -> Path:
-    """Write the folds where workers of this machine can read them, under a `name` of their own."""
+    """Write the folds to `folder` under a `name` that is used once; return the file's path."""
     path = folder / f"{name}.pickle"
     path.write_bytes(pickle.dumps(data, protocol=5))
     return path
@@ -28,8 +28,8 @@ def save_data(data: TrainingData, folder: Path, name: str = "folds") -> Path:
 
 @lru_cache(maxsize=2)
 def load_data(path: Path) -> TrainingData:
-    """Read what `save_data` wrote; kept in memory, so that no name may be used twice."""
-    # Our own process has written it a moment ago, into a folder that only its user can enter.
+    """Return the folds that `save_data` wrote to `path`, from memory if they were read before."""
+    # The driver has written this file a moment ago, into a folder that only its user can enter.
     data = pickle.loads(path.read_bytes())  # noqa: S301
     if not isinstance(data, TrainingData):
         raise TypeError(f"{path} holds a {type(data).__name__}, not the folds of a study")
@@ -37,35 +37,38 @@ def load_data(path: Path) -> TrainingData:
 
 
 class StateFiles:
-    """Files for lanes between rungs, used over and over: a new one costs five times as much."""
+    """A pool of files for the states of lanes between rungs.
+
+    Files are reused, because creating one costs five times as much as overwriting it.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._free: list[Path] = []
-        self._made = 0
+        self._created = 0
 
-    def take(self) -> Path:
-        """Return a file that no lane has."""
+    def acquire(self) -> Path:
+        """Return the path of a file that no lane uses; a new one need not exist yet."""
         if self._free:
             return self._free.pop()
-        self._made += 1
-        return self._folder / f"lane-{self._made}.pickle"
+        self._created += 1
+        return self._folder / f"lane-{self._created}.pickle"
 
     def release(self, path: Path) -> None:
-        """Leave a file to the next lane."""
+        """Return a file to the pool, for the next lane."""
         self._free.append(path)
 
 
 def train_from_file(segment: Segment, data: Path) -> tuple[LaneReport, ...]:
-    """Train a segment on the folds saved at `data`, kept in memory between segments."""
+    """Train a segment on the folds saved at `data`, see `train_segment`."""
     return train_segment(segment, load_data(data))
 
 
 def train_to_rung(segment: Segment, data: Path, files: tuple[Path, ...]) -> tuple[LaneReport, ...]:
-    """Do as `train_from_file` for lanes whose states are in `files`, one each, and not reported.
+    """Train a segment whose lanes keep their states in `files`, one each; reports have no states.
 
-    Past the first epoch lanes go on from what is there; where states are to be kept, their files
-    are written over.
+    Unless the segment begins the training, lanes start from the states in their files; where states
+    are kept, the files are overwritten.
     """
     if segment.first:
         segment = replace(segment, states=tuple(map(_read, files)))
@@ -77,7 +80,7 @@ def train_to_rung(segment: Segment, data: Path, files: tuple[Path, ...]) -> tupl
 
 
 def _write(path: Path, state: LaneState) -> None:
-    # Neither truncated nor made anew; what is left of a larger state is never looked at.
+    # Overwritten in place, not truncated: unpickling ignores what is left of a longer state.
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
         pickle.dump(state, file, protocol=5)
 

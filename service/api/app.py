@@ -24,7 +24,7 @@ _ROUTERS = (catalog, datasets, studies, trials, results)
 def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
     """Build the application; it opens the database when it starts and closes it when it ends.
 
-    Where this process started a worker (`expects_worker`), it is ready only while one is alive.
+    With `expects_worker`, for a process that started one, it is ready only while a worker is alive.
     """
 
     @asynccontextmanager

@@ -8,15 +8,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.problems import WAY_OUT, Problem
 
-#: What multipart adds around a file: boundaries, headers, the other fields.
+#: Bytes that multipart adds to a file: boundaries, headers, other fields.
 _ENVELOPE_BYTES = 2**16
 
 
 class BodyLimit:
     """ASGI middleware that answers 413 to a body larger than its path allows.
 
-    The length that the client states is believed where it is too large; what arrives is counted
-    in any case, since a chunked body states none.
+    A stated length that is too large is refused at once; arriving bytes are counted in any case,
+    since a chunked body states no length.
     """
 
     def __init__(self, app: ASGIApp, *, most: int, uploads: Mapping[str, int]) -> None:
@@ -59,4 +59,4 @@ class BodyLimit:
 
 
 class _TooLarge(BaseException):
-    """No Exception, or the frameworks within would answer it as a body they cannot read."""
+    """A body beyond the limit; a BaseException, since the frameworks catch every Exception."""

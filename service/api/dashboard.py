@@ -1,9 +1,9 @@
 """The Optuna dashboard, in this server and on this database.
 
 Its bundle knows its own absolute paths (`/dashboard`, `/api`, `/static`, ...), so it cannot live
-under a prefix. One route takes exactly those paths and hands them on unchanged; all others stay
-ours. It knows no users, and deleting or renaming a study there pulls the trials from under our
-tables: its writing methods are closed unless a setting opens them.
+under a prefix. One route passes exactly those paths on unchanged. The dashboard has no users, and
+deleting or renaming a study there would leave our tables without its trials, so its writing methods
+are closed unless a setting opens them.
 """
 
 from a2wsgi import WSGIMiddleware

@@ -1,4 +1,4 @@
-"""What the routes ask for: the repositories of the one database that the app holds."""
+"""Dependencies of the routes: repositories of the app's database, checked path parameters."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -15,7 +15,7 @@ from storage import Database, Datasets, Queue, Results, Studies, Trials
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """Everything a running app holds; the app's state has it as `services`."""
+    """Settings, repositories and watcher of a running app; `app.state.services`."""
 
     settings: Settings
     database: Database
@@ -36,8 +36,7 @@ async def _services(request: Request) -> Services:
 
 def _id_of(kind: str) -> AfterValidator:
     def check(value: str) -> str:
-        # Ids of ours are plain words; asking the database for others is a waste, and PostgreSQL
-        # refuses a NUL in a text.
+        # Ids are plain words. Others need no query, and PostgreSQL would refuse a NUL in one.
         if not value.isascii() or not value.isprintable() or len(value) > 100:
             raise NotFound(kind, value[:100])
         return value

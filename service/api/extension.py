@@ -1,4 +1,4 @@
-"""What a finished study becomes when more is asked of it."""
+"""Extension of a finished study by trials, repeats of the confirmation, or both."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from service.api.schemas.study import MAX_REPEATS, MAX_TRIALS, ExtensionModel
 from storage.rows.study_rows import StudyRow
 
 
-def extended(row: StudyRow, more: ExtensionModel) -> StudySpec:
+def extend_spec(row: StudyRow, more: ExtensionModel) -> StudySpec:
     """Return the spec of the study `row` with `more` trials, repeats, or both.
 
-    Trials are counted on from those it has tried, so a study cancelled halfway is not run to the
-    end of its old budget. Its wall-clock limit is lifted: it was meant for the first run. Raises
-    InvalidInput where a limit would be passed, Conflict where there is nothing to add to.
+    Trials count from the number finished, so a study cancelled halfway does not first use up its
+    old budget. The wall-clock limit is lifted, since it was meant for the first run. Raises
+    InvalidInput where a limit would be passed, Conflict where there is nothing to extend.
     """
     if more.trials == more.repeats == 0:
         raise InvalidInput("nothing to add: give 'trials', 'repeats' or both, 1 at least")

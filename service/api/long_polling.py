@@ -1,7 +1,7 @@
-"""Waiting for a study to change: one cheap poll a study, however many clients wait for it.
+"""Long polling: clients wait for a study to change, and one cheap query a study serves them all.
 
 A waiting client costs a coroutine, not a thread: the version query runs in the thread pool for a
-millisecond every `interval` seconds and wakes all waiters of that study together.
+millisecond every `interval` seconds, and a new version wakes all waiters of that study together.
 """
 
 import asyncio
@@ -10,75 +10,75 @@ from collections.abc import Callable
 from starlette.concurrency import run_in_threadpool
 
 
-class _Watched:
-    """One study that somebody waits for, and the task that looks at it."""
+class _Subscription:
+    """The clients that wait for one study, and the task that polls its version for them."""
 
     def __init__(self) -> None:
         self.waiters = 0
         self.version = -1
         self.error: Exception | None = None
-        self.news = asyncio.Event()
+        self.changed = asyncio.Event()
         self.poll: asyncio.Task[None] | None = None
 
-    def tell(self) -> None:
-        """Wake everybody who waits now; who comes later waits for the next news."""
-        self.news.set()
-        self.news = asyncio.Event()
+    def notify(self) -> None:
+        """Wake all clients that wait now; later ones wait for the next change."""
+        self.changed.set()
+        self.changed = asyncio.Event()
 
 
 class VersionWatcher:
-    """Tells when the version of a study, which only grows, passes what a client has seen."""
+    """Waits until the version of a study, which only grows, passes the one a client has."""
 
     def __init__(self, read_version: Callable[[str], int], *, interval: float) -> None:
         self._read_version = read_version
         self._interval = interval
-        self._watched: dict[str, _Watched] = {}
+        self._subscriptions: dict[str, _Subscription] = {}
         self._closed = False
 
     @property
-    def watched(self) -> int:
-        """How many studies are being polled."""
-        return len(self._watched)
+    def polled(self) -> int:
+        """Number of studies that are being polled."""
+        return len(self._subscriptions)
 
     async def wait(self, study_id: str, seen: int, *, seconds: float) -> None:
         """Return when the version is above `seen`, after `seconds`, or when the watcher closes.
 
         Raises what reading the version raises, such as NotFound for a study deleted meanwhile.
         """
-        watched = self._watched.setdefault(study_id, _Watched())
-        if watched.poll is None:
-            watched.poll = asyncio.create_task(self._look(study_id, watched))
-        watched.waiters += 1
+        subscription = self._subscriptions.setdefault(study_id, _Subscription())
+        if subscription.poll is None:
+            subscription.poll = asyncio.create_task(self._poll(study_id, subscription))
+        subscription.waiters += 1
         try:
             async with asyncio.timeout(seconds):
-                while watched.version <= seen and not self._closed and watched.error is None:
-                    await watched.news.wait()
+                while not (subscription.version > seen or self._closed or subscription.error):
+                    await subscription.changed.wait()
         except TimeoutError:
             return
         finally:
-            watched.waiters -= 1
-            if watched.waiters == 0:
-                watched.poll.cancel()
-                self._watched.pop(study_id, None)
-        if watched.error is not None:
-            raise watched.error
+            subscription.waiters -= 1
+            if subscription.waiters == 0:
+                subscription.poll.cancel()
+                self._subscriptions.pop(study_id, None)
+        if subscription.error is not None:
+            raise subscription.error
 
     def close(self) -> None:
-        """Answer everybody who waits, so that a stopping server has nobody to wait for."""
+        """Wake every client, so that a stopping server has no open requests to wait for."""
         self._closed = True
-        for watched in self._watched.values():
-            watched.tell()
+        for subscription in self._subscriptions.values():
+            subscription.notify()
 
-    async def _look(self, study_id: str, watched: _Watched) -> None:
-        while watched.error is None:
+    async def _poll(self, study_id: str, subscription: _Subscription) -> None:
+        while subscription.error is None:
             try:
                 version = await run_in_threadpool(self._read_version, study_id)
             except Exception as error:
                 # Raised again in every waiter; a failed poll must not leave them waiting.
-                watched.error = error
-                watched.tell()
+                subscription.error = error
+                subscription.notify()
                 return
-            if version > watched.version:
-                watched.version = version
-                watched.tell()
+            if version > subscription.version:
+                subscription.version = version
+                subscription.notify()
             await asyncio.sleep(self._interval)

@@ -1,4 +1,4 @@
-"""The OpenAPI document: every error is documented as a problem, with an example."""
+"""The OpenAPI document: schema and example of every answer, errors included."""
 
 import json
 from collections.abc import Callable
@@ -36,13 +36,13 @@ Responses = dict[int | str, dict[str, Any]]
 
 
 def header(status: int, name: str, description: str) -> Responses:
-    """Return the `responses` of a route whose answer of this status carries a header."""
+    """Return the `responses` of a route whose answers of `status` carry the header `name`."""
     described = {"description": description, "schema": {"type": "string"}}
     return {status: {"headers": {name: described}}}
 
 
 def problems(*statuses: int) -> Responses:
-    """Return the `responses` of a route that may answer with these errors, and always with 500."""
+    """Return the `responses` of a route with these error statuses; 500 is always among them."""
     return {status: _documented(status) for status in (*statuses, 500)}
 
 
@@ -74,7 +74,7 @@ def document_problems(app: FastAPI) -> None:
         own = ProblemOut.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= own.pop("$defs")
         schemas["ProblemOut"] = own
-        # FastAPI documents errors of its own shape wherever a path has a parameter.
+        # FastAPI documents its own schema of errors wherever a path has a parameter.
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
         for path, operations in document["paths"].items():

@@ -4,8 +4,8 @@
      "status": 422, "detail": "dataset 'digit' is not known; did you mean 'digits'? ...",
      "errors": [{"pointer": "/dataset", "detail": "..."}]}
 
-`errors` is there for input that breaks a rule. A pointer is a JSON pointer into the body; what is
-not in the body is named by its place: `query:limit`, `path:number`, `header:Idempotency-Key`.
+`errors` names each broken rule of invalid input. A pointer is a JSON pointer into the body, or a
+place outside it: `query:limit`, `path:number`, `header:Idempotency-Key`.
 """
 
 import json
@@ -34,7 +34,7 @@ from service.logs import get_log
 PROBLEM_JSON = "application/problem+json"
 TYPE_PREFIX = "urn:activation-search:problem:"
 
-#: The nearest class in an error's MRO decides its status.
+#: The status of an error is that of the nearest class in its MRO.
 ERROR_STATUS: dict[type[SearchError], int] = {
     InvalidInput: 422,
     NotFound: 404,
@@ -45,7 +45,7 @@ ERROR_STATUS: dict[type[SearchError], int] = {
     SearchError: 500,
 }
 
-#: What to do about a status that no error of ours explains.
+#: Details of statuses that are raised by the framework, not by our errors.
 WAY_OUT: dict[int, str] = {
     400: "the request could not be read; see /docs for what is expected",
     404: "there is nothing at {path}; see /docs for what there is",
@@ -61,7 +61,7 @@ log = get_log("service.api.problems")
 
 
 class InvalidRequest(InvalidInput):
-    """Several rules are broken at once; `parts` says which."""
+    """Several rules are broken at once, one in each of `parts`."""
 
     def __init__(self, parts: Iterable[InvalidInput]) -> None:
         self.parts = tuple(parts)
@@ -122,7 +122,7 @@ def _search_error(request: Request, error: Exception) -> Problem:
         parts = error.parts if isinstance(error, InvalidRequest) else (error,)
         if request.method not in WITH_A_BODY:
             for part in parts:
-                # What the layers below point at as a field came in the query.
+                # A field of the layers below is a parameter of the query here.
                 part.pointer = re.sub("^/", "query:", part.pointer)
     # "UnknownChoice" -> "Unknown choice"
     name = type(parts[0] if len(parts) == 1 else error).__name__

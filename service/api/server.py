@@ -1,4 +1,4 @@
-"""The server: the API in this process, and a worker beside it that is started again if it dies."""
+"""The server: the API in this process, and a supervised worker process beside it."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from service.logs import get_log
 from service.settings import Settings
 from storage import open_database
 
-#: Pause before a dead worker is started again, doubled after every early death up to the most.
+#: Pause before a dead worker is started again, doubled after every early death up to a maximum.
 _BACKOFF_S = 1.0
-_MOST_BACKOFF_S = 30.0
-#: A worker that lived this long did not die of how it was started.
+_MAX_BACKOFF_S = 30.0
+#: After this uptime a death is no failure to start.
 _HEALTHY_S = 60.0
-#: A worker that is asked to stop puts its study back at the next rung; then it is ended.
-_PATIENCE_S = 20.0
-#: Requests get this long to end when the server does.
-_GRACE_S = 5
+#: Time for a stopping worker to put its study back at the next rung, before it is killed.
+_WORKER_GRACE_S = 20.0
+#: Time for open requests to end when the server does.
+_REQUEST_GRACE_S = 5
 
 
 def serve(settings: Settings, *, with_worker: bool) -> None:
@@ -42,7 +42,7 @@ def serve(settings: Settings, *, with_worker: bool) -> None:
         # uvicorn raises the signal again when it has ended; the default action would then kill
         # this process before it has ended the worker.
         signal.signal(number, lambda *_: sys.exit(0))
-    # What is wrong with these is told before anything else.
+    # Errors of the settings come before anything is started.
     open_database(settings.database).close()
     if with_worker and settings.device is Device.CUDA:
         usable_device(settings.device)
@@ -54,9 +54,9 @@ def serve(settings: Settings, *, with_worker: bool) -> None:
         log_level=settings.log_level.value,
         log_config=None,
         access_log=False,
-        timeout_graceful_shutdown=_GRACE_S,
+        timeout_graceful_shutdown=_REQUEST_GRACE_S,
     )
-    listener = config.bind_socket()  # a port in use is told before anything else is started
+    listener = config.bind_socket()  # a port in use is an error before anything is started
     # asyncio sets this only on sockets that name their protocol, and uvicorn's does not; without
     # it the body of an answer waits up to 40 ms for the client to acknowledge the headers.
     # Accepted connections inherit it.
@@ -69,14 +69,14 @@ def serve(settings: Settings, *, with_worker: bool) -> None:
 
 
 class _Server(uvicorn.Server):
-    """A server that answers those who wait for news before it waits for them."""
+    """A server that ends long polls before it waits for open requests."""
 
     def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
         super().__init__(config)
         self._app = app
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start the app, then leave what it loaded to itself."""
+        """Start the app, then exempt the objects it loaded from garbage collection."""
         await super().startup(sockets)
         freeze_loaded_objects()
 
@@ -102,7 +102,8 @@ def _supervise(settings: Settings, ended: Event) -> None:
     """Keep a worker process alive until `ended`, then end it."""
     log = get_log(__name__)
     backoff = _BACKOFF_S
-    command = [sys.executable, "-m", "service.cli", "worker", "--until-stdin-ends"]
+    # -P: a folder called `service` where the server was started must not stand in for ours.
+    command = [sys.executable, "-P", "-m", "service.cli", "worker", "--until-stdin-ends"]
     environment = {**os.environ, **settings.environment()}
     while not ended.is_set():
         started = monotonic()
@@ -120,13 +121,13 @@ def _supervise(settings: Settings, ended: Event) -> None:
             backoff = _BACKOFF_S
         log.warning("the worker died; starting another", code=process.returncode, wait=backoff)
         ended.wait(backoff)
-        backoff = min(2 * backoff, _MOST_BACKOFF_S)
+        backoff = min(2 * backoff, _MAX_BACKOFF_S)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
-        process.wait(_PATIENCE_S)
+        process.wait(_WORKER_GRACE_S)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

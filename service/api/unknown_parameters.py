@@ -1,6 +1,6 @@
-"""Names that a route does not know are refused in queries and forms, as they are in JSON.
+"""Unknown names in queries and forms are refused, as unknown fields of JSON are.
 
-`?stat=failed` would otherwise list studies of every state, and look like an answer.
+`?stat=failed` would otherwise list studies of every state.
 """
 
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ async def refuse_unknown_names(request: Request) -> None:
     _check("query parameter", request.query_params, known, "query:")
     fields = route.dependant.body_params
     if any(isinstance(field.field_info, Form) for field in fields):
-        form = await request.form()  # read and kept by FastAPI already
+        form = await request.form()  # FastAPI has read and cached it already
         _check("form field", form, [field.alias for field in fields], "/")
 
 

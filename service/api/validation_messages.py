@@ -1,4 +1,4 @@
-"""What pydantic found wrong, as sentences: the value, the rule, the way out."""
+"""Pydantic's validation errors as sentences: the value, the rule, the way out."""
 
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
@@ -9,10 +9,10 @@ from pydantic import BaseModel
 
 from search.errors import InvalidInput, UnknownChoice
 
-#: Longest piece of a value that is repeated to the person who sent it.
+#: Longest part of a value that a message repeats.
 SHOWN_CHARACTERS = 60
 
-#: Rules in our words; pydantic's are those of Python. Braces hold what pydantic knows of the rule.
+#: Rules in plain words, where pydantic uses Python's. Braces are filled from its error context.
 RULES = {
     "model_type": "it must be a JSON object",
     "dict_type": "it must be a JSON object",
@@ -31,7 +31,7 @@ RULES = {
     "string_too_long": "it must have at most {max_length} characters",
     "too_short": "it must have {min_length} or more {parts}; or leave it out",
     "too_long": "it must have at most {max_length} {parts}",
-    # Ours raise errors of their own kinds; what remains is FastAPI's, of a file.
+    # Our validators raise errors of other kinds; this one is FastAPI's, of a file.
     "value_error": "it must be a file; send it as multipart/form-data, as curl -F file=@t.csv does",
 }
 
@@ -39,9 +39,9 @@ RULES = {
 def describe_validation_error(  # noqa: PLR0911 - a row of cases, each with its own sentence
     error: Mapping[str, Any], model: Any = None
 ) -> InvalidInput:
-    """Return `error`, one of pydantic's, as ours; `model` is what the body should have been."""
+    """Return an error of pydantic's as InvalidInput; `model` is the annotation of the body."""
     where, *path = error["loc"] or ("",)
-    # Tags of our unions end in "()" and are no part of what the person wrote.
+    # Tags of our unions end in "()" and are no part of the body's path.
     path = [str(part) for part in path if not str(part).endswith("()")]
     pointer = _pointer(str(where), path)
     kind = error["type"]
@@ -87,7 +87,7 @@ def _pointer(where: str, path: Sequence[str]) -> str:
 
 
 def _shown(value: object) -> str:
-    """Return `value` in a few characters."""
+    """Return the first SHOWN_CHARACTERS of `value`'s repr."""
     try:
         text = repr(value)
     except ValueError:  # an int of more digits than Python prints
@@ -96,7 +96,7 @@ def _shown(value: object) -> str:
 
 
 def _fields_at(model: Any, path: Sequence[str]) -> list[str]:
-    """Return the names of the fields of the model that `path` leads to; empty where it is none."""
+    """Return the field names of the model at `path`; empty where there is no model."""
     for part in path:
         model = _step(model, part)
     found = _models(model)
@@ -104,7 +104,7 @@ def _fields_at(model: Any, path: Sequence[str]) -> list[str]:
 
 
 def _step(annotation: Any, part: str) -> Any:
-    """Return the annotation of what `part` names within `annotation`; None where it is nothing."""
+    """Return the annotation of the field `part` of `annotation`; None without such a field."""
     if get_origin(annotation) is dict:
         return get_args(annotation)[1]
     found = [model for model in _models(annotation) if part in model.model_fields]

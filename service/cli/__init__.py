@@ -1,4 +1,4 @@
-"""The command line: serve, work, run without a server, show what was found.
+"""The command line: serve, work, run a study without a server, show studies and results.
 
-Imports `api` and `worker`, each where a command needs it. Arguments go in; text comes out.
+Imports `api` and `worker`, each inside the command that needs it. Arguments go in; text comes out.
 """

@@ -1,4 +1,4 @@
-"""What a person sees in a terminal: progress, and tables of studies and results."""
+"""Terminal output: a progress bar, and tables of studies and results."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from rich.progress import (
 from rich.table import Column, Table
 from rich.text import Text
 
+from search.study.results import Holdout, StudyResults, Verdict
 from storage.rows.study_rows import StudyRow
 
-#: What a bar counts in each phase.
+#: The counts that a bar shows in each phase: finished, total.
 _COUNTED = {
     "search": ("trials_finished", "trials_total"),
     "confirm": ("confirmations_finished", "confirmations_total"),
@@ -28,7 +29,7 @@ _COUNTED = {
 
 
 def progress_bar() -> Progress:
-    """Return a bar over what a phase counts; `show_progress` moves it."""
+    """Return a bar over the trainings of a phase; `show_progress` moves it."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -66,7 +67,7 @@ def show_number(value: float | None, digits: int = 4) -> str:
 
 def studies_table(rows: Sequence[StudyRow]) -> Table:
     """List studies, a line each."""
-    # Of an id that is cut short nothing can be asked.
+    # An id that is cut short cannot be used in a request.
     table = Table(Column("id", no_wrap=True), "name", "dataset", "state", "trials", "best")
     for row in rows:
         done = f"{row.progress.trials_finished}/{row.progress.trials_total}"
@@ -76,66 +77,59 @@ def studies_table(rows: Sequence[StudyRow]) -> Table:
     return table
 
 
-def results_table(document: Mapping[str, Any]) -> Group:
-    """Show a results document: a row an activation, the best configuration, the verdict.
-
-    The document is empty where no worker has begun with the study.
-    """
+def results_table(results: StudyResults) -> Group:
+    """Show results: a row an activation, the best configuration, the verdict."""
     table = Table("activation", title="by activation, the best first")
     for heading in ("trials", "completed", "pruned", "failed", "best", "median"):
         table.add_column(heading, justify="right")
-    for row in document.get("by_activation", ()):
-        counts = [str(row[name]) for name in ("trials", "completed", "pruned", "failed")]
-        scores = [show_number(row["best_value"]), show_number(row["median_value"])]
-        table.add_row(row["activation"], *counts, *scores)
-    best = document.get("best")
+    for row in results.by_activation:
+        counts = map(str, (row.trials, row.completed, row.pruned, row.failed))
+        scores = map(show_number, (row.best_value, row.median_value))
+        table.add_row(row.activation, *counts, *scores)
+    best = results.best
     if best is None:
         return Group(table, Text("no trial has completed yet"))
-    lines = [f"best configuration (trial {best['number']}):"]
-    lines += [f"  {name} = {_show(value)}" for name, value in best["params"].items()]
-    metrics = best.get("metrics", {})
-    lines += [f"  validation {name}: {show_number(value)}" for name, value in metrics.items()]
-    return Group(table, Text("\n".join(lines)), *_verdict(document.get("verdict")))
+    lines = [f"best configuration (trial {best.number}):"]
+    lines += [f"  {name} = {_show(value)}" for name, value in best.params.items()]
+    lines += [f"  validation {name}: {show_number(value)}" for name, value in best.metrics.items()]
+    return Group(table, Text("\n".join(lines)), *_verdict(results.verdict))
 
 
-def _verdict(verdict: Mapping[str, Any] | None) -> list[Table | Text]:
-    """Show what the confirmation and the test rows say; nothing before there is a verdict."""
+def _verdict(verdict: Verdict | None) -> list[Table | Text]:
+    """Show the scores of the confirmation and the test, and the sentence; nothing for None."""
     if verdict is None:
         return []
-    metric = verdict["metric"]
+    metric = verdict.metric
     title = f"trained anew: {metric}, 95 % interval, differences to the best and to the baseline"
     table = Table("activation", title=title, box=SIMPLE_HEAD, pad_edge=False)
-    for heading, _ in _COMPARED:
+    for heading in ("mean", "low", "high", "worst", "to best", "p", "to base"):
         table.add_column(heading, justify="right")
-    for row in verdict["comparisons"]:
-        name = row["activation"] + ("*" if row["tied"] else "")
-        table.add_row(name, *(show_number(row[key], 3) for _, key in _COMPARED))
+    for row in verdict.comparisons:
+        numbers = (
+            *(row.mean, row.ci_low, row.ci_high, row.worst),
+            *(row.difference, row.p_adjusted, row.baseline_difference),
+        )
+        name = row.activation + ("*" if row.tied else "")
+        table.add_row(name, *(show_number(number, 3) for number in numbers))
     table.caption = "* not shown to be worse than the best"
     shown: list[Table | Text] = [table]
-    if verdict["test"] is not None:
-        shown.append(_test_table(verdict["test"], metric))
-    return [*shown, Text(verdict["sentence"], style="bold")]
+    if verdict.test is not None:
+        shown.append(_test_table(verdict.test, metric))
+    return [*shown, Text(verdict.sentence, style="bold")]
 
 
-_COMPARED = (
-    ("mean", "mean"),
-    ("low", "ci_low"),
-    ("high", "ci_high"),
-    ("worst", "worst"),
-    ("to best", "difference"),
-    ("p", "p_adjusted"),
-    ("to base", "baseline_difference"),
-)
-
-
-def _test_table(test: Mapping[str, Any], metric: str) -> Table:
+def _test_table(test: Holdout, metric: str) -> Table:
     table = Table("predictor", title=f"{metric} on the held-out test rows", box=SIMPLE_HEAD)
     table.add_column("validation", justify="right")
     table.add_column("test", justify="right")
-    for role in ("winner", "baseline", "linear", "trivial"):
-        row = test[role]
-        if row is not None:
-            table.add_row(role, show_number(row["validation_score"]), show_number(row["score"]))
+    for predictor, score in (
+        ("winner", test.winner),
+        ("baseline", test.baseline),
+        ("linear", test.linear),
+        ("trivial", test.trivial),
+    ):
+        if score is not None:
+            table.add_row(predictor, show_number(score.validation_score), show_number(score.score))
     return table
 
 

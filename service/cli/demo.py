@@ -15,22 +15,23 @@ from typing import Any
 import httpx2
 from rich.console import Console
 
+from service.api.schemas.results import ResultsOut
 from service.cli.console_tables import progress_bar, results_table, show_progress
 
 STUDY = {"name": "digits, which activation?", "dataset": "digits"}
 _START_S = 60.0
 _END_S = 30.0
-#: What a shell reports of a command that a signal ended.
+#: Exit codes that a shell reports for a command ended by these signals.
 _INTERRUPTED, _TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 
 
 def main() -> int:
     """Run the demo; return 0 where the study completed.
 
-    However it ends, short of being killed, the server ends with it; a study interrupted halfway is
-    cancelled, so that the next demo does not begin with it.
+    The server ends with the demo, unless that is killed; an interrupted study is cancelled, so that
+    the next demo does not begin with it.
     """
-    # Said outright: a shell that starts a program in the background has it ignore Ctrl-C.
+    # A shell that starts a program in the background makes it ignore Ctrl-C; this undoes that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
     parser = argparse.ArgumentParser(description=__doc__)
@@ -41,7 +42,8 @@ def main() -> int:
     port = _free_port()
     log = Path(arguments.data_dir) / "server.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "service.cli", "serve", "--port", str(port)]
+    # -P: a folder called `service` where the demo was started must not stand in for ours.
+    command = [sys.executable, "-P", "-m", "service.cli", "serve", "--port", str(port)]
     with log.open("ab") as output:
         server = subprocess.Popen(  # noqa: S603 - our own program
             [*command, "--data-dir", arguments.data_dir],
@@ -71,18 +73,18 @@ def main() -> int:
 def _run(client: httpx2.Client, console: Console) -> bool:
     started = time.monotonic()
     answer = client.post("/v1/studies", json=STUDY)
-    try:  # from the answer on: a study that is queued is one to be cancelled
+    try:  # from here on an interrupt must cancel the study
         answer.raise_for_status()
         study = answer.json()
         console.print(f"posted {STUDY}, study {study['id']}")
         results = _watch(client, study["id"])
     except BaseException:
         if answer.is_success:
-            with suppress(httpx2.HTTPError):  # not the interrupted client: it may be mid-answer
+            with suppress(httpx2.HTTPError):  # by a new client: the old one may be mid-answer
                 httpx2.post(f"{client.base_url}{answer.headers['Location']}/cancel", timeout=60)
         raise
     seconds = time.monotonic() - started
-    console.print(results_table(results))
+    console.print(results_table(ResultsOut.model_validate(results).to_results()))
     finished = results["progress"]["trials_finished"]
     rate = finished / seconds
     console.print(f"{finished} trials in {seconds:.0f} s, {rate:.1f} trials a second")

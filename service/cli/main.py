@@ -94,11 +94,11 @@ def version() -> None:
 
 
 def main() -> None:
-    """Run the command line; what goes wrong on purpose is one sentence and exit code 1."""
+    """Run the command line; a SearchError is printed as one sentence, with exit code 1."""
     try:
         app()
     except SearchError as error:
-        # As text: Rich would take the brackets of a message for its own markup.
+        # As Text, since Rich would read brackets in a message as markup.
         Console(stderr=True).print(Text(str(error), style="red"))
         sys.exit(1)
 

@@ -1,4 +1,4 @@
-"""What the command line does without a server: run a study here, read a database."""
+"""Commands that need no server: run a study in this process, read a database."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.console import Console
 from search.analysis.live_results import LiveResults
 from search.driver import run_study
 from search.errors import InvalidInput
-from search.study import Phase, PhaseStarted, ProgressMade
+from search.study import Phase, PhaseStarted, ProgressMade, StudyResults
 from search.training.device import usable_device
 from search.training.executors import local_pool
 from service.api.problems import InvalidRequest
@@ -29,7 +29,7 @@ from storage.rows.study_rows import StudyRow
 
 
 def read_spec_file(path: Path) -> Mapping[str, Any]:
-    """Read a JSON object; InvalidInput where there is none."""
+    """Read a JSON object from a file; InvalidInput where the file holds none."""
     try:
         body = json.loads(path.read_text())
     except (OSError, ValueError) as error:
@@ -50,18 +50,18 @@ def run_here(body: Mapping[str, Any], settings: Settings, console: Console) -> N
         ) from error
     quieten_optuna()
     dataset = load_dataset(spec, None)
-    summary = LiveResults(spec, dataset)
+    live = LiveResults(spec, dataset)
     device = usable_device(settings.device)
     with local_pool(settings.processes) as executor, progress_bar() as bar:
         task = bar.add_task(dataset.name, total=spec.budget.trials, best="-", rate="")
         phase = Phase.SEARCH
         for event in run_study(spec, dataset, executor=executor, device=device):
-            summary.take(event)
+            live.apply(event)
             if isinstance(event, PhaseStarted):
                 phase = event.phase
             elif isinstance(event, ProgressMade):
                 show_progress(bar, task, phase, asdict(event.progress))
-    console.print(results_table(summary.document(phase_ended=True)))
+    console.print(results_table(live.to_document(phase_ended=True)))
 
 
 def recorded_studies(settings: Settings) -> tuple[StudyRow, ...]:
@@ -73,10 +73,10 @@ def recorded_studies(settings: Settings) -> tuple[StudyRow, ...]:
         database.close()
 
 
-def recorded_results(settings: Settings, study_id: str) -> Mapping[str, Any]:
-    """Return the results document of one study; NotFound where there is no such study."""
+def recorded_results(settings: Settings, study_id: str) -> StudyResults:
+    """Return the results of one study; NotFound where there is no such study."""
     database = open_database(settings.database)
     try:
-        return Results(database).get(study_id).document
+        return Results(database).get(study_id).results
     finally:
         database.close()

@@ -1,4 +1,4 @@
-"""A heartbeat: a call repeated by a thread of its own."""
+"""A heartbeat: a function that a thread of its own calls again and again."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from service.logs import get_log
 
 
 class _Ticker(Thread):
-    """Calls something at once and then every `seconds` until told to end."""
+    """Calls a function at once and then every `seconds` until `ended` is set."""
 
     def __init__(self, seconds: float, call: Callable[[], None]) -> None:
         super().__init__(daemon=True)
         self._seconds, self._call, self.ended = seconds, call, Flag()
 
     def run(self) -> None:
-        """Tick until ended; a tick that fails is logged and tried again."""
+        """Call until ended; a call that fails is logged and repeated in its turn."""
         log = get_log(__name__)
         while True:
             try:
@@ -31,7 +31,8 @@ class _Ticker(Thread):
 
 
 @contextmanager
-def _every(seconds: float, call: Callable[[], None]) -> Iterator[None]:
+def repeated(call: Callable[[], None], seconds: float) -> Iterator[None]:
+    """Call `call` now and every `seconds`, in a thread, as long as the context lasts."""
     ticker = _Ticker(seconds, call)
     ticker.start()
     try:

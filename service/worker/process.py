@@ -19,9 +19,9 @@ def run_worker(
 ) -> None:
     """Run a worker in this process until SIGTERM or SIGINT, or until the queue is empty.
 
-    `until_stdin_ends` also stops it when whoever holds the other end of its standard input is
-    gone, however that came about. Raises PoolBroken where a training process was killed, and
-    InvalidInput where the settings want a GPU and there is none.
+    With `until_stdin_ends` it also stops at the end of its standard input, which comes when the
+    process at the other end is gone, even if killed. Raises PoolBroken where a training process
+    was killed, and InvalidInput where the settings want a GPU and there is none.
     """
     device = usable_device(settings.device)
     if hasattr(os, "nice"):
@@ -41,7 +41,7 @@ def run_worker(
 
 
 def _stop_at_end(stream: int, worker: Worker) -> None:
-    # Read past Python's buffer, whose lock a thread must not hold when the process ends.
+    # Not through Python's buffer, whose lock no thread may hold when the process ends.
     while os.read(stream, 1024):
-        pass  # nobody is supposed to write; only the end counts
+        pass  # input has no meaning, only its end
     worker.stop()

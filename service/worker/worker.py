@@ -1,4 +1,4 @@
-"""The worker process: claims a study, runs it, records what happens, and takes the next one."""
+"""The worker: claims a study, runs it, records its events, and claims the next one."""
 
 from __future__ import annotations
 
@@ -37,24 +37,24 @@ from search.training.device import Device
 from service.logs import get_log
 from service.settings import Settings
 from service.stored_datasets import load_dataset
-from service.worker.heartbeat import _every
+from service.worker.heartbeat import repeated
 from storage import Database, Datasets, Queue, Recorder, Results, Studies
 from storage.rows.study_rows import StudyRow
 
-#: A lease is renewed three times before it would run out.
-_RENEWALS_PER_LEASE = 3
-#: The results document is made anew at most this often; it looks at every trial of the study.
-_DOCUMENT_S = 1.0
-#: Nor does it take more than this share of the worker's time, however many trials there are.
-_DOCUMENT_SHARE = 0.02
-#: What people want of a study is looked up at most this often; the driver asks at every rung.
-_WISHES_S = 0.1
-#: Events that are written at once, with all that came before them.
-_WORTH_RECORDING = (ProgressMade, PhaseStarted)
+#: Renewals of a lease, and heartbeats, in the time after which the lease would run out.
+RENEWALS_PER_LEASE = 3
+#: The results document is made anew at most this often, since that reads every trial.
+DOCUMENT_S = 1.0
+#: Making it takes at most this share of the worker's time, however many trials there are.
+DOCUMENT_SHARE = 0.02
+#: Requests to a study are read at most this often; the driver asks at every rung.
+CONTROL_POLL_S = 0.1
+#: Events that are written at once, with all events before them.
+FLUSH_ON = (ProgressMade, PhaseStarted)
 
 
 class Driver(Protocol):
-    """Runs a study, as `search.driver.driver.run_study` does."""
+    """A function that runs a study, as `search.driver.run_study` does."""
 
     def __call__(
         self,
@@ -67,11 +67,11 @@ class Driver(Protocol):
         executor: Executor | None,
         device: Device,
     ) -> Iterator[Event]:
-        """Yield what happens, a StudyEnded last."""
+        """Yield the events of the study, a StudyEnded last."""
 
 
 class PoolBroken(SearchError):
-    """A training process died, which no study can survive; nor can the worker."""
+    """A training process died, and with it the pool; the worker ends."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -80,8 +80,8 @@ class PoolBroken(SearchError):
         )
 
 
-class _Leaving(Exception):
-    """The worker is told to stop and puts its study back."""
+class StopRequested(Exception):
+    """The worker was told to stop and puts its study back into the queue."""
 
 
 class Worker:
@@ -114,13 +114,13 @@ class Worker:
 
     def run(self, *, until_idle: bool = False) -> None:
         """Work until stopped, or until the queue is empty."""
-        with self._beating():
+        with self._heartbeat():
             freeze_loaded_objects()
             while not self._stopping.is_set():
                 study = self._queue.claim(self._id, self._settings.lease_seconds)
                 if study is not None:
                     self._run_one(study)
-                    freeze_loaded_objects()  # what the study loaded stays, the rest is collected
+                    freeze_loaded_objects()  # objects that stay loaded are scanned no more
                 elif until_idle:
                     return
                 else:
@@ -130,22 +130,22 @@ class Worker:
         log = get_log(__name__, worker=self._id, study=study.id)
         log.info("claimed", dataset=study.dataset, trials=study.spec.budget.trials)
         try:
-            with self._renewing(study.id) as lost:
+            with self._lease_renewal(study.id) as lost:
                 state = self._record(study, lost)
-            log.info("left", state=state)
+            log.info("released", state=state)
         except LeaseLost as error:
             log.warning("another worker took the study over", reason=str(error))
         except SearchError as error:
             log.warning("failed", reason=str(error))
             self._fail(study.id, str(error))
         except BrokenExecutor as error:
-            # Not the study's own failure as far as we know: it stays claimed until the lease runs
-            # out, and the queue counts how many workers it took down.
+            # Whether the study is to blame is unknown: it stays claimed until the lease runs out,
+            # and the queue counts the workers it has killed.
             raise PoolBroken from error
         except SQLAlchemyError:
-            raise  # a database that fails says nothing about the study
+            raise  # a failing database is no failure of the study
         except Exception as error:
-            # Whatever a study does, the next one must find a worker.
+            # One study's failure must not keep the next one from a worker.
             log.error("failed unexpectedly", exc_info=error)
             sentence = (
                 f"the worker met an unexpected {type(error).__name__}: {error}; "
@@ -160,15 +160,15 @@ class Worker:
             self._log.warning("another worker took the study over", reason=str(error))
 
     def _record(self, study: StudyRow, lost: Flag) -> StudyState:
-        """Run the study to its end, or until this worker is stopped; return what became of it."""
+        """Run the study to its end, or until this worker is stopped; return its state then."""
         recorder = Recorder(self._database, study.id, self._id)
         history = recorder.history()
         dataset = load_dataset(study.spec, self._datasets)
-        before = Results(self._database).get(study.id).document
-        summary = LiveResults(study.spec, dataset, before=before)
-        summary.take(TrialsChanged(trials=history))
+        before = Results(self._database).get(study.id).results
+        live = LiveResults(study.spec, dataset, before=before)
+        live.apply(TrialsChanged(trials=history))
         confirmations = recorder.confirmations()
-        summary.take(ConfirmationsMade(runs=confirmations))
+        live.apply(ConfirmationsMade(runs=confirmations))
         pending: list[Event] = []
         document_due = 0.0
         events = self._run(
@@ -182,34 +182,34 @@ class Worker:
         )
         try:
             for event in events:
-                summary.take(event)
+                live.apply(event)
                 pending.append(event)
                 if isinstance(event, StudyEnded):
-                    recorder.record(pending, results=summary.document(phase_ended=True))
+                    recorder.record(pending, results=live.to_document(phase_ended=True))
                     return event.state
-                if isinstance(event, _WORTH_RECORDING):
+                if isinstance(event, FLUSH_ON):
                     phase_ended = isinstance(event, PhaseStarted) and event.phase != Phase.SEARCH
                     document, began = None, monotonic()
                     if phase_ended or began >= document_due:
-                        document = summary.document(phase_ended=phase_ended)
+                        document = live.to_document(phase_ended=phase_ended)
                         took = monotonic() - began
-                        document_due = began + max(_DOCUMENT_S, took / _DOCUMENT_SHARE)
+                        document_due = began + max(DOCUMENT_S, took / DOCUMENT_SHARE)
                     recorder.record(pending, results=document)
                     pending.clear()
                 self._check(study.id, lost)
         except (LeaseLost, SQLAlchemyError):
-            raise  # nothing can be written any more
-        except _Leaving:
-            recorder.record(pending, results=summary.document(phase_ended=False))
+            raise  # no write can succeed any more
+        except StopRequested:
+            recorder.record(pending, results=live.to_document(phase_ended=False))
             self._queue.release(study.id, self._id)
             return StudyState.QUEUED
         except Exception:
-            recorder.record(pending)  # whatever happened, what had finished before is kept
+            recorder.record(pending)  # trials that finished before the error are kept
             raise
-        raise RuntimeError("the driver ended without saying how")
+        raise RuntimeError("the driver ended without a StudyEnded event")
 
     def _control(self, study_id: str, lost: Flag) -> Callable[[], Control]:
-        """Return what tells the driver what is wanted; it raises what `_check` raises."""
+        """Return the function by which the driver reads requests; it raises as `_check` does."""
         due = 0.0
 
         def control() -> Control:
@@ -217,28 +217,28 @@ class Worker:
             self._check(study_id, lost)
             if monotonic() < due:
                 return Control()
-            due = monotonic() + _WISHES_S
+            due = monotonic() + CONTROL_POLL_S
             return self._studies.control(study_id)
 
         return control
 
     def _check(self, study_id: str, lost: Flag) -> None:
-        """Raise _Leaving where this worker is told to stop, LeaseLost where it lost the study."""
+        """Raise StopRequested once this worker is told to stop, LeaseLost without the lease."""
         if lost.is_set():
             raise LeaseLost(f"the lease of study '{study_id}' ran out; stop writing to it")
         if self._stopping.is_set():
-            raise _Leaving
+            raise StopRequested
 
     @contextmanager
-    def _beating(self) -> Iterator[None]:
-        with _every(self._settings.lease_seconds / _RENEWALS_PER_LEASE, self._beat):
+    def _heartbeat(self) -> Iterator[None]:
+        with repeated(self._beat, self._settings.lease_seconds / RENEWALS_PER_LEASE):
             yield
 
     def _beat(self) -> None:
         self._queue.beat(self._id)
 
     @contextmanager
-    def _renewing(self, study_id: str) -> Iterator[Flag]:
+    def _lease_renewal(self, study_id: str) -> Iterator[Flag]:
         lost = Flag()
 
         def renew() -> None:
@@ -247,5 +247,5 @@ class Worker:
             except LeaseLost:
                 lost.set()
 
-        with _every(self._settings.lease_seconds / _RENEWALS_PER_LEASE, renew):
+        with repeated(renew, self._settings.lease_seconds / RENEWALS_PER_LEASE):
             yield lost

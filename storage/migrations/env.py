@@ -1,4 +1,4 @@
-"""Runs the migrations on the connection that `open_database` hands over."""
+"""Alembic's environment: runs the migrations on the connection that `create_schema` passes."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ depends_on = ${repr(depends_on)}
 
 
 def upgrade() -> None:
-    """Create what the module is named after."""
+    """Take the step."""
     ${upgrades if upgrades else "pass"}
 
 

@@ -1,4 +1,4 @@
-"""Optuna's side of a study: the row that its dashboard lists and `optuna.load_study` finds."""
+"""The Optuna study of each study: rows that its dashboard lists and `optuna.load_study` finds."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from storage.optuna_schema.tables import (
 )
 
 NAME_LENGTH = 512
-#: Where `Study.set_metric_names` keeps them.
+#: System attribute in which `Study.set_metric_names` stores the names.
 _METRIC_NAMES = "study:metric_names"
 
 
 def name_of(name: str, study_id: str) -> str:
-    """Return a unique name that a person recognises in the dashboard."""
+    """Return `name` with the id added, unique and at most NAME_LENGTH characters long."""
     suffix = f" ({study_id})"
     return name[: NAME_LENGTH - len(suffix)] + suffix
 

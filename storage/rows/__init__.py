@@ -1,5 +1,4 @@
-"""The mapping between values and rows, one module a value.
+"""The mapping between values and rows, one module for each kind of value.
 
-Imports `sql`, `optuna_schema` and the plain values of a study. Values go in, rows come out, and
-back.
+Imports `sql`, `optuna_schema` and `search.study`. Frozen values become rows, and rows values.
 """

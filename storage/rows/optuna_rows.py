@@ -1,8 +1,8 @@
 """A TrialRecord as the rows that Optuna's RDBStorage would have written for it.
 
-Each child table of `trials` is one row of `CHILDREN`: which column tells its rows apart within a
-trial, which columns hold the value, and how a record becomes rows. The recorder compares the rows
-of what was recorded before with those of now and writes the difference.
+Each child table of `trials` is one entry of `CHILDREN`: the column that identifies a row within
+its trial, the columns that hold the value, and the function from a record to rows. The trial writer
+compares the rows of the former record with those of the new one and writes the difference.
 """
 
 from __future__ import annotations
@@ -15,13 +15,19 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, TypeAlias
 
-from optuna.storages._rdb.models import TrialIntermediateValueModel, TrialValueModel
 from optuna.trial import TrialState
 from sqlalchemy import Table
 
 from search.errors import InvalidInput
 from search.study import TrialRecord
-from storage.optuna_schema.tables import INTERMEDIATE_VALUES, PARAMS, TRIAL_USER_ATTRIBUTES, VALUES
+from storage.optuna_schema.tables import (
+    INTERMEDIATE_VALUES,
+    PARAMS,
+    TRIAL_USER_ATTRIBUTES,
+    VALUES,
+    encode_intermediate_value,
+    encode_value,
+)
 from storage.rows.trial_rows import write_distribution
 
 #: Key of a row within its trial -> its value columns: numbers, strings and None only.
@@ -30,7 +36,7 @@ Rows: TypeAlias = dict[Any, tuple[Any, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Child:
-    """A table whose rows belong to a trial."""
+    """A table whose rows each belong to one trial."""
 
     table: Table
     key: str
@@ -39,9 +45,9 @@ class Child:
 
 
 def trial_row(record: TrialRecord, now: datetime) -> dict[str, Any]:
-    """Return the columns of `trials`, all but the ids; `now` where the record knows no time.
+    """Return the columns of `trials` without ids; `now` stands for a time that is missing.
 
-    Optuna's rules: all but waiting trials have started, exactly the finished ones have completed;
+    By Optuna's rules all but waiting trials have a start, exactly the finished ones an end, and
     times are naive UTC.
     """
     started = record.started_at
@@ -79,20 +85,21 @@ def _values(record: TrialRecord) -> Rows:
         values = _value_when_pruned(record)
     if values is None or any(map(math.isnan, values)):
         return {}
-    encode = TrialValueModel.value_to_stored_repr
-    return {objective: _plain(*encode(float(v))) for objective, v in enumerate(values)}
+    return {objective: _plain(*encode_value(float(v))) for objective, v in enumerate(values)}
 
 
 def _value_when_pruned(record: TrialRecord) -> tuple[float, ...] | None:
-    # As Optuna's tell does: a pruned trial is worth its last intermediate value.
+    # As Optuna's tell does: the value of a pruned trial is its last intermediate value.
     if not record.intermediate_values:
         return None
     return (record.intermediate_values[max(record.intermediate_values)],)
 
 
 def _intermediate_values(record: TrialRecord) -> Rows:
-    encode = TrialIntermediateValueModel.intermediate_value_to_stored_repr
-    return {step: _plain(*encode(float(v))) for step, v in record.intermediate_values.items()}
+    return {
+        step: _plain(*encode_intermediate_value(float(v)))
+        for step, v in record.intermediate_values.items()
+    }
 
 
 def _plain(value: float | None, kind: Enum) -> tuple[float | None, str]:
@@ -123,7 +130,7 @@ def _user_attributes(record: TrialRecord) -> Rows:
 
 
 def _last_layers(record: TrialRecord) -> dict[str, list[float | str]]:
-    """Return what was last seen of a finished trial's layers, to three digits."""
+    """Return the last layer statistics of a finished trial, to three digits."""
     if not (record.layers and record.state.is_finished()):
         return {}
     return {

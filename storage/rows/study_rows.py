@@ -1,4 +1,4 @@
-"""A study as it is recorded, and how its row is read."""
+"""A study as recorded, read from its row."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ class StudyRow:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
-    #: Why it failed, a sentence.
+    #: A sentence that says why the study failed; None unless it did.
     error: str | None
-    #: Name and id of the Optuna study that holds the trials.
+    #: Name and id of the Optuna study with the same trials.
     optuna_name: str
     optuna_id: int
     #: "minimize" or "maximize", and the metric, of each objective.
     directions: tuple[str, ...]
     metric_names: tuple[str, ...]
-    #: What the person asked of it while it runs, not yet obeyed.
+    #: A requested stop that the worker has not carried out yet.
     stop: Stop | None
     #: Grows with every change of the study, its trials or its results.
     version: int
@@ -52,6 +52,13 @@ def get_study(connection: Connection, study_id: str, *, for_update: bool = False
     if row is None:
         raise NotFound("study", study_id)
     return read_study(row)
+
+
+def require_study(connection: Connection, study_id: str) -> None:
+    """Raise NotFound where there is no such study."""
+    found = connection.execute(select(STUDIES.c.id).where(STUDIES.c.id == study_id))
+    if found.one_or_none() is None:
+        raise NotFound("study", study_id)
 
 
 def read_study(row: Row[Any]) -> StudyRow:

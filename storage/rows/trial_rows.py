@@ -1,9 +1,9 @@
 """A TrialRecord as a row of `search_trials` and back, exactly.
 
-What is filtered, sorted or changed by SQL has a typed column. The rest is `params` and `outcome`
-(values, intermediate values, metrics, flags), which a list of trials shows, and `details` (curves,
-layers, findings), which only the trial's own page and the history read. The distributions are the
-same for many trials, so they are kept once a study in `search_spaces`.
+Fields that SQL filters, sorts or changes have typed columns. The rest is `params` and `outcome`
+(values, intermediate values, metrics, flags), which a list of trials shows, and `details`, the
+trial blob (curves, layers, findings), which only a single trial and the history read. Many trials
+have equal distributions, so `search_spaces` holds each set of them once a study.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from optuna.trial import TrialState
 from sqlalchemy import Row, Select, and_, select
 
 from search.study import TrialRecord, TrialSource
-from storage.rows.trial_blob import Details, pack_details, unpack_details
+from storage.rows.trial_blob import TrialDetails, pack_trial_blob, unpack_trial_blob
 from storage.sql.tables import SPACES, TRIALS
 
 _RANGES: dict[type[BaseDistribution], Callable[..., BaseDistribution]] = {
@@ -57,12 +57,12 @@ def write_trial(record: TrialRecord) -> dict[str, Any]:
         "error": record.error,
         "params": json.dumps(dict(record.params)),
         "outcome": json.dumps(outcome),
-        "details": pack_details(record),
+        "details": pack_trial_blob(record),
     }
 
 
 def select_trials(study_id: str, *, whole: bool) -> Select[Any]:
-    """Select what `read_trial` needs; without `details` unless `whole`."""
+    """Select the columns that `read_trial` reads; the trial blob only if `whole`."""
     columns = [column for column in TRIALS.c if whole or column is not TRIALS.c.details]
     return (
         select(*columns, SPACES.c.distributions)
@@ -77,7 +77,7 @@ def select_trials(study_id: str, *, whole: bool) -> Select[Any]:
 def read_trial(row: Row[Any]) -> TrialRecord:
     """Return the record of a row of `select_trials`."""
     outcome = json.loads(row.outcome)
-    details = unpack_details(row.details) if "details" in row._fields else Details()
+    details = unpack_trial_blob(row.details) if "details" in row._fields else TrialDetails()
     return TrialRecord(
         number=row.number,
         state=TrialState[row.state],

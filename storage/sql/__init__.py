@@ -1,4 +1,4 @@
-"""Our own tables, and the connections to whatever database holds them.
+"""Our own tables, and connections to the database that holds them.
 
 Imports `optuna_schema`. A URL goes in, a `Database` comes out.
 """

@@ -2,8 +2,8 @@
 
 SQLite allows one writer at a time. A transaction that begins by reading and then writes fails
 when another wrote in between, whatever the timeout; so writing transactions take the write lock
-at once (BEGIN IMMEDIATE), and reading ones never take it. That is why there are two engines, and
-a third that belongs to Optuna's storage.
+at once (BEGIN IMMEDIATE), and reading ones never take it. Hence there are two engines, and a third
+one that belongs to Optuna's storage.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import optuna
 from optuna.storages import RDBStorage
 from sqlalchemy import URL, Connection, create_engine, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from search.errors import InvalidInput, MissingExtra
@@ -26,13 +26,15 @@ from storage.sql.schema import create_schema
 #: How long a connection waits for another process's write lock.
 BUSY_TIMEOUT_S = 60
 _PRAGMAS = (
-    f"busy_timeout={BUSY_TIMEOUT_S * 1000}",  # first: the others may have to wait
-    "journal_mode=WAL",  # readers do not block the writer, nor it them
+    f"busy_timeout={BUSY_TIMEOUT_S * 1000}",  # first, since the others may have to wait
+    "journal_mode=WAL",  # readers and the writer do not block each other
     "synchronous=NORMAL",  # with WAL a killed process loses nothing; only a power cut could
     "foreign_keys=ON",
     f"journal_size_limit={64 * 2**20}",
 )
 _DRIVERS = ("sqlite", "postgresql")
+#: As many as the threads of a server that answers by 40 threads, and some.
+_CONNECTIONS = 50
 
 
 class Database:
@@ -51,14 +53,16 @@ class Database:
             self._writer = create_engine(
                 url, pool_size=1, max_overflow=0, pool_timeout=BUSY_TIMEOUT_S
             )
-            self._reader = create_engine(url, pool_size=5, max_overflow=45)
+            self._reader = create_engine(url, pool_size=5, max_overflow=_CONNECTIONS - 5)
             event.listen(self._writer, "connect", _prepare_sqlite)
             event.listen(self._reader, "connect", _prepare_sqlite)
             event.listen(self._reader, "connect", _refuse_writes)
             event.listen(self._writer, "begin", _begin_immediate)
             event.listen(self._reader, "begin", _begin)
         else:
-            self._writer = create_engine(url, pool_pre_ping=True)
+            self._writer = create_engine(
+                url, pool_size=5, max_overflow=_CONNECTIONS - 5, pool_pre_ping=True
+            )
             self._reader = self._writer.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
@@ -72,7 +76,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Open one consistent snapshot; it waits for no writer and blocks none."""
+        """Open one read-only, consistent snapshot, which waits for no writer and blocks none."""
         self._refuse_fork()
         with self._reader.connect() as connection:
             yield connection
@@ -119,7 +123,7 @@ def open_database(url: str) -> Database:
         if parsed.database and parsed.get_backend_name() == "sqlite":
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         database = Database(parsed)
-    except OSError as error:
+    except (OSError, NoSuchModuleError) as error:
         raise _unusable(parsed, error) from error
     except ModuleNotFoundError as error:
         raise MissingExtra("a PostgreSQL database", "postgres") from error
@@ -163,6 +167,9 @@ def _parse(url: str) -> URL:
             f"the database '{parsed.get_backend_name()}' is not supported; "
             f"use one of {', '.join(_DRIVERS)}"
         )
+    if parsed.drivername == "postgresql":
+        # SQLAlchemy's default is psycopg2, yet the extra "postgres" installs psycopg.
+        parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
         raise InvalidInput(
             "a SQLite database in memory cannot be shared between processes; "

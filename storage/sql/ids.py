@@ -1,10 +1,10 @@
-"""Opaque ids: a short prefix that says what it is, and 60 random bits."""
+"""Opaque ids: a short prefix for the kind of thing, and 60 random bits."""
 
 from __future__ import annotations
 
 import secrets
 
-_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # 32 signs, none that looks like another
+_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # 32 characters that are not mistaken for each other
 _LENGTH = 12
 
 STUDY = "st"

@@ -1,6 +1,6 @@
-"""Lists in pages: an opaque cursor says where the next page begins.
+"""Pagination by opaque cursors.
 
-A cursor holds the sort key of the last item, not a count, so that items that come or go between
+A cursor holds the sort key of the last item, not a count, so that items added or removed between
 two pages neither repeat nor hide others.
 """
 
@@ -17,13 +17,13 @@ from search.errors import InvalidInput
 Item = TypeVar("Item")
 
 MAX_LIMIT = 1000
-#: No database counts further.
-_LARGEST_INT = 2**63 - 1
+#: Largest value of the integer columns by which lists are sorted, of 32 bits on PostgreSQL.
+_LARGEST_INT = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page(Generic[Item]):
-    """Some items of a list; `next_cursor` is None on the last page."""
+    """One page of a list; `next_cursor` is None on the last page."""
 
     items: tuple[Item, ...]
     next_cursor: str | None = None
@@ -35,7 +35,7 @@ def write_cursor(*keys: Any) -> str:
 
 
 def read_cursor(cursor: str, *kinds: type | tuple[type, ...]) -> list[Any]:
-    """Unpack what `write_cursor` packed; InvalidInput unless it holds these kinds of values.
+    """Unpack a cursor by `write_cursor`; InvalidInput unless it holds these kinds of values.
 
     A whole number that it returns fits into a database, a number with a point is not NaN.
     """
@@ -61,7 +61,7 @@ def check_limit(limit: int) -> int:
 
 
 def bad_cursor(cursor: str) -> InvalidInput:
-    """Return the error of a cursor that no page of this list has handed out."""
+    """Return the error for a cursor that no page of this list contains."""
     return InvalidInput(
         f"cursor '{cursor}' is not one of this list; pass next_cursor of the page before, "
         "or none for the first page",
@@ -71,7 +71,7 @@ def bad_cursor(cursor: str) -> InvalidInput:
 
 def _is_key(key: object, kind: type | tuple[type, ...]) -> bool:
     if isinstance(key, bool) or not isinstance(key, kind):
-        return False  # to Python, true is a number
+        return False  # to Python, True is a number
     if isinstance(key, int):
         return abs(key) <= _LARGEST_INT
     return not (isinstance(key, float) and isnan(key))

@@ -1,4 +1,4 @@
-"""Brings a database's two schemas into being, or up to date, one process at a time."""
+"""Creation and migration of a database's two schemas, by one process at a time."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from sqlalchemy import URL, Engine, text
 from search.errors import Conflict
 from storage.optuna_schema import tables as optuna_tables
 
-#: Any number will do, as long as every process of every version uses the same.
+#: An arbitrary number, the same in every process of every version.
 _ADVISORY_LOCK = 0x61637473
 
 
 def create_schema(url: URL, engine: Engine, open_storage: Callable[[URL], RDBStorage]) -> None:
     """Create or migrate Optuna's tables and ours.
 
-    Two processes that create Optuna's tables at the same moment collide, so whoever comes second
-    waits. Raises Conflict for a database written by a newer version of Optuna or of this project.
+    Two processes that create Optuna's tables at the same moment collide, so the second one waits.
+    Raises Conflict for a database written by a newer version of Optuna or of this project.
     """
     with _one_process(url, engine):
         with engine.begin() as connection:
             optuna_tables.METADATA.create_all(connection)
         try:
-            # Optuna notes its version and checks it.
+            # Optuna records its version, or checks the one recorded.
             open_storage(url).engine.dispose()
             with engine.begin() as connection:
                 config = Config()

@@ -1,8 +1,8 @@
 """Our own tables, beside Optuna's in the same database; every name starts with `search_`.
 
-Core tables, no mapped classes: each repository turns its rows into frozen values in one function.
+These are Core tables, no mapped classes: one function for each kind of row returns frozen values.
 Text columns whose comment says JSON hold `json.dumps` output, NaN and infinities included, which
-is why they are text and not the database's own JSON type. Nothing here refers to Optuna's rows by
+the database's own JSON type would refuse. Nothing here refers to Optuna's rows by
 foreign key: Optuna's own tools may delete those at any time.
 """
 
@@ -45,8 +45,13 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime
     cache_ok = True
 
+    @property
+    def python_type(self) -> type[datetime]:
+        """The class of the values."""
+        return datetime
+
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse a naive datetime: nobody could say what it means."""
+        """Convert to naive UTC; ValueError for a naive datetime, whose time zone is unknown."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -54,8 +59,24 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.astimezone(UTC).replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Return it to aware UTC."""
+        """Return the stored time as aware UTC."""
         return None if value is None else value.replace(tzinfo=UTC)
+
+
+class FreeText(TypeDecorator[str]):
+    """Text that a person or an exception wrote; characters that no database stores are replaced.
+
+    PostgreSQL refuses NUL, and UTF-8 has no lone surrogates.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Put U+FFFD in the place of NUL, and a question mark in that of a lone surrogate."""
+        if value is None:
+            return None
+        return value.replace("\0", "\ufffd").encode(errors="replace").decode()
 
 
 def _study_key(*, primary_key: bool = False) -> Column[str]:
@@ -71,17 +92,17 @@ def _study_key(*, primary_key: bool = False) -> Column[str]:
 STUDIES = Table(
     "search_studies",
     METADATA,
-    #: Order of arrival; the queue and the list are sorted by it.
+    #: Order of creation, by which the queue and lists are sorted.
     Column("sequence", Integer, primary_key=True, autoincrement=True),
     Column("id", String(ID_LENGTH), nullable=False, unique=True),
-    Column("name", Text, nullable=False),
+    Column("name", FreeText, nullable=False),
     Column("dataset", Text, nullable=False),
     Column("spec", Text, nullable=False),  # JSON, see spec_json
     Column("directions", Text, nullable=False),  # JSON list
     Column("metric_names", Text, nullable=False),  # JSON list
     Column("state", String(16), nullable=False),
     Column("phase", String(16)),
-    Column("error", Text),
+    Column("error", FreeText),
     #: Grows with every change a reader could see; long polling and ETags compare it.
     Column("version", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
@@ -99,11 +120,11 @@ STUDIES = Table(
     Column("confirmations_finished", Integer, nullable=False),
     Column("optuna_id", Integer, nullable=False),
     Column("optuna_name", Text, nullable=False),
-    #: What the person wants of a running study: see search.study.Stop.
+    #: A stop requested of a running study, see search.study.Stop.
     Column("stop", String(16)),
     Column("worker_id", Text),
     Column("lease_until", UtcDateTime),
-    #: Workers lost in a row without anything newly finished, and how much was finished before.
+    #: Workers lost in a row without a newly finished training, and trainings finished at the claim.
     Column("crashes", Integer, nullable=False),
     Column("finished_at_claim", Integer, nullable=False),
     Index("ix_search_studies_state", "state", "sequence"),
@@ -128,13 +149,13 @@ TRIALS = Table(
     Column("started_at", UtcDateTime),
     Column("finished_at", UtcDateTime),
     Column("request_id", String(ID_LENGTH)),
-    Column("error", Text),
+    Column("error", FreeText),
     #: Number of its distributions in search_spaces.
     Column("space", Integer, nullable=False),
     Column("params", Text, nullable=False),  # JSON
     Column("outcome", Text, nullable=False),  # JSON, see trial_rows
-    #: Last, so that a list that does not select it never reads its pages.
-    Column("details", LargeBinary, nullable=False),  # see details
+    #: The last column, so that a list that does not select it never reads its pages.
+    Column("details", LargeBinary, nullable=False),  # see trial_blob
     Index("ix_search_trials_value", "study_id", "value"),
     Index("ix_search_trials_state", "study_id", "state"),
     Index("ix_search_trials_activation", "study_id", "activation"),
@@ -153,7 +174,7 @@ CONFIRMATIONS = Table(
     "search_confirmations",
     METADATA,
     _study_key(primary_key=True),
-    #: SHA-256 of the params: the same configuration in another role, repeat or fold has it too.
+    #: SHA-256 of the params, equal for one configuration in every role, repeat and fold.
     Column("configuration", String(64), primary_key=True),
     Column("role", String(16), primary_key=True),
     Column("repeat", Integer, primary_key=True, autoincrement=False),
@@ -162,7 +183,7 @@ CONFIRMATIONS = Table(
     Column("activation", String(64), nullable=False),
     Column("params", Text, nullable=False),  # JSON
     Column("scores", Text, nullable=False),  # JSON
-    Column("failure", Text),
+    Column("failure", FreeText),
     Column("train_rows", Integer, nullable=False),
     Column("validation_rows", Integer, nullable=False),
     Column("fit_seconds", Double, nullable=False),
@@ -195,7 +216,7 @@ REQUESTS = Table(
     _study_key(),
     Column("params", Text, nullable=False),  # JSON
     Column("created_at", UtcDateTime, nullable=False),
-    #: Number of the trial that took the request up; NULL while it is open.
+    #: Number of the trial with the requested configuration; NULL while the request is open.
     Column("trial_number", Integer),
     Index("ix_search_requests_study", "study_id", "trial_number"),
 )
@@ -212,7 +233,7 @@ IDEMPOTENCY = Table(
     "search_idempotency",
     METADATA,
     Column("key", String(255), primary_key=True),
-    #: SHA-256 of what was asked for with this key.
+    #: SHA-256 of the request that came with this key.
     Column("fingerprint", String(64), nullable=False),
     _study_key(),
     Column("created_at", UtcDateTime, nullable=False),
@@ -232,19 +253,19 @@ DATASETS = Table(
     METADATA,
     Column("sequence", Integer, primary_key=True, autoincrement=True),
     Column("id", String(ID_LENGTH), nullable=False, unique=True),
-    Column("name", Text, nullable=False),
+    Column("name", FreeText, nullable=False),
     Column("task", String(16), nullable=False),
-    Column("target", Text, nullable=False),
+    Column("target", FreeText, nullable=False),
     Column("rows", Integer, nullable=False),
     Column("features", Integer, nullable=False),
     Column("feature_names", Text, nullable=False),  # JSON list
     Column("classes", Text, nullable=False),  # JSON list
-    Column("class_counts", Text),  # JSON list; both NULL where an older version recorded it
+    Column("class_counts", Text),  # JSON list; NULL, as are notes, in rows of revision 0001
     Column("notes", Text),  # JSON list
     Column("size_bytes", Integer, nullable=False),
     Column("content_type", String(64), nullable=False),
     Column("sha256", String(64), nullable=False),
-    #: SHA-256 over content, target and task: the same upload twice is one dataset.
+    #: SHA-256 over content, target and task, so that a repeated upload is one dataset.
     Column("identity", String(64), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     UniqueConstraint("identity"),

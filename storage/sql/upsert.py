@@ -1,4 +1,4 @@
-"""The one statement that SQLite and PostgreSQL spell through different functions: the upsert."""
+"""The upsert, the one statement for which SQLite and PostgreSQL have different constructs."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def upsert_plain(
     key: tuple[str, ...],
     update: tuple[str, ...],
 ) -> None:
-    """Do the same with rows of numbers, strings and None, for `columns` in the table's order.
+    """Upsert rows of numbers, strings and None, for `columns` in the table's order.
 
-    They go to the driver as they are, which for many small rows saves half of the time; a type
-    that SQLAlchemy would convert, such as a time, must not be among them.
+    The rows go to the driver unconverted, which for many small rows saves half of the time; a
+    value that SQLAlchemy would convert, such as a time, must not be among them.
     """
     if not rows:
         return
@@ -66,7 +66,7 @@ def _compile(
     ordered = tuple(column.name for column in table.c if column.name in columns)
     if ordered != columns:
         raise ValueError(f"the columns {columns} must be in the order of the table, {ordered}")
-    # Inline: without a RETURNING clause for the primary key, which nobody reads.
+    # Inline: without a RETURNING clause for a primary key that is not read.
     statement = _statement(dialect.name, table, key, update).inline()
     return str(statement.compile(dialect=dialect, column_keys=list(columns)))
 

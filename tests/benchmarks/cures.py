@@ -1,4 +1,4 @@
-"""Does advice cure? Every advice is followed and its network trained again: `python -m` this module.
+"""Does advice cure? Each advice is followed and the network trained again. `python -m` this module.
 
 Random networks (depth 1 to 30, width 2 to 64, rates 1e-5 to 1, every activation and initializer)
 are trained on five data sets, one of them of random labels. Of those whose worst finding is the

@@ -44,7 +44,7 @@ from tests.benchmarks.work import (
 
 LANES = 32
 REPEATS = 5
-#: Lanes of all activations side by side, as a study's cohort has them.
+#: Lanes of all activations side by side, as a batch of trials has them.
 MIXED = "mixed"
 
 
@@ -95,8 +95,9 @@ def make_lanes(
             params[SLOPES[own]] = 0.5 * position
         made.append(
             Lane(
-                trial=number,
+                configuration=number,
                 fold=0,
+                split=0,
                 config=NetworkConfig.from_params(params),
                 init_seed=derive_seed("bench", number),
                 order_seed=0,

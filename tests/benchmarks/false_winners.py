@@ -151,8 +151,8 @@ def judged(case: Case, seed: int) -> dict[str, object]:
     current = select_candidates(
         list(trials.values()), metric.direction, spec.evaluation.confirm_top
     )
-    document = verdict(current_runs(runs, current), (), metric, {})
-    return {"seed": seed, "outcome": document["outcome"], "winner": document["winner"]}
+    found = verdict(current_runs(runs, current), (), metric, {})
+    return {"seed": seed, "outcome": found.outcome, "winner": found.winner}
 
 
 def main() -> None:

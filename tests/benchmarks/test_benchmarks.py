@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import nan
 from pathlib import Path
@@ -13,8 +13,11 @@ import numpy as np
 import optuna
 import pytest
 import torch
+from optuna.samplers import RandomSampler
+from sklearn.ensemble import RandomForestRegressor
 
 from search.space import build_space
+from tests.benchmarks import initializers
 from tests.benchmarks.engine import MIXED, make_lanes, product_seconds, step_cost
 from tests.benchmarks.equal_work import depth_of, peer_work
 from tests.benchmarks.later_trials import later_trials
@@ -24,16 +27,20 @@ from tests.benchmarks.page import BEGIN, END, write_page
 from tests.benchmarks.peer_network import build, suggest
 from tests.benchmarks.peers import PEERS, PeerRun, PeerTrial, run_peer
 from tests.benchmarks.rows import ROWS, Measured, markdown
+from tests.benchmarks.samplers import CONTESTANTS, Outcome, row_of, search
 from tests.benchmarks.scales import SMOKE
+from tests.benchmarks.surrogate import AnalyticSurrogate, ForestSurrogate, Surrogate, encode
 from tests.benchmarks.synthetic import synthetic
 from tests.benchmarks.to_score import Pair, ToScore
 from tests.benchmarks.work import (
     ACTIVATIONS,
     DEPTHS,
+    EPOCHS,
     INITIALIZERS,
     LEARNING_RATES,
     PART_OF_D,
     SLOPES,
+    evaluation_epochs,
     reference_plan,
     reference_split,
     study_body,
@@ -231,3 +238,63 @@ def test_the_latest_measurements_have_every_row() -> None:
     latest = json.loads((Path(__file__).parent / "results" / "latest.json").read_text())
     assert set(latest["rows"]) == set(ROWS)
     assert latest["scale"] == "full"
+
+
+def made_up_forest() -> ForestSurrogate:
+    """Losses that rise with the depth and fall over the epochs, with noise of 5 %."""
+    space = reference_plan().space
+    study = optuna.create_study(sampler=RandomSampler(seed=0))
+    drawn = [space.suggest(study.ask()) for _ in range(200)]
+    epochs = evaluation_epochs(EPOCHS)
+    losses = np.log([[float(p["depth"] or 0) + 3.0 / e for e in epochs] for p in drawn])
+    forest = RandomForestRegressor(5, random_state=0).fit([encode(p) for p in drawn], losses)
+    return ForestSurrogate(
+        forest=forest, epochs=epochs, noise=np.full((1, len(epochs)), 0.05), explained=1.0
+    )
+
+
+SURROGATES = [
+    pytest.param(made_up_forest, 1.1, id="forest"),
+    pytest.param(AnalyticSurrogate, 0.108, id="analytic"),
+]
+
+
+@pytest.mark.parametrize(("make", "good"), SURROGATES)
+@pytest.mark.parametrize("pruner", ["none", "successive_halving"])
+def test_samplers_are_compared_on_a_surrogate_where_tpe_beats_random_draws(
+    make: Callable[[], Surrogate], good: float, pruner: str
+) -> None:
+    surrogate = make()
+
+    def outcome(name: str) -> Outcome:
+        return search(surrogate, row_of(CONTESTANTS[name]), 0, pruner)
+
+    ours, random = outcome("ours"), outcome("random")
+    assert list(ours.best) == list(ours.best_ten) == [50, 100, 200]
+    assert ours.milliseconds > 0.0
+    assert ours.best_ten[200] == pytest.approx(good, rel=0.12)
+    assert ours.best_ten[200] <= random.best_ten[200]
+
+
+def test_rustunas_tpe_learns_from_the_trials_that_are_handed_over() -> None:
+    pytest.importorskip("rustuna", reason="rustuna is of the extra 'bench'")
+    name = "rustuna's, pruned and running trials handed over"
+    rustunas, random = (
+        search(AnalyticSurrogate(), row_of(CONTESTANTS[which]), 0, "successive_halving")
+        for which in (name, "random")
+    )
+    assert rustunas.best_ten[200] < random.best_ten[200]
+
+
+def test_initializers_are_measured_once_and_told_by_depth(tmp_path: Path) -> None:
+    results = tmp_path / "initializers.json"
+    point = initializers.Point("sgd", "tanh", "critical", 1)
+    scores = initializers.measure([0], [point], results)
+    assert scores[point.key(0)] > 0.9
+    # What is in the file is not trained again.
+    results.write_text(json.dumps({point.key(0): 0.25}))
+    assert initializers.measure([0], [point], results) == {point.key(0): 0.25}
+    told = {p.key(0): p.depth / 100 for p in initializers.points(["sgd"], ["tanh"])}
+    lines = initializers.table(told, "sgd").splitlines()
+    assert lines[0].startswith("| sgd | critical | variance | lsuv |")
+    assert lines[-1] == "| depth 50 |" + " 0.500 |" * len(initializers.CONTENDERS)

@@ -13,7 +13,6 @@ from torch.nn import functional
 
 from search.data.fold_arrays import FeatureSchema, FoldArrays, TrainingData
 from search.engines.minibatches import batch_plan
-from search.engines.stacked.parameters import Parameters
 from search.networks.dimensions import Dimensions
 from search.networks.lane import Lane, NetworkConfig
 from search.networks.sequential import build_network, load_state
@@ -48,8 +47,9 @@ def config(**params: ParamValue) -> NetworkConfig:
 
 def lane(trial: int = 0, fold: int = 0, **params: ParamValue) -> Lane:
     return Lane(
-        trial=trial,
+        configuration=trial,
         fold=fold,
+        split=fold,
         config=config(**params),
         init_seed=derive_seed("init", trial, fold),
         order_seed=derive_seed("order", fold),
@@ -118,7 +118,7 @@ def segment(
 
 
 def train(task: Segment, data: TrainingData) -> dict[tuple[int, int], LaneReport]:
-    return {(report.trial, report.fold): report for report in train_segment(task, data)}
+    return {(report.configuration, report.fold): report for report in train_segment(task, data)}
 
 
 def in_two_segments(
@@ -171,7 +171,8 @@ def initial_network(which: Lane, data: TrainingData) -> nn.Sequential:
     """The plain network with the lane's own first weights, in float64."""
     shape = Dimensions(features=data.features_in, outputs=data.outputs, dtype=torch.float64)
     network = build_network(which.config, features=data.features_in, outputs=data.outputs).double()
-    load_state(network, Parameters([which], [None], shape).state(0), which.config)
+    rows = data.folds[which.fold].x_train
+    load_state(network, shape.first_state(which, rows), which.config)
     return nn.Sequential(*map(_with_common_noise, network))
 
 
@@ -214,7 +215,7 @@ def train_plainly(
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
     else:
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: 1.0)
-    fold = data.folds[which.fold]
+    fold = data.folds[which.split]
     x, x_validation = (torch.from_numpy(a).double() for a in (fold.x_train, fold.x_validation))
     y, y_validation = (torch.from_numpy(a) for a in (fold.y_train, fold.y_validation))
     if y.is_floating_point():

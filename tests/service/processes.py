@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,8 @@ import httpx2
 import psutil
 
 FINISHED = ("complete", "pruned", "fail")
+#: The command line as a program; -P, so that the folder it is started in holds no module.
+PROGRAM = (sys.executable, "-P", "-m", "service.cli")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,16 +63,24 @@ class Server:
 
 
 @contextmanager
-def served(data_dir: Path) -> Iterator[Server]:
+def served(
+    data_dir: Path,
+    *,
+    program: Sequence[str] = PROGRAM,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Server]:
+    """A server on `data_dir`, started in `folder` and ended with the context."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "service.cli", "serve", "--port", str(port)]
-    environment = {**os.environ, "ACTIVATION_SEARCH_LEASE_SECONDS": "3"}
-    process = subprocess.Popen([*command, "--data-dir", str(data_dir)], env=environment)
+    command = [*program, "serve", "--port", str(port), "--data-dir", str(data_dir)]
+    given = {**(os.environ if environment is None else environment)}
+    given.setdefault("ACTIVATION_SEARCH_LEASE_SECONDS", "3")
+    process = subprocess.Popen(command, env=given, cwd=folder)
     try:
         with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-            until(lambda: ready(client), seconds=60)
+            until(lambda: ready(client))
             yield Server(process=psutil.Process(process.pid), client=client)
     finally:
         process.send_signal(signal.SIGTERM)
@@ -84,7 +94,7 @@ def ready(client: httpx2.Client) -> bool:
         return False
 
 
-def until(holds: Callable[[], bool], *, seconds: float = 120) -> None:
+def until(holds: Callable[[], bool], *, seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "waited in vain"

@@ -10,14 +10,36 @@ import pytest
 from search.study import StudySpec
 from storage import Database, Queue, Recorder, Studies, open_database
 from storage.rows.study_rows import StudyRow
+from tests.postgresql import Cluster
 
 WORKER = "worker-1"
 LEASE_S = 60.0
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'search.db'}"
+#: For tests of what only SQLite has.
+sqlite_only = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database without studies; every test that uses it runs on both kinds."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'search.db'}"
+        return
+    cluster: Cluster = request.getfixturevalue("postgresql")
+    with cluster.database() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def bare_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database without tables, of either kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'bare.db'}"
+        return
+    cluster: Cluster = request.getfixturevalue("postgresql")
+    with cluster.database(template="template0") as url:
+        yield url
 
 
 @pytest.fixture

@@ -76,6 +76,28 @@ def make_record(
     return replace(record, **changes)
 
 
+def make_rung(number: int, steps: int, state: TrialState) -> TrialRecord:
+    """Return a record with curves of three folds and layers of four, as at a rung."""
+    losses = tuple(1.0 / (number + step + 1) for step in range(steps))
+    curve = FoldCurve(
+        fold=0,
+        epochs=tuple(range(steps)),
+        train_loss=losses,
+        validation_loss=losses,
+        validation_score=losses,
+    )
+    return make_record(
+        number,
+        state,
+        intermediate_values=dict(enumerate(losses)),
+        curves=tuple(replace(curve, fold=fold) for fold in range(3)),
+        layers=tuple(
+            LayerSnapshot(epoch=epoch, statistics={f"s{k}": (0.5,) * 4 for k in range(7)})
+            for epoch in range(0, steps, 3)
+        ),
+    )
+
+
 def changed(*records: TrialRecord) -> TrialsChanged:
     """Return the event that records them."""
     return TrialsChanged(trials=records)

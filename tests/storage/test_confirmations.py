@@ -21,7 +21,7 @@ from search.study import (
     TestsMade,
 )
 from storage import Database, Queue, Recorder, Studies
-from storage.confirmations import Evidence
+from storage.confirmations import Confirmations
 from storage.queue import MAX_CRASHES
 from storage.rows.study_rows import StudyRow
 from tests.storage.conftest import WORKER
@@ -51,6 +51,8 @@ RUNS = (
     run(0, 1, trial=None),
     run(1, 0, scores={}, failure="the loss was not finite"),
     run(1, 1, scores={"log_loss": inf}, params={**PARAMS, "gradient_clip": 1.0}),
+    run(2, 0, trial=None, params={**PARAMS, "depth": 1}),
+    run(2, 0),
 )
 WINNER = TestRun(
     role=TestRole.WINNER,
@@ -65,16 +67,16 @@ TRIVIAL = TestRun(
 
 
 @pytest.fixture
-def evidence(database: Database) -> Evidence:
-    return Evidence(database)
+def recorded(database: Database) -> Confirmations:
+    return Confirmations(database)
 
 
 def test_runs_are_read_as_they_were_recorded(
-    recorder: Recorder, evidence: Evidence, running: StudyRow
+    recorder: Recorder, recorded: Confirmations, running: StudyRow
 ) -> None:
     recorder.record([ConfirmationsMade(runs=RUNS[3:]), ConfirmationsMade(runs=RUNS[:3])])
     assert recorder.confirmations() == RUNS
-    assert evidence.confirmations(running.id) == RUNS
+    assert recorded.runs(running.id) == RUNS
 
 
 def test_scores_that_are_no_numbers_survive(recorder: Recorder) -> None:
@@ -90,35 +92,39 @@ def test_a_run_recorded_again_replaces_itself_only(recorder: Recorder) -> None:
 
 
 def test_what_the_test_rows_say_replaces_what_was_known(
-    recorder: Recorder, evidence: Evidence, running: StudyRow
+    recorder: Recorder, recorded: Confirmations, running: StudyRow
 ) -> None:
     recorder.record([TestsMade(runs=(TRIVIAL, WINNER), winner=b"weights")])
-    assert evidence.tests(running.id) == (WINNER, TRIVIAL)
-    assert evidence.winner(running.id) == b"weights"
+    assert recorded.tests(running.id) == (WINNER, TRIVIAL)
+    assert recorded.winner(running.id) == b"weights"
     recorder.record([TestsMade(runs=(TRIVIAL,))])
-    assert evidence.tests(running.id) == (TRIVIAL,)
-    assert evidence.winner(running.id) is None
+    assert recorded.tests(running.id) == (TRIVIAL,)
+    assert recorded.winner(running.id) is None
 
 
 def test_of_two_tests_in_one_batch_the_last_counts(
-    recorder: Recorder, evidence: Evidence, running: StudyRow
+    recorder: Recorder, recorded: Confirmations, running: StudyRow
 ) -> None:
     recorder.record([TestsMade(runs=(WINNER,)), TestsMade(runs=(TRIVIAL,))])
-    assert evidence.tests(running.id) == (TRIVIAL,)
+    assert recorded.tests(running.id) == (TRIVIAL,)
 
 
 def test_nothing_is_written_without_the_lease(
-    recorder: Recorder, evidence: Evidence, queue: Queue, running: StudyRow
+    recorder: Recorder, recorded: Confirmations, queue: Queue, running: StudyRow
 ) -> None:
     queue.release(running.id, WORKER)
     with pytest.raises(LeaseLost):
         recorder.record([ConfirmationsMade(runs=RUNS), TestsMade(runs=(WINNER,), winner=b"w")])
-    assert evidence.confirmations(running.id) == ()
-    assert evidence.tests(running.id) == ()
+    assert recorded.runs(running.id) == ()
+    assert recorded.tests(running.id) == ()
 
 
-def test_the_evidence_goes_with_its_study(
-    recorder: Recorder, evidence: Evidence, studies: Studies, running: StudyRow, database: Database
+def test_confirmations_are_deleted_with_their_study(
+    recorder: Recorder,
+    recorded: Confirmations,
+    studies: Studies,
+    running: StudyRow,
+    database: Database,
 ) -> None:
     recorder.record(
         [
@@ -128,7 +134,7 @@ def test_the_evidence_goes_with_its_study(
         ]
     )
     studies.delete(running.id)
-    for read in (evidence.confirmations, evidence.tests, evidence.winner):
+    for read in (recorded.runs, recorded.tests, recorded.winner):
         with pytest.raises(NotFound, match=running.id):
             read(running.id)
     with database.reading() as connection:

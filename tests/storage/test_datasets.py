@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from threading import Thread
 from typing import Any
 
 import pytest
 
+import storage.studies
 from search.errors import Conflict, NotFound
 from search.study import StudySpec, StudyState, Task
 from storage import Database, Datasets, Queue, Studies
@@ -98,3 +100,30 @@ def test_a_study_of_a_missing_dataset_is_refused(datasets: Datasets, studies: St
     datasets.delete(row.id)
     with pytest.raises(NotFound, match=row.id):
         study(studies, row.id)
+
+
+def test_a_dataset_cannot_be_deleted_while_a_study_of_it_is_being_created(
+    datasets: Datasets, studies: Studies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = add(datasets)
+    refused: list[Exception] = []
+
+    def delete() -> None:
+        try:
+            datasets.delete(dataset.id)
+        except Conflict as error:
+            refused.append(error)
+
+    thread = Thread(target=delete)
+    new_id = storage.studies.ids.new_id
+
+    def while_creating(prefix: str) -> str:
+        thread.start()
+        thread.join(0.5)  # long enough for a deletion that waits for nothing
+        return new_id(prefix)
+
+    monkeypatch.setattr(storage.studies.ids, "new_id", while_creating)
+    row = study(studies, dataset.id)
+    thread.join()
+    assert len(refused) == 1
+    assert studies.get(row).dataset == datasets.get(dataset.id).id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +20,25 @@ from storage.rows.study_rows import StudyRow
 from tests.storage.conftest import LEASE_S, WORKER
 from tests.storage.records import KINDS, PARAMS, changed, make_record
 
-#: Every column that is not a surrogate id, and how SQLite stores it.
+#: Every column that is not a surrogate id, and the type that the database stores it by.
 ROWS = {
     "trials": "number, state, datetime_start, datetime_complete",
-    "trial_params": "number, param_name, param_value, typeof(param_value), distribution_json",
-    "trial_values": "number, objective, value, typeof(value), value_type",
+    "trial_params": "number, param_name, param_value, {typeof}(param_value), distribution_json",
+    "trial_values": "number, objective, value, {typeof}(value), value_type",
     "trial_intermediate_values": (
-        "number, step, intermediate_value, typeof(intermediate_value), intermediate_value_type"
+        "number, step, intermediate_value, {typeof}(intermediate_value), intermediate_value_type"
     ),
     "trial_system_attributes": "number, key, value_json",
 }
 
 
 def read_rows(database_or_storage: Any, table: str) -> list[tuple[Any, ...]]:
-    join = "" if table == "trials" else "JOIN trials USING (trial_id)"
-    statement = text(f"SELECT {ROWS[table]} FROM {table} {join} ORDER BY 1, 2")
     engine = database_or_storage.engine
+    typeof = "typeof" if engine.dialect.name == "sqlite" else "pg_typeof"
+    join = "" if table == "trials" else "JOIN trials USING (trial_id)"
+    statement = text(
+        f"SELECT {ROWS[table].format(typeof=typeof)} FROM {table} {join} ORDER BY 1, 2"
+    )
     with engine.connect() as connection:
         return [tuple(row) for row in connection.execute(statement)]
 
@@ -61,8 +65,13 @@ def by_optuna(record: TrialRecord) -> FrozenTrial:
 
 
 @pytest.fixture
-def peer(tmp_path: Path) -> RDBStorage:
-    return RDBStorage(f"sqlite:///{tmp_path / 'peer.db'}")
+def peer(url: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[RDBStorage]:
+    """Optuna's own storage on a database of its own, of the kind of `url`."""
+    if url.startswith("sqlite"):
+        yield RDBStorage(f"sqlite:///{tmp_path / 'peer.db'}")
+        return
+    with request.getfixturevalue("postgresql").database(template="template0") as empty:
+        yield RDBStorage(empty)
 
 
 def load(url: str, study: StudyRow) -> optuna.Study:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import multiprocessing
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 from optuna.trial import TrialState
 
 from search.errors import LeaseLost
 from search.study import StudySpec, StudyState
+from search.study.results import StudyResults
 from storage import Database, Queue, Recorder, Studies, Trials
 from storage.queue import MAX_CRASHES
 from storage.rows.study_rows import StudyRow
@@ -39,11 +41,13 @@ def test_the_oldest_queued_study_is_claimed_first(studies: Studies, queue: Queue
 
 
 def test_a_claimed_study_runs(queued: StudyRow, queue: Queue) -> None:
+    before = datetime.now(UTC)
     row = queue.claim(WORKER, LEASE_S)
     assert row is not None
+    assert row.started_at is not None
+    assert before <= row.started_at <= datetime.now(UTC)
     assert row.state is StudyState.RUNNING
     assert row.phase == "search"
-    assert row.started_at is not None
     assert row.version > queued.version
 
 
@@ -88,7 +92,7 @@ def test_a_worker_that_lost_its_lease_cannot_record(
     with pytest.raises(LeaseLost):
         old.record([changed(make_record(0))])
     with pytest.raises(LeaseLost):
-        old.put_results({"best": None})
+        old.put_results(StudyResults())
     assert Recorder(database, queued.id, "worker-b").history() == ()
 
 
@@ -140,6 +144,13 @@ def test_finish_ends_the_run(state: str, running: StudyRow, queue: Queue, studie
     assert row.error == "the disk is full"
     assert (row.finished_at is None) == (state == "paused")
     assert queue.claim(WORKER, LEASE_S) is None
+
+
+def test_an_error_may_quote_what_no_database_stores(
+    running: StudyRow, queue: Queue, studies: Studies
+) -> None:
+    queue.finish(running.id, WORKER, StudyState.FAILED, error="bad byte \0 or \ud800 in é")
+    assert studies.get(running.id).error == "bad byte \ufffd or ? in é"
 
 
 @pytest.mark.parametrize("state", ["queued", "running"])

@@ -33,6 +33,7 @@ from search.study import (
     TrialRecord,
     TrialSource,
 )
+from search.study.results import StudyResults
 from storage import Database, Queue, Recorder, Results, Studies, open_database
 from storage.rows.study_rows import StudyRow
 from tests.storage.conftest import LEASE_S, WORKER
@@ -139,18 +140,18 @@ def test_results_may_follow_the_end_until_the_study_is_taken_up(
     database: Database, queue: Queue, studies: Studies, recorder: Recorder, running: StudyRow
 ) -> None:
     recorder.record([StudyEnded(state=StudyState.PAUSED)])
-    recorder.put_results({"best": 1})
-    assert Results(database).get(running.id).document == {"best": 1}
+    recorder.put_results(StudyResults(importances={"depth": 1.0}))
+    assert Results(database).get(running.id).results.importances == {"depth": 1.0}
     studies.resume(running.id)
     with pytest.raises(LeaseLost):
-        recorder.put_results({"best": 2})
+        recorder.put_results(StudyResults())
 
 
 def test_results_and_trials_are_written_together(
     database: Database, recorder: Recorder, running: StudyRow
 ) -> None:
-    recorder.record([changed(make_record(0))], results={"best": {"number": 0}})
-    assert Results(database).get(running.id).document == {"best": {"number": 0}}
+    recorder.record([changed(make_record(0))], results=StudyResults(importances={"depth": 1.0}))
+    assert Results(database).get(running.id).results.importances == {"depth": 1.0}
 
 
 def test_every_record_is_a_new_version(
@@ -168,8 +169,9 @@ def test_a_failed_write_leaves_nothing_behind(recorder: Recorder) -> None:
     bad = make_record(1, distributions={"depth": CategoricalDistribution((1, 2))})
     with pytest.raises(ValueError, match="not in"):
         recorder.record([changed(make_record(0), bad)])
-    with pytest.raises(TypeError):
-        recorder.record([changed(make_record(0))], results={"not JSON": object()})
+    no_text = StudyResults(importances={"\udc00": 1.0})  # half a character: UTF-8 cannot hold it
+    with pytest.raises(ValueError, match="surrogates not allowed"):
+        recorder.record([changed(make_record(0))], results=no_text)
     assert recorder.history() == ()
     recorder.record([changed(make_record(0))])
     assert recorder.history() == (make_record(0),)

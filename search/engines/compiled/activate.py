@@ -2,8 +2,8 @@
 
 Notation: N rows, H units. The derivative is taken on the way forward, where it shares the
 exponential with the value; the way back is then the same for all activations. Each activation's
-loop is compiled by itself and called by its address: woven into the passes that call them, all
-would be optimised again with each of these, which took twice as long.
+loop is compiled by itself and called by its address: compiled into the passes that call it, each
+loop would be optimised again with every one of these, which took twice as long.
 """
 
 from __future__ import annotations
@@ -18,22 +18,32 @@ from numba import types
 from numba.np.numpy_support import carray, from_dtype
 from numpy.typing import DTypeLike
 
-from search.activations import ActivationName
-from search.engines.compiled.activation_functions import SCALARS
+from search.activations import ActivationName, get_activation
+from search.engines.compiled.activation_functions import FUNCTIONS, ScalarFunction
 from search.engines.compiled.elementary import like
 from search.engines.compiled.jit import c_entry_point, inlined, llvm_intrinsic, source_stamp
 
 
-@inlined
-def _not_learned(z: float, a: float, p: float) -> float:
-    return like(z, 0.0)
+def _parameter_derivative(name: ActivationName, function: ScalarFunction) -> Any:
+    """Return df/dp of `function`, or zero where the activation learns no number."""
+
+    @inlined
+    def derivative(z: float, p: float) -> float:
+        return function(z, p)[2]  # type: ignore[misc]  # the length follows from the catalog
+
+    @inlined
+    def zero(z: float, p: float) -> float:
+        return like(z, 0.0)
+
+    learns = any(parameter.learned for parameter in get_activation(name).parameters)
+    return derivative if learns else zero
 
 
 @cache
-def activation(name: ActivationName, dtype: DTypeLike) -> Any:
-    """Return a compiled loop, for `activate` to call at its `address`."""
-    scalars, stamp = SCALARS[name], source_stamp()
-    value, slope, gradient = scalars.value, scalars.slope, scalars.gradient or _not_learned
+def activation_loop(name: ActivationName, dtype: DTypeLike) -> Any:
+    """Return the compiled loop of an activation, for `activate` to call at its `address`."""
+    function, stamp = FUNCTIONS[name], source_stamp()
+    parameter_derivative = _parameter_derivative(name, function)
     pointer: Any = types.CPointer
     numbers = pointer(from_dtype(np.dtype(dtype)))
     signature = types.void(*[types.intp] * 4, *[numbers] * 5)
@@ -48,27 +58,26 @@ def activation(name: ActivationName, dtype: DTypeLike) -> Any:
         offset_at: Any,
         number_at: Any,
         active_at: Any,
-        tangent_at: Any,
+        parameter_derivative_at: Any,
     ) -> None:
         stamp  # noqa: B018 - closed over, see source_stamp
         pre, active = carray(pre_at, (rows, units)), carray(active_at, (rows, units))
         offset, number = carray(offset_at, units), carray(number_at, (rows, units))
         if learns:
-            tangent = carray(tangent_at, (rows, units))
+            derivatives = carray(parameter_derivative_at, (rows, units))
             for row in range(rows):
                 own = number[row if by_row else 0]
                 for unit in range(units):
                     z, p = pre[row, unit] + offset[unit], own[unit]
-                    tangent[row, unit] = gradient(z, value(z, p), p)
+                    derivatives[row, unit] = parameter_derivative(z, p)
         for row in range(rows):
             own = number[row if by_row else 0]
             for unit in range(units):
-                # Read once, for value and slope to share what they compute: a second look at memory
+                # `pre` is read once, for value and slope to share what they compute: a second read
                 # might find what was written in between.
-                z, p = pre[row, unit] + offset[unit], own[unit]
-                a = value(z, p)
-                active[row, unit] = a
-                pre[row, unit] = slope(z, a, p)
+                result = function(pre[row, unit] + offset[unit], own[unit])
+                active[row, unit] = result[0]
+                pre[row, unit] = result[1]
 
     return loop
 
@@ -82,16 +91,16 @@ def activate(
     number: Any,
     by_row: Any,
     active: Any,
-    tangent: Any,
+    parameter_derivative: Any,
     learns: Any,
 ) -> tuple[Any, Callable[..., Any]]:
-    """Call the activation at `address`.
+    """Call the activation loop at `address`.
 
-    With z = pre + offset, f(z) goes into `active`, f'(z) into `pre`, and where it `learns` the
-    derivative by the learned number into `tangent`, all (N, H). `number` holds the activation's
-    own, (H,) or `by_row` (N * H,).
+    With z = pre + offset, f(z) goes into `active`, f'(z) into `pre`, and where the activation
+    `learns` a number the derivative by it into `parameter_derivative`, all (N, H). `number` holds
+    the activation's number, (H,) or `by_row` (N * H,).
     """
-    arrays = (pre, offset, number, active, tangent)
+    arrays = (pre, offset, number, active, parameter_derivative)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         address, *values, by_row, learns = (arguments[i] for i in (0, 1, 2, 3, 5, 6, 4, 7))
@@ -106,4 +115,7 @@ def activate(
         return context.get_dummy_value()
 
     count = types.intp
-    return types.void(count, pre, offset, number, count, active, tangent, count), generate
+    return (
+        types.void(count, pre, offset, number, count, active, parameter_derivative, count),
+        generate,
+    )

@@ -1,19 +1,21 @@
-"""Every hidden activation as scalar functions, to be compiled into loops.
+"""Every hidden activation as one scalar function, to be compiled into loops.
 
-z is a pre-activation, a = f(z), p the activation's own number (a slope, alpha or beta; rows without
-one ignore it). `value(z, p)` is f; `slope(z, a, p)` is df/dz; `gradient(z, a, p)` is df/dp where p
-can be learned. Comparisons are written so that NaN comes out as NaN.
+`function(z, p)` returns (f, df/dz), or (f, df/dz, df/dp) where training changes the activation's
+number p. z is a pre-activation; p is a slope, alpha or beta, and ignored by activations without
+one. The function computes in the precision of its arguments: constants go through `like`.
+Comparisons are written so that NaN comes out as NaN.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias
 
-from search.activations import ActivationName as Name
+from search.activations import ActivationName
+from search.activations.formulas import SELU_ALPHA, SELU_SCALE
 from search.engines.compiled.elementary import (
     exp,
+    expm1,
     like,
     log1p_unit,
     normal_cdf,
@@ -23,230 +25,152 @@ from search.engines.compiled.elementary import (
 )
 from search.engines.compiled.jit import inlined
 
-Value: TypeAlias = Callable[[float, float], float]
-Slope: TypeAlias = Callable[[float, float, float], float]
+Derivatives: TypeAlias = tuple[float, float] | tuple[float, float, float]
+ScalarFunction: TypeAlias = Callable[[float, float], Derivatives]
 
-#: Klambauer et al. 2017, equation 14.
-_SELU_SCALE = 1.0507009873554804934193349852946
-_SELU_ALPHA = 1.6732632423543772848170429916717
 #: exp(2 * 20) is still finite in float32, and tanh(softplus(20)) is 1 to float64 rounding.
 _MISH_CEILING = 20.0
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scalars:
-    """One activation; see the module's docstring for the signatures."""
-
-    value: Value
-    slope: Slope
-    gradient: Slope | None = None
+FUNCTIONS: dict[ActivationName, ScalarFunction] = {}
 
 
-@inlined
-def _identity(z: float, p: float) -> float:
-    return z
+def activation(*names: str) -> Callable[[ScalarFunction], ScalarFunction]:
+    """Enter a function into FUNCTIONS as that of the activations `names`.
+
+    Raises ValueError for a name that the catalog lacks, or that has a function already.
+    """
+
+    def enter(function: ScalarFunction) -> ScalarFunction:
+        compilable = inlined(function)
+        for name in map(ActivationName, names):
+            if name in FUNCTIONS:
+                raise ValueError(f"{name.value!r} has a compiled function already")
+            FUNCTIONS[name] = compilable
+        return compilable
+
+    return enter
 
 
-@inlined
-def _identity_slope(z: float, a: float, p: float) -> float:
-    return like(z, 1.0)
+@activation("identity")
+def _identity(z: float, p: float) -> Derivatives:
+    return z, like(z, 1.0)
 
 
-@inlined
-def _relu(z: float, p: float) -> float:
-    return like(z, 0.0) if z <= like(z, 0.0) else z
+@activation("relu")
+def _relu(z: float, p: float) -> Derivatives:
+    a = like(z, 0.0) if z <= like(z, 0.0) else z
+    return a, like(a, 0.0) if a <= like(a, 0.0) else like(a, 1.0)
 
 
-@inlined
-def _relu_slope(z: float, a: float, p: float) -> float:
-    return like(a, 0.0) if a <= like(a, 0.0) else like(a, 1.0)
+@activation("squared_relu")
+def _squared_relu(z: float, p: float) -> Derivatives:
+    positive = like(z, 0.0) if z <= like(z, 0.0) else z
+    return positive * positive, positive + positive
 
 
-@inlined
-def _leaky(z: float, p: float) -> float:
-    return z if z > like(z, 0.0) else z * p
+@activation("leaky_relu", "rrelu")
+def _leaky_relu(z: float, p: float) -> Derivatives:
+    a = z if z > like(z, 0.0) else z * p
+    return a, like(z, 1.0) if z > like(z, 0.0) else p
 
 
-@inlined
-def _leaky_slope(z: float, a: float, p: float) -> float:
-    return like(z, 1.0) if z > like(z, 0.0) else p
+@activation("prelu")
+def _prelu(z: float, p: float) -> Derivatives:
+    positive = z > like(z, 0.0)
+    a = z if positive else z * p
+    return a, like(z, 1.0) if positive else p, like(z, 0.0) if positive else z
 
 
-@inlined
-def _leaky_gradient(z: float, a: float, p: float) -> float:
-    return like(z, 0.0) if z > like(z, 0.0) else z
+@activation("elu")
+def _elu(z: float, p: float) -> Derivatives:
+    a = z if z > like(z, 0.0) else p * expm1(z)
+    return a, like(a, 1.0) if a > like(a, 0.0) else a + p
 
 
-@inlined
-def _elu(z: float, p: float) -> float:
-    return z if z > like(z, 0.0) else p * (exp(z) - like(z, 1.0))
+@activation("celu")
+def _celu(z: float, p: float) -> Derivatives:
+    a = z if z > like(z, 0.0) else p * expm1(z / p)
+    return a, like(a, 1.0) if a > like(a, 0.0) else like(a, 1.0) + a / p
 
 
-@inlined
-def _elu_slope(z: float, a: float, p: float) -> float:
-    return like(a, 1.0) if a > like(a, 0.0) else a + p
+@activation("selu")
+def _selu(z: float, p: float) -> Derivatives:
+    negative = like(z, SELU_SCALE * SELU_ALPHA) * expm1(z)
+    a = like(z, SELU_SCALE) * z if z > like(z, 0.0) else negative
+    slope = like(a, SELU_SCALE) if a > like(a, 0.0) else a + like(a, SELU_SCALE * SELU_ALPHA)
+    return a, slope
 
 
-@inlined
-def _celu(z: float, p: float) -> float:
-    return z if z > like(z, 0.0) else p * (exp(z / p) - like(z, 1.0))
+@activation("gelu")
+def _gelu(z: float, p: float) -> Derivatives:
+    return z * normal_cdf(z), normal_cdf(z) + z * normal_density(z)
 
 
-@inlined
-def _celu_slope(z: float, a: float, p: float) -> float:
-    return like(a, 1.0) if a > like(a, 0.0) else like(a, 1.0) + a / p
-
-
-@inlined
-def _selu(z: float, p: float) -> float:
-    negative = like(z, _SELU_SCALE * _SELU_ALPHA) * (exp(z) - like(z, 1.0))
-    return like(z, _SELU_SCALE) * z if z > like(z, 0.0) else negative
-
-
-@inlined
-def _selu_slope(z: float, a: float, p: float) -> float:
-    return like(a, _SELU_SCALE) if a > like(a, 0.0) else a + like(a, _SELU_SCALE * _SELU_ALPHA)
-
-
-@inlined
-def _gelu(z: float, p: float) -> float:
-    return z * normal_cdf(z)
-
-
-@inlined
-def _gelu_slope(z: float, a: float, p: float) -> float:
-    return normal_cdf(z) + z * normal_density(z)
-
-
-@inlined
-def _silu(z: float, p: float) -> float:
-    return z * sigmoid(z * p)
-
-
-@inlined
-def _silu_slope(z: float, a: float, p: float) -> float:
+@activation("silu")
+def _silu(z: float, p: float) -> Derivatives:
     s = sigmoid(z * p)
-    return s + p * (a - a * s)
+    a = z * s
+    return a, s + p * (a - a * s), z * (a - a * s)
 
 
-@inlined
-def _silu_gradient(z: float, a: float, p: float) -> float:
-    return z * (a - a * sigmoid(z * p))
-
-
-@inlined
-def _mish(z: float, p: float) -> float:
+@activation("mish")
+def _mish(z: float, p: float) -> Derivatives:
     # tanh(log(1 + e)) = h / (h + 1) with h = e + e**2 / 2: one exponential
-    e = exp(like(z, _MISH_CEILING) if z > like(z, _MISH_CEILING) else z)
-    h = e + like(z, 0.5) * e * e
-    return z * (h * (like(z, 1.0) / (h + like(z, 1.0))))
-
-
-@inlined
-def _mish_slope(z: float, a: float, p: float) -> float:
-    e = exp(like(z, _MISH_CEILING) if z > like(z, _MISH_CEILING) else z)
+    low = like(z, _MISH_CEILING) if z > like(z, _MISH_CEILING) else z
+    e = exp(low)
     h = e + like(z, 0.5) * e * e
     inverse = like(z, 1.0) / (h + like(z, 1.0))
-    return (h + z * (e + e * e) * inverse) * inverse
+    # What z adds to the slope is below rounding above the ceiling, where e stays and z grows.
+    return z * (h * inverse), (h + low * (e + e * e) * inverse) * inverse
 
 
-@inlined
-def _hardswish(z: float, p: float) -> float:
+@activation("hardswish")
+def _hardswish(z: float, p: float) -> Derivatives:
     gate = z + like(z, 3.0)
     gate = like(z, 0.0) if gate < like(z, 0.0) else gate
     gate = like(z, 6.0) if gate > like(z, 6.0) else gate
-    return z * gate / like(z, 6.0)
+    slope = z / like(z, 3.0) + like(z, 0.5)
+    slope = like(z, 0.0) if z <= like(z, -3.0) else slope
+    slope = like(z, 1.0) if z >= like(z, 3.0) else slope
+    return z * gate / like(z, 6.0), slope
 
 
-@inlined
-def _hardswish_slope(z: float, a: float, p: float) -> float:
-    inner = z / like(z, 3.0) + like(z, 0.5)
-    inner = like(z, 0.0) if z <= like(z, -3.0) else inner
-    return like(z, 1.0) if z >= like(z, 3.0) else inner
+@activation("tanh")
+def _tanh(z: float, p: float) -> Derivatives:
+    a = tanh(z)
+    return a, like(a, 1.0) - a * a
 
 
-@inlined
-def _tanh(z: float, p: float) -> float:
-    return tanh(z)
+@activation("sigmoid")
+def _sigmoid(z: float, p: float) -> Derivatives:
+    a = sigmoid(z)
+    return a, a - a * a
 
 
-@inlined
-def _tanh_slope(z: float, a: float, p: float) -> float:
-    return like(a, 1.0) - a * a
-
-
-@inlined
-def _sigmoid(z: float, p: float) -> float:
-    return sigmoid(z)
-
-
-@inlined
-def _sigmoid_slope(z: float, a: float, p: float) -> float:
-    return a - a * a
-
-
-@inlined
-def _softplus(z: float, p: float) -> float:
+@activation("softplus")
+def _softplus(z: float, p: float) -> Derivatives:
     size = z if z > like(z, 0.0) else -z
-    return (z if z > like(z, 0.0) else like(z, 0.0)) + log1p_unit(exp(-size))
+    a = (z if z > like(z, 0.0) else like(z, 0.0)) + log1p_unit(exp(-size))
+    return a, sigmoid(z)
 
 
-@inlined
-def _softplus_slope(z: float, a: float, p: float) -> float:
-    return sigmoid(z)
-
-
-@inlined
-def _softsign(z: float, p: float) -> float:
-    return z / (like(z, 1.0) + abs(z))
-
-
-@inlined
-def _softsign_slope(z: float, a: float, p: float) -> float:
+@activation("softsign")
+def _softsign(z: float, p: float) -> Derivatives:
+    a = z / (like(z, 1.0) + abs(z))
     rest = like(a, 1.0) - abs(a)
-    return rest * rest
+    return a, rest * rest
 
 
-@inlined
-def _hardtanh(z: float, p: float) -> float:
+@activation("hardtanh")
+def _hardtanh(z: float, p: float) -> Derivatives:
     a = like(z, -1.0) if z < like(z, -1.0) else z
-    return like(z, 1.0) if a > like(z, 1.0) else a
+    a = like(z, 1.0) if a > like(z, 1.0) else a
+    return a, like(a, 0.0) if abs(a) >= like(a, 1.0) else like(a, 1.0)
 
 
-@inlined
-def _hardtanh_slope(z: float, a: float, p: float) -> float:
-    return like(a, 0.0) if abs(a) >= like(a, 1.0) else like(a, 1.0)
-
-
-@inlined
-def _relu6(z: float, p: float) -> float:
+@activation("relu6")
+def _relu6(z: float, p: float) -> Derivatives:
     a = like(z, 0.0) if z < like(z, 0.0) else z
-    return like(z, 6.0) if a > like(z, 6.0) else a
-
-
-@inlined
-def _relu6_slope(z: float, a: float, p: float) -> float:
-    upper = like(a, 0.0) if a >= like(a, 6.0) else like(a, 1.0)
-    return like(a, 0.0) if a <= like(a, 0.0) else upper
-
-
-SCALARS: dict[Name, Scalars] = {
-    Name.RELU: Scalars(value=_relu, slope=_relu_slope),
-    Name.LEAKY_RELU: Scalars(value=_leaky, slope=_leaky_slope),
-    Name.PRELU: Scalars(value=_leaky, slope=_leaky_slope, gradient=_leaky_gradient),
-    Name.RRELU: Scalars(value=_leaky, slope=_leaky_slope),
-    Name.ELU: Scalars(value=_elu, slope=_elu_slope),
-    Name.CELU: Scalars(value=_celu, slope=_celu_slope),
-    Name.SELU: Scalars(value=_selu, slope=_selu_slope),
-    Name.GELU: Scalars(value=_gelu, slope=_gelu_slope),
-    Name.SILU: Scalars(value=_silu, slope=_silu_slope, gradient=_silu_gradient),
-    Name.MISH: Scalars(value=_mish, slope=_mish_slope),
-    Name.HARDSWISH: Scalars(value=_hardswish, slope=_hardswish_slope),
-    Name.TANH: Scalars(value=_tanh, slope=_tanh_slope),
-    Name.SIGMOID: Scalars(value=_sigmoid, slope=_sigmoid_slope),
-    Name.SOFTPLUS: Scalars(value=_softplus, slope=_softplus_slope),
-    Name.SOFTSIGN: Scalars(value=_softsign, slope=_softsign_slope),
-    Name.HARDTANH: Scalars(value=_hardtanh, slope=_hardtanh_slope),
-    Name.RELU6: Scalars(value=_relu6, slope=_relu6_slope),
-    Name.IDENTITY: Scalars(value=_identity, slope=_identity_slope),
-}
+    a = like(z, 6.0) if a > like(z, 6.0) else a
+    slope = like(a, 0.0) if a >= like(a, 6.0) else like(a, 1.0)
+    return a, like(a, 0.0) if a <= like(a, 0.0) else slope

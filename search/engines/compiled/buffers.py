@@ -1,9 +1,9 @@
-"""What the compiled passes of one lane work on, and where its numbers lie.
+"""The arrays that the compiled passes of a lane work on, and the layout of its parameters.
 
 Notation: N rows of a minibatch, D features, H width, C outputs, K hidden layers of the lane, P
 parameters. A lane's parameters are one flat array in the order of `LaneState`: output weight
 (H, C), weights of layers 1 to K, output bias, then layer by layer bias, scale and shift of a
-normalization, and what the activation learns. Gradients and moments lie alike.
+normalization, and the learned numbers of the activation. Gradients and moments are laid out alike.
 """
 
 from __future__ import annotations
@@ -14,42 +14,42 @@ from search.engines.compiled.jit import Array, inlined
 
 
 class NetworkSpec(NamedTuple):
-    """What a lane is."""
+    """The network of a lane."""
 
-    #: Where the compiled loop of its activation is.
+    #: Address of the compiled loop of its activation.
     activation: int
     depth: int
     width: int
     features: int
     outputs: int
-    #: Place of its normalization in `NORMALIZATIONS`; 0 is none.
+    #: Index of its normalization in `NORMALIZATIONS`; 0 is none.
     normalization: int
     #: Learned numbers of the activation in each layer: 0, 1, or the width.
     learned: int
-    #: Place of the loss in `search.engines.compiled.losses`.
+    #: Value of LOSS_INDEX in `search.engines.compiled.losses`.
     loss: int
 
 
 class OptimizerSpec(NamedTuple):
-    """How a lane is trained; the learning rate comes step by step."""
+    """The settings that a lane is trained by; the learning rate is given step by step."""
 
-    #: The activation's number where it is not learned; evaluation's where it is drawn.
+    #: The activation's number where it is not learned; where it is drawn, that of evaluation.
     number: float
-    #: Whether it is drawn, between these.
+    #: Whether training draws the number uniformly from [lower, upper].
     noisy: bool
     lower: float
     upper: float
     dropout: float
-    #: Largest norm of the gradient; infinity where it is not clipped.
+    #: Largest norm of the gradient; infinity for no clipping.
     clip: float
-    #: Whether Adam, with its decoupled decay, instead of SGD.
+    #: AdamW, with its decoupled weight decay, where true; SGD where false.
     adaptive: bool
     momentum: float
     decay: float
 
 
 class LaneBuffers(NamedTuple):
-    """What a lane is at a moment."""
+    """The state of a lane, which training changes in place."""
 
     values: Array  # (P,)
     first: Array  # (P,), moments as in `LaneState`
@@ -58,93 +58,100 @@ class LaneBuffers(NamedTuple):
 
 
 class Workspace(NamedTuple):
-    """Buffers that lanes share, one after another.
+    """Buffers that lanes use one after another.
 
-    Few arrays of many parts: each field of a tuple is seven numbers to pass to every routine.
+    They are few arrays of many parts, because each field of a tuple is seven numbers to pass to
+    every compiled function.
     """
 
-    #: (6, K, N, H), see PRE and so on.
+    #: (6, K, N, H), indexed by PRE to DROPPED.
     layers: Array
-    #: (3, N, H): gradients of layers' outputs, which take turns, and DRAWN.
+    #: (3, N, H): the gradients of the outputs of even and of odd layers, and NOISE.
     tables: Array
-    #: (3, H): two for sums, and NUMBER.
+    #: (3, H): two rows of scratch, and NUMBER.
     units: Array
     #: 1 / deviation of the normalization, (K, max(N, H)).
     inverse: Array
     logits: Array  # (N, C)
-    #: The same by class, (C + 2, N), and two rows to compute in.
+    #: The logits by class and two rows of scratch, (C + 2, N).
     by_class: Array
     rows: Array  # (N, D)
-    #: (3, P), see GRADIENT and so on.
+    #: (3, P), indexed by GRADIENT to TRANSPOSED.
     parameters: Array
-    #: What a look gathers, (K, 3) and (K, 3, H).
-    sums: Array
-    extremes: Array
+    #: Accumulated statistics of the layers (see `layer_statistics`), (K, 3) and (K, 3, H).
+    statistic_sums: Array
+    statistic_extremes: Array
 
 
-#: In `layers`: linear output, and once activated the derivative there; output of the activation;
-#: normalised linear output; derivative by a learned number; what dropout multiplies with, and what
-#: comes of it.
-PRE, ACTIVE, NORMAL, TANGENT, MASK, DROPPED = range(6)
-#: In `tables` and in `units`: the activation's number by row and unit, and by unit.
-DRAWN, NUMBER = 2, 2
-#: In `parameters`: gradients; parameters before a step that is looked at; a weight transposed.
-GRADIENT, BEFORE, TURNED = range(3)
+#: Indices of `layers`: the linear output, overwritten by f' at the activation; the output of the
+#: activation; the normalised linear output; the derivative by a learned number; the dropout mask;
+#: the output after dropout.
+PRE, ACTIVE, NORMAL, PARAMETER_DERIVATIVE, MASK, DROPPED = range(6)
+#: Index of `tables`: the activation's number drawn by row and unit. Index of `units`: its number
+#: by unit.
+NOISE, NUMBER = 2, 2
+#: Indices of `parameters`: gradients; the parameters before a step that is measured; a transposed
+#: weight.
+GRADIENT, BEFORE, TRANSPOSED = range(3)
 
 
 @inlined
-def weight(flat: Array, net: NetworkSpec, k: int) -> Array:
+def weight(flat: Array, network: NetworkSpec, k: int) -> Array:
     """View the weight of the k-th hidden layer, counted from 1, or of the output layer, 0."""
-    start = net.width * net.outputs
+    start = network.width * network.outputs
     if k == 0:
-        return flat[:start].reshape(net.width, net.outputs)
+        return flat[:start].reshape(network.width, network.outputs)
     if k == 1:
-        return flat[start : start + net.features * net.width].reshape(net.features, net.width)
-    size = net.width * net.width
-    start += net.features * net.width + (k - 2) * size
-    return flat[start : start + size].reshape(net.width, net.width)
+        return flat[start : start + network.features * network.width].reshape(
+            network.features, network.width
+        )
+    size = network.width * network.width
+    start += network.features * network.width + (k - 2) * size
+    return flat[start : start + size].reshape(network.width, network.width)
 
 
 @inlined
-def weights_end(net: NetworkSpec) -> int:
-    """Return where the vectors begin."""
-    return net.width * (net.outputs + net.features + (net.depth - 1) * net.width)
+def weights_end(network: NetworkSpec) -> int:
+    """Return the index at which the vectors begin."""
+    return network.width * (
+        network.outputs + network.features + (network.depth - 1) * network.width
+    )
 
 
 @inlined
-def output_bias(flat: Array, net: NetworkSpec) -> Array:
+def output_bias(flat: Array, network: NetworkSpec) -> Array:
     """View the output layer's bias, (C,)."""
-    start = weights_end(net)
-    return flat[start : start + net.outputs]
+    start = weights_end(network)
+    return flat[start : start + network.outputs]
 
 
 @inlined
-def _vector(flat: Array, net: NetworkSpec, k: int, place: int, size: int) -> Array:
-    vectors = 3 if net.normalization else 1
-    layer = vectors * net.width + net.learned
-    start = weights_end(net) + net.outputs + k * layer + place * net.width
+def _vector(flat: Array, network: NetworkSpec, k: int, index: int, size: int) -> Array:
+    vectors = 3 if network.normalization else 1
+    layer = vectors * network.width + network.learned
+    start = weights_end(network) + network.outputs + k * layer + index * network.width
     return flat[start : start + size]
 
 
 @inlined
-def bias(flat: Array, net: NetworkSpec, k: int) -> Array:
+def bias(flat: Array, network: NetworkSpec, k: int) -> Array:
     """View the bias of the k-th hidden layer, counted from 0, (H,)."""
-    return _vector(flat, net, k, 0, net.width)
+    return _vector(flat, network, k, 0, network.width)
 
 
 @inlined
-def scale(flat: Array, net: NetworkSpec, k: int) -> Array:
-    """View the factor after its normalization, (H,)."""
-    return _vector(flat, net, k, 1, net.width)
+def scale(flat: Array, network: NetworkSpec, k: int) -> Array:
+    """View the scale of the normalization of a hidden layer, (H,)."""
+    return _vector(flat, network, k, 1, network.width)
 
 
 @inlined
-def offset(flat: Array, net: NetworkSpec, k: int) -> Array:
-    """View what is added before activation: the bias, or the shift after a normalization, (H,)."""
-    return _vector(flat, net, k, 2 if net.normalization else 0, net.width)
+def offset(flat: Array, network: NetworkSpec, k: int) -> Array:
+    """View the vector added before activation, (H,): the bias, or the shift of a normalization."""
+    return _vector(flat, network, k, 2 if network.normalization else 0, network.width)
 
 
 @inlined
-def learned(flat: Array, net: NetworkSpec, k: int) -> Array:
-    """View what its activation learns."""
-    return _vector(flat, net, k, 3 if net.normalization else 1, net.learned)
+def learned(flat: Array, network: NetworkSpec, k: int) -> Array:
+    """View the learned numbers of the activation of a hidden layer, (1,) or (H,)."""
+    return _vector(flat, network, k, 3 if network.normalization else 1, network.learned)

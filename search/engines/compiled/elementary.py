@@ -1,7 +1,8 @@
-"""Elementary functions that a compiler can turn into vector instructions, in both precisions.
+"""Elementary functions that the compiler can turn into vector instructions, in both precisions.
 
-The C library's take one number at a time and stop a loop from being vectorised: a sigmoid takes ten
-times as long with them. Python sees ordinary functions, compiled code the versions by type.
+The C library's functions take one number at a time and stop a loop from being vectorised: a sigmoid
+takes ten times as long with them. Called from Python, these are ordinary functions; in compiled
+code, the version for the type of the argument.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from numba.extending import overload
 
 from search.engines.compiled.jit import inlined
 
-#: Adding it to a float rounds to a whole number, which then stands in the lowest bits.
+#: Added to a float, it rounds the float to a whole number, held in the lowest bits of the sum.
 _ROUND32, _ROUND64 = np.float32(1.5 * 2**23), 1.5 * 2**52
 _LOG2E = 1.4426950408889634
 #: ln 2 in two parts; the first has few enough bits for its multiples to be exact.
@@ -37,7 +38,7 @@ _E6, _E5, _E4, _E3, _E2, _E1 = (
 
 
 def like(z: float, constant: float) -> float:
-    """Return `constant` in the precision of `z`; else Python's floats would make all double."""
+    """Return `constant` in the precision of `z`: a Python float would turn all into double."""
     return constant
 
 
@@ -56,7 +57,7 @@ def _like64(z: Any, constant: Any) -> Any:
 
 
 def exp(x: float) -> float:
-    """Return e**x, to 2 units in the last place between the ends of the range, cut off there."""
+    """Return e**x to 2 units in the last place; x is cut at the ends of the finite range."""
     return math.exp(min(max(x, -708.0), 709.0))
 
 
@@ -66,6 +67,38 @@ def _exp(x: Any) -> Any:
 
 
 def _exp32(x: Any) -> Any:
+    rest, power = _reduced32(x)
+    return (rest + np.float32(1.0)) * power
+
+
+def _exp64(x: Any) -> Any:
+    rest, power = _reduced64(x)
+    return (rest + 1.0) * power
+
+
+def expm1(x: float) -> float:
+    """Return e**x - 1 to a few units in the last place of itself, near 0 too; cut off as `exp`."""
+    return math.expm1(min(max(x, -708.0), 709.0))
+
+
+@overload(expm1)
+def _expm1(x: Any) -> Any:
+    return _expm132 if x == types.float32 else _expm164
+
+
+def _expm132(x: Any) -> Any:
+    rest, power = _reduced32(x)
+    return rest * power + (power - np.float32(1.0))
+
+
+def _expm164(x: Any) -> Any:
+    rest, power = _reduced64(x)
+    return rest * power + (power - 1.0)
+
+
+@inlined
+def _reduced32(x: Any) -> Any:
+    """Return (e**r - 1, 2**n) with x = r + n ln 2 and |r| at most ln 2 / 2."""
     # Comparisons in this order let NaN through.
     x = np.float32(-87.0) if x < np.float32(-87.0) else x
     x = np.float32(88.0) if x > np.float32(88.0) else x
@@ -74,10 +107,12 @@ def _exp32(x: Any) -> Any:
     r = x - n * _LN2_HIGH32 - n * _LN2_LOW32
     p = ((((_E6 * r + _E5) * r + _E4) * r + _E3) * r + _E2) * r + _E1
     power = np.int32((shifted.view(np.int32) << np.int32(23)) + _ONE32)
-    return (p * r * r + r + np.float32(1.0)) * power.view(np.float32)
+    return p * r * r + r, power.view(np.float32)
 
 
-def _exp64(x: Any) -> Any:
+@inlined
+def _reduced64(x: Any) -> Any:
+    """Return (e**r - 1, 2**n) as `_reduced32` does."""
     x = -708.0 if x < -708.0 else x
     x = 709.0 if x > 709.0 else x
     shifted = np.float64(x * _LOG2E + _ROUND64)
@@ -89,7 +124,7 @@ def _exp64(x: Any) -> Any:
     p = ((p * r + 1.0 / 720) * r + 1.0 / 120) * r + 1.0 / 24
     p = (p * r + 1.0 / 6) * r + 0.5
     power = np.int64((shifted.view(np.int64) << np.int64(52)) + _ONE64)
-    return (p * r * r + r + 1.0) * power.view(np.float64)
+    return p * r * r + r, power.view(np.float64)
 
 
 @inlined
@@ -119,12 +154,13 @@ def sigmoid(z: float) -> float:
 
 @inlined
 def tanh(z: float) -> float:
-    """Return 1 - 2 / (exp(2 z) + 1); exact to rounding of 1, which is all that a unit can use."""
-    return like(z, 1.0) - like(z, 2.0) / (exp(z + z) + like(z, 1.0))
+    """Return e / (e + 2) with e = exp(2 z) - 1, to a few units in the last place."""
+    e = expm1(z + z)
+    return e / (e + like(z, 2.0))
 
 
 def normal_cdf(z: float) -> float:
-    """Return the share of a standard normal below z."""
+    """Return the standard normal distribution function at z."""
     return 0.5 * math.erfc(-z / math.sqrt(2.0))
 
 
@@ -153,6 +189,6 @@ def _normal_cdf32(z: Any) -> Any:
 
 @inlined
 def normal_density(z: float) -> float:
-    """Return the density of a standard normal; its exponential is that of `normal_cdf`."""
+    """Return the standard normal density at z; it shares its exponential with `normal_cdf`."""
     x = abs(z) * like(z, _SQRT_HALF)
     return like(z, _NORMAL_PEAK) * exp(-x * x)

@@ -1,4 +1,4 @@
-"""Training on the processor: one lane after another, many steps a call.
+"""The engine of the processor: one lane after another, many steps a call.
 
 Notation: L lanes, S streams, N rows of a minibatch, D features, H width, C outputs, K hidden layers
 of the deepest lane.
@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from search.activations import ActivationName, get_activation
-from search.engines.compiled.activate import activation
+from search.engines.compiled.activate import activation_loop
 from search.engines.compiled.buffers import LaneBuffers, NetworkSpec, OptimizerSpec, Workspace
-from search.engines.compiled.losses import PLACES as LOSS_PLACES
+from search.engines.compiled.losses import LOSS_INDEX
 from search.engines.compiled.training_loop import prediction, training_steps
 from search.engines.engine import Training
 from search.engines.layer_statistics import STATISTICS
 from search.engines.minibatches import Block
-from search.engines.probe_schedule import look_steps, own_statistics, probe_rows
+from search.engines.probe_schedule import own_statistics, probe_rows, probe_steps
 from search.networks.dimensions import Dimensions
 from search.networks.lane import Lane, LaneState
 from search.networks.normalization import NORMALIZATIONS
@@ -33,20 +33,20 @@ from search.study import LayerSnapshot, Task
 
 
 class CompiledEngine:
-    """Passes every lane through each block of steps, while what it needs stays in the cache."""
+    """Passes every lane through each block of steps, while its buffers stay in the cache."""
 
     def __init__(self, training: Training) -> None:
         data, batches, lanes = training.data, training.batches, training.lanes
         self._lanes, self._batches = lanes, batches
         self._steps_total = training.epochs * batches.plan.steps
-        shape = training.shape
+        dimensions = training.dimensions
         self._states = [
-            _copied(state or shape.first_state(lane))
+            _copied(state or dimensions.first_state(lane, data.folds[lane.split].x_train))
             for lane, state in zip(lanes, training.states, strict=True)
         ]
-        self._nets = [make_net(lane, shape, data.task) for lane in lanes]
-        self._rules = [make_rules(lane) for lane in lanes]
-        self._memories = [
+        self._networks = [network_spec(lane, dimensions, data.task) for lane in lanes]
+        self._optimizers = [optimizer_spec(lane) for lane in lanes]
+        self._buffers = [
             LaneBuffers(
                 state.params,
                 state.first_moment,
@@ -55,26 +55,26 @@ class CompiledEngine:
             )
             for lane, state in zip(lanes, self._states, strict=True)
         ]
-        self._work = make_workspace(self._nets, batches.plan.rows, shape)
-        self._looks = look_steps(training.probe_at, batches.plan.steps)
-        self._look_at = np.array(sorted(set(self._looks.values())), dtype=np.int64)
+        self._work = make_workspace(self._networks, batches.plan.rows, dimensions)
+        self._probe_step_of = probe_steps(training.probe_at, batches.plan.steps)
+        self._probe_steps = np.array(sorted(set(self._probe_step_of.values())), dtype=np.int64)
         passes = [part.numpy() for part in probe_rows(batches, training.probe_at)]
         dtype = self._work.logits.dtype
-        nothing = np.empty((0, batches.plan.rows, shape.features), dtype)
-        #: Rows to look at by stream, (passes, N, D), empty where the minibatch's own will do.
-        self._look_rows = [
-            np.stack([part[s] for part in passes]) if passes else nothing
+        no_rows = np.empty((0, batches.plan.rows, dimensions.features), dtype)
+        #: Rows that probes measure on by stream, (passes, N, D); empty for the minibatch's own.
+        self._probe_rows = [
+            np.stack([part[s] for part in passes]) if passes else no_rows
             for s in range(len(batches.tables))
         ]
         size = (
             len(lanes),
-            len(self._look_at),
+            len(self._probe_steps),
             len(STATISTICS) + 1,
-            max(net.depth for net in self._nets),
+            max(network.depth for network in self._networks),
         )
-        #: What is seen, by lane, look, statistic (the last being a learned number) and layer.
-        self._seen = np.full(size, np.nan, dtype)
-        self._validation = [data.folds[lane.fold].x_validation.astype(dtype) for lane in lanes]
+        #: Statistics by lane, probe, statistic (the last being a learned number) and layer.
+        self._statistics = np.full(size, np.nan, dtype)
+        self._validation = [data.folds[lane.split].x_validation.astype(dtype) for lane in lanes]
 
     def train(self, first: int, last: int) -> list[float]:
         """Train epochs (first, last]; return the sum of each lane's losses over their steps."""
@@ -82,27 +82,27 @@ class CompiledEngine:
         for block in self._batches.blocks(first, last):
             rates = self._rates(block)
             x, y = block.x.numpy(), block.y.numpy()
-            silence = np.empty((0, 0, 0, 0), x.dtype)
+            no_noise = np.empty((0, 0, 0, 0), x.dtype)
             noise = {kind: field.numpy() for kind, field in block.noise.items()}
             for index, stream in enumerate(self._batches.lane_streams):
-                drops, slopes = (
-                    noise[kind][stream] if kind in noise else silence
+                dropout_noise, slope_noise = (
+                    noise[kind][stream] if kind in noise else no_noise
                     for kind in ("dropout", "slope")
                 )
                 losses[index] += training_steps()(
-                    self._nets[index],
-                    self._rules[index],
-                    self._memories[index],
+                    self._networks[index],
+                    self._optimizers[index],
+                    self._buffers[index],
                     self._work,
                     x[stream],
                     y[stream],
-                    drops,
-                    slopes,
+                    dropout_noise,
+                    slope_noise,
                     rates[index],
                     block.first,
-                    self._look_at,
-                    self._look_rows[stream],
-                    self._seen[index],
+                    self._probe_steps,
+                    self._probe_rows[stream],
+                    self._statistics[index],
                 )
         steps = last * self._batches.plan.steps
         self._states = [replace(state, steps=steps) for state in self._states]
@@ -119,13 +119,13 @@ class CompiledEngine:
 
     def logits(self) -> Tensor:
         """Return (L, C, M) of each lane's validation rows."""
-        outputs, most = self._nets[0].outputs, max(map(len, self._validation))
+        outputs, most = self._networks[0].outputs, max(map(len, self._validation))
         out = np.zeros((len(self._lanes), outputs, most), self._work.logits.dtype)
         for index, rows in enumerate(self._validation):
             prediction()(
-                self._nets[index],
-                self._rules[index],
-                self._memories[index],
+                self._networks[index],
+                self._optimizers[index],
+                self._buffers[index],
                 self._work,
                 rows,
                 out[index],
@@ -133,26 +133,26 @@ class CompiledEngine:
         return torch.from_numpy(out)
 
     def snapshots(self, index: int) -> tuple[LayerSnapshot, ...]:
-        """Return what was seen of a lane at the epochs to look at."""
-        if not self._looks:
+        """Return the statistics of a lane's layers at the epochs to probe."""
+        if not self._probe_step_of:
             return ()
         config = self._lanes[index].config
         names, depth = own_statistics(config), config.depth
-        taken = dict(zip(self._look_at.tolist(), self._seen[index].tolist(), strict=True))
+        taken = dict(zip(self._probe_steps.tolist(), self._statistics[index].tolist(), strict=True))
         return tuple(
             LayerSnapshot(
                 epoch=epoch,
-                # A row is left over where nothing is learned.
+                # The last row is left over where the activation learns nothing.
                 statistics={
                     name: tuple(layers[:depth])
                     for name, layers in zip(names, taken[step], strict=False)
                 },
             )
-            for epoch, step in sorted(self._looks.items())
+            for epoch, step in sorted(self._probe_step_of.items())
         )
 
     def state(self, index: int) -> LaneState:
-        """Return a lane as it stands, copied."""
+        """Return a copy of a lane's present state."""
         return _copied(self._states[index])
 
 
@@ -166,28 +166,28 @@ def _copied(state: LaneState) -> LaneState:
     )
 
 
-def make_net(lane: Lane, shape: Dimensions, task: Task) -> NetworkSpec:
-    """Return what compiled code is told of a lane's network."""
+def network_spec(lane: Lane, dimensions: Dimensions, task: Task) -> NetworkSpec:
+    """Return the network of a lane in the form that compiled code takes."""
     config = lane.config
-    dtype = shape.zeros().numpy().dtype
+    dtype = dimensions.zeros().numpy().dtype
     return NetworkSpec(
-        activation=activation(ActivationName(config.activation), dtype).address,
+        activation=activation_loop(ActivationName(config.activation), dtype).address,
         depth=config.depth,
         width=config.width,
-        features=shape.features,
-        outputs=shape.outputs,
+        features=dimensions.features,
+        outputs=dimensions.outputs,
         normalization=list(NORMALIZATIONS).index(config.normalization),
         learned=sum(config.width if sharing == "channel" else 1 for _, sharing in config.learned),
-        loss=LOSS_PLACES[task],
+        loss=LOSS_INDEX[task],
     )
 
 
-def make_rules(lane: Lane) -> OptimizerSpec:
-    """Return how compiled code trains a lane."""
+def optimizer_spec(lane: Lane) -> OptimizerSpec:
+    """Return the settings of a lane's training in the form that compiled code takes."""
     config = lane.config
     numbers = config.activation_numbers
     return OptimizerSpec(
-        # Every activation has at most one number, but for rrelu: the middle of two.
+        # One number, or the mean of the two bounds of a noisy slope.
         number=fmean(numbers.values()) if numbers else 0.0,
         noisy=get_activation(config.activation).noisy,
         lower=numbers.get("lower", 0.0),
@@ -200,14 +200,18 @@ def make_rules(lane: Lane) -> OptimizerSpec:
     )
 
 
-def make_workspace(nets: list[NetworkSpec], rows: int, shape: Dimensions) -> Workspace:
-    """Return buffers for lanes of equal width, as deep as the deepest."""
-    depth, width, outputs = max(net.depth for net in nets), nets[0].width, shape.outputs
-    weights = width * (outputs + shape.features + (depth - 1) * width)
+def make_workspace(networks: list[NetworkSpec], rows: int, dimensions: Dimensions) -> Workspace:
+    """Return buffers for lanes of equal width, up to the deepest."""
+    depth, width, outputs = (
+        max(network.depth for network in networks),
+        networks[0].width,
+        dimensions.outputs,
+    )
+    weights = width * (outputs + dimensions.features + (depth - 1) * width)
     size = weights + outputs + depth * 4 * width
 
     def buffer(*size: int) -> NDArray[np.floating]:
-        return shape.zeros(*size).numpy()
+        return dimensions.zeros(*size).numpy()
 
     return Workspace(
         layers=buffer(6, depth, rows, width),
@@ -216,8 +220,8 @@ def make_workspace(nets: list[NetworkSpec], rows: int, shape: Dimensions) -> Wor
         inverse=buffer(depth, max(rows, width)),
         logits=buffer(rows, outputs),
         by_class=buffer(outputs + 2, rows),
-        rows=buffer(rows, shape.features),
+        rows=buffer(rows, dimensions.features),
         parameters=buffer(3, size),
-        sums=buffer(depth, 3),
-        extremes=buffer(depth, 3, width),
+        statistic_sums=buffer(depth, 3),
+        statistic_extremes=buffer(depth, 3, width),
     )

@@ -11,15 +11,15 @@ import numpy as np
 from search.engines.compiled.activate import activate
 from search.engines.compiled.buffers import (
     ACTIVE,
-    DRAWN,
     DROPPED,
     GRADIENT,
     MASK,
+    NOISE,
     NORMAL,
     NUMBER,
+    PARAMETER_DERIVATIVE,
     PRE,
-    TANGENT,
-    TURNED,
+    TRANSPOSED,
     LaneBuffers,
     NetworkSpec,
     OptimizerSpec,
@@ -44,98 +44,103 @@ from search.engines.compiled.normalization import (
 from search.engines.compiled.reductions import column_products, column_sums, product, total
 from search.engines.compiled.transpose import transpose
 
-#: What a forward pass is for: to predict; to look into the layers, by the minibatch's statistics
-#: but without noise and leaving no trace; to learn.
-PREDICTS, LOOKS, LEARNS = 0, 1, 2
-#: Places in `NORMALIZATIONS`.
+#: Purposes of a forward pass. PROBE normalizes by the minibatch's statistics like TRAIN, but draws
+#: no noise and does not move the running statistics.
+PREDICT, PROBE, TRAIN = 0, 1, 2
+#: Index of batch normalization in `NORMALIZATIONS`.
 _BATCH = 1
 
 
 @callable_from_jit
 def forward(
-    net: NetworkSpec,
-    rules: OptimizerSpec,
-    memory: LaneBuffers,
+    network: NetworkSpec,
+    optimizer: OptimizerSpec,
+    lane: LaneBuffers,
     work: Workspace,
     x: Array,
-    aim: int,
-    drops: Array,
-    slopes: Array,
+    purpose: int,
+    dropout_noise: Array,
+    slope_noise: Array,
     step: int,
 ) -> None:
-    """Write the logits of `x` (N, D), before their bias, and what `backward` needs.
+    """Write the logits of `x` (N, D), before their bias, and the buffers that `backward` reads.
 
-    `drops` and `slopes` (T, K, N, H) are noise on [0, 1), read at `step` by lanes that learn.
+    `dropout_noise` and `slope_noise` (T, K, N, H) are uniform on [0, 1), read at `step` where the
+    `purpose` is TRAIN.
     """
-    below, learns = x, aim == LEARNS
-    for k in range(net.depth):
+    below, training = x, purpose == TRAIN
+    for k in range(network.depth):
         pre, active = work.layers[PRE, k], work.layers[ACTIVE, k]
-        np.dot(below, weight(memory.values, net, k + 1), pre)
-        if net.normalization:
-            _normalize(net, memory, work, k, aim)
-        drawn = rules.noisy and learns
+        np.dot(below, weight(lane.values, network, k + 1), pre)
+        if network.normalization:
+            _normalize(network, lane, work, k, purpose)
+        noisy = optimizer.noisy and training
         number = work.units[NUMBER]
-        if drawn:
-            _draw(rules, slopes[step, k], work.tables[DRAWN])
-            number = work.tables[DRAWN].ravel()
-        elif net.learned == net.width:
-            number[:] = learned(memory.values, net, k)
-        elif net.learned:
-            number[:] = learned(memory.values, net, k)[0]
+        if noisy:
+            _draw(optimizer, slope_noise[step, k], work.tables[NOISE])
+            number = work.tables[NOISE].ravel()
+        elif network.learned == network.width:
+            number[:] = learned(lane.values, network, k)
+        elif network.learned:
+            number[:] = learned(lane.values, network, k)[0]
         else:
-            number[:] = like(number[0], rules.number)
+            number[:] = like(number[0], optimizer.number)
         activate(
-            net.activation,
+            network.activation,
             pre,
-            offset(memory.values, net, k),
+            offset(lane.values, network, k),
             number,
-            drawn,
+            noisy,
             active,
-            work.layers[TANGENT, k],
-            net.learned,
+            work.layers[PARAMETER_DERIVATIVE, k],
+            network.learned,
         )
         below = active
-        if rules.dropout > 0.0 and learns:
+        if optimizer.dropout > 0.0 and training:
             below = work.layers[DROPPED, k]
-            _drop(rules, drops[step, k], active, work.layers[MASK, k], below)
-    np.dot(below, weight(memory.values, net, 0), work.logits)
+            _drop(optimizer, dropout_noise[step, k], active, work.layers[MASK, k], below)
+    np.dot(below, weight(lane.values, network, 0), work.logits)
 
 
 @callable_from_jit
-def _normalize(net: NetworkSpec, memory: LaneBuffers, work: Workspace, k: int, aim: int) -> None:
-    """Standardise the linear output, and write it scaled where it is activated."""
+def _normalize(
+    network: NetworkSpec, lane: LaneBuffers, work: Workspace, k: int, purpose: int
+) -> None:
+    """Write the standardised linear output to NORMAL, and multiplied by the scale to PRE."""
     pre, normal = work.layers[PRE, k], work.layers[NORMAL, k]
     rows, units = pre.shape
-    own, factor = bias(memory.values, net, k), scale(memory.values, net, k)
+    own, factor = bias(lane.values, network, k), scale(lane.values, network, k)
     for row in range(rows):
         for unit in range(units):
             normal[row, unit] = pre[row, unit] + own[unit]
-    if net.normalization != _BATCH:
+    if network.normalization != _BATCH:
         layer(normal, work.inverse[k])
-    elif aim == PREDICTS:
-        batch_known(normal, memory.running[k], work.units)
+    elif purpose == PREDICT:
+        batch_known(normal, lane.running[k], work.units)
     else:
-        batch(normal, work.inverse[k], memory.running[k], aim == LEARNS, work.units)
+        batch(normal, work.inverse[k], lane.running[k], purpose == TRAIN, work.units)
     for row in range(rows):
         for unit in range(units):
             pre[row, unit] = normal[row, unit] * factor[unit]
 
 
 @callable_from_jit
-def _draw(rules: OptimizerSpec, noise: Array, number: Array) -> None:
+def _draw(optimizer: OptimizerSpec, noise: Array, number: Array) -> None:
+    """Write slopes between `lower` and `upper` for `noise` on [0, 1), (N, H) each."""
     rows, units = noise.shape
-    lower = like(noise[0, 0], rules.lower)
-    spread = like(lower, rules.upper - rules.lower)
+    lower = like(noise[0, 0], optimizer.lower)
+    spread = like(lower, optimizer.upper - optimizer.lower)
     for row in range(rows):
         for unit in range(units):
             number[row, unit] = lower + spread * noise[row, unit]
 
 
 @callable_from_jit
-def _drop(rules: OptimizerSpec, noise: Array, active: Array, mask: Array, out: Array) -> None:
+def _drop(optimizer: OptimizerSpec, noise: Array, active: Array, mask: Array, out: Array) -> None:
+    """Write the dropout mask, 0 or 1 / (1 - rate), and the masked activations, (N, H) each."""
     rows, units = noise.shape
-    rate, zero = like(noise[0, 0], rules.dropout), like(noise[0, 0], 0.0)
-    keep = like(rate, 1.0 / (1.0 - rules.dropout))
+    rate, zero = like(noise[0, 0], optimizer.dropout), like(noise[0, 0], 0.0)
+    keep = like(rate, 1.0 / (1.0 - optimizer.dropout))
     for row in range(rows):
         for unit in range(units):
             factor = keep if noise[row, unit] >= rate else zero
@@ -145,93 +150,107 @@ def _drop(rules: OptimizerSpec, noise: Array, active: Array, mask: Array, out: A
 
 @callable_from_jit
 def backward(
-    net: NetworkSpec, rules: OptimizerSpec, values: Array, work: Workspace, x: Array, target: Array
+    network: NetworkSpec,
+    optimizer: OptimizerSpec,
+    values: Array,
+    work: Workspace,
+    x: Array,
+    target: Array,
 ) -> float:
-    """Write the gradient of the pass just made for learning; return the mean loss."""
-    loss = _output_backward(net, rules, values, work, target)
-    for k in range(net.depth - 1, -1, -1):
+    """Write the gradient of the last TRAIN pass, of `x` (N, D); return the mean loss.
+
+    `target` (N,) as in `search.engines.compiled.losses`.
+    """
+    loss = _output_backward(network, optimizer, values, work, target)
+    for k in range(network.depth - 1, -1, -1):
         grad = work.tables[k % 2]
-        if rules.dropout > 0.0:
+        if optimizer.dropout > 0.0:
             _multiply(grad, work.layers[MASK, k])
-        if net.learned:
+        if network.learned:
             _learn(
                 grad,
-                work.layers[TANGENT, k],
-                learned(work.parameters[GRADIENT], net, k),
-                work.units,
+                work.layers[PARAMETER_DERIVATIVE, k],
+                learned(work.parameters[GRADIENT], network, k),
             )
         _multiply(grad, work.layers[PRE, k])
-        column_sums(grad, offset(work.parameters[GRADIENT], net, k))
-        if net.normalization:
-            _denormalize(net, values, work, k, grad)
-        gradient = weight(work.parameters[GRADIENT], net, k + 1)
+        column_sums(grad, offset(work.parameters[GRADIENT], network, k))
+        if network.normalization:
+            _denormalize(network, values, work, k, grad)
+        gradient = weight(work.parameters[GRADIENT], network, k + 1)
         if k == 0:
             np.dot(x.T, grad, gradient)
         else:
-            np.dot(_output(rules, work, k - 1).T, grad, gradient)
+            np.dot(_output(optimizer, work, k - 1).T, grad, gradient)
             # BLAS takes half as long again for a right factor in Fortran order.
-            turned = work.parameters[TURNED, : net.width * net.width].reshape(net.width, net.width)
-            transpose(weight(values, net, k + 1), turned)
-            np.dot(grad, turned, work.tables[(k - 1) % 2])
+            transposed = work.parameters[TRANSPOSED, : network.width * network.width].reshape(
+                network.width, network.width
+            )
+            transpose(weight(values, network, k + 1), transposed)
+            np.dot(grad, transposed, work.tables[(k - 1) % 2])
     return loss
 
 
 @inlined
-def _output(rules: OptimizerSpec, work: Workspace, k: int) -> Array:
-    output: Array = work.layers[DROPPED if rules.dropout > 0.0 else ACTIVE, k]
+def _output(optimizer: OptimizerSpec, work: Workspace, k: int) -> Array:
+    """View the output of the k-th hidden layer in training, (N, H)."""
+    output: Array = work.layers[DROPPED if optimizer.dropout > 0.0 else ACTIVE, k]
     return output
 
 
 @callable_from_jit
 def _output_backward(
-    net: NetworkSpec, rules: OptimizerSpec, values: Array, work: Workspace, target: Array
+    network: NetworkSpec, optimizer: OptimizerSpec, values: Array, work: Workspace, target: Array
 ) -> float:
+    """Write the gradients of the output layer and of its input; return the mean loss."""
     logits, by_class = work.logits, work.by_class
-    own, gradient = output_bias(values, net), output_bias(work.parameters[GRADIENT], net)
+    own, gradient = output_bias(values, network), output_bias(work.parameters[GRADIENT], network)
     rows, classes = logits.shape
     for c in range(classes):
         for row in range(rows):
             by_class[c, row] = logits[row, c] + own[c]
-    loss = loss_gradient(net.loss, by_class, target)
+    loss = loss_gradient(network.loss, by_class, target)
     for c in range(classes):
         gradient[c] = total(by_class[c])
         for row in range(rows):
             logits[row, c] = by_class[c, row]
-    last = net.depth - 1
-    np.dot(_output(rules, work, last).T, logits, weight(work.parameters[GRADIENT], net, 0))
-    turned = work.parameters[TURNED, : net.width * classes].reshape(classes, net.width)
-    transpose(weight(values, net, 0), turned)
-    np.dot(logits, turned, work.tables[last % 2])
+    last = network.depth - 1
+    np.dot(_output(optimizer, work, last).T, logits, weight(work.parameters[GRADIENT], network, 0))
+    transposed = work.parameters[TRANSPOSED, : network.width * classes].reshape(
+        classes, network.width
+    )
+    transpose(weight(values, network, 0), transposed)
+    np.dot(logits, transposed, work.tables[last % 2])
     return loss
 
 
 @callable_from_jit
-def _denormalize(net: NetworkSpec, values: Array, work: Workspace, k: int, grad: Array) -> None:
+def _denormalize(network: NetworkSpec, values: Array, work: Workspace, k: int, grad: Array) -> None:
     """Turn dL/d(scaled) in `grad` into dL/d(linear); write the gradients of scale and bias."""
-    normal, factor = work.layers[NORMAL, k], scale(values, net, k)
+    normal, factor = work.layers[NORMAL, k], scale(values, network, k)
     rows, units = grad.shape
-    column_products(grad, normal, scale(work.parameters[GRADIENT], net, k))
+    column_products(grad, normal, scale(work.parameters[GRADIENT], network, k))
     for row in range(rows):
         for unit in range(units):
             grad[row, unit] *= factor[unit]
-    if net.normalization == _BATCH:
+    if network.normalization == _BATCH:
         batch_backward(grad, normal, work.inverse[k], work.units)
     else:
         layer_backward(grad, normal, work.inverse[k])
-    column_sums(grad, bias(work.parameters[GRADIENT], net, k))
+    column_sums(grad, bias(work.parameters[GRADIENT], network, k))
 
 
 @callable_from_jit
-def _learn(grad: Array, tangent: Array, gradient: Array, sums: Array) -> None:
-    """Write the gradient of a learned number, one for all units or one each."""
+def _learn(grad: Array, derivative: Array, gradient: Array) -> None:
+    """Write the gradient of the learned numbers, (1,) or (H,), from dL/df and df/dp, (N, H)."""
     if gradient.size > 1:
-        column_products(grad, tangent, gradient)
+        column_products(grad, derivative, gradient)
     else:
-        gradient[0] = product(grad.ravel(), tangent.ravel())
+        gradient[0] = product(grad.ravel(), derivative.ravel())
 
 
 @callable_from_jit
 def _multiply(grad: Array, factors: Array) -> None:
+    """Multiply elementwise in place, (N, H) each."""
     rows, units = grad.shape
     for row in range(rows):
         for unit in range(units):

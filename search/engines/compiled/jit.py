@@ -1,4 +1,4 @@
-"""How loops are compiled: once a machine, kept beside the source or in the user's cache."""
+"""Decorators that compile loops once a machine, kept beside the source or in the user's cache."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[Any]
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: `contract` allows multiply-add in one instruction. Nothing else of "fast" mathematics, but for
-#: the order of sums in a `reduction`: NaN stays NaN, or a diverged lane would go unnoticed.
+#: `contract` allows multiply-add in one instruction. Nothing else of "fast" mathematics is allowed,
+#: but for the order of sums in `reassociated` functions: NaN stays NaN, or a diverged lane would go
+#: unnoticed.
 _OPTIONS: dict[str, Any] = {"fastmath": {"contract"}, "error_model": "numpy"}
-#: Files of `search` whose constants stand in compiled code.
-_CONSTANTS = (
+#: Files of `search` outside this package whose constants stand in compiled code.
+CONSTANT_FILES = (
+    "activations/formulas.py",
     "engines/layer_statistics.py",
-    "engines/stacked/optimizer_step.py",
     "networks/normalization.py",
     "networks/optimizers.py",
 )
 
 
 def jit(function: F) -> F:
-    """Compile at the first call, for the types of its arguments; later processes load it."""
+    """Compile `function` at its first call for argument types; later processes load the result."""
     typed: F
     try:
         typed = njit(**_OPTIONS, cache=True)(function)
@@ -38,12 +39,15 @@ def jit(function: F) -> F:
 
 
 def llvm_intrinsic(function: Callable[..., Any]) -> Any:
-    """Let compiled functions call what `function` writes in LLVM's own language."""
+    """Make an intrinsic of `function`, which generates LLVM instructions inside its callers."""
     return intrinsic(function)
 
 
 def c_entry_point(signature: Any) -> Callable[[F], Any]:
-    """Compile now, for C types, to be called at an address; later processes load it."""
+    """Compile a function at once for C types, to be called at its `address`.
+
+    Later processes load the result.
+    """
 
     def compile_(function: F) -> Any:
         try:
@@ -55,19 +59,19 @@ def c_entry_point(signature: Any) -> Callable[[F], Any]:
 
 
 def inlined(function: F) -> F:
-    """Let compiled functions call `function`, which stays an ordinary one."""
+    """Make `function` callable from compiled functions, which inline it; Python still calls it."""
     typed: F = register_jitable(**_OPTIONS, forceinline=True)(function)
     return typed
 
 
 def callable_from_jit(function: F) -> F:
-    """Let compiled functions call `function`, which is compiled on its own for each type."""
+    """Make `function` callable from compiled functions; it is compiled once for each type."""
     typed: F = register_jitable(**_OPTIONS)(function)
     return typed
 
 
 def reassociated(function: F) -> F:
-    """Let compiled functions call `function`, whose sums may be taken in any order."""
+    """Make `function` callable from compiled functions, with its sums taken in any order."""
     options = _OPTIONS | {"fastmath": {"contract", "reassoc"}}
     typed: F = register_jitable(**options, forceinline=True)(function)
     return typed
@@ -75,15 +79,15 @@ def reassociated(function: F) -> F:
 
 @cache
 def source_stamp() -> str:
-    """Return a hash of this package's sources, and of those whose constants it takes.
+    """Return a hash of this package's sources and of CONSTANT_FILES.
 
-    Numba notices changes in the file of a compiled function only, not in the files of what it
-    calls. A compiled function that closes over this stamp is compiled anew when any of them has
+    Numba notices changes in the file of a compiled function only, not in the files of the functions
+    it calls. A compiled function that closes over this stamp is compiled anew when any of them has
     changed.
     """
     digest = sha256()
     package = Path(__file__).parent
-    constants = [package.parent.parent / name for name in _CONSTANTS]
+    constants = [package.parent.parent / name for name in CONSTANT_FILES]
     for path in (*sorted(package.glob("*.py")), *constants):
         digest.update(path.read_bytes())
     return digest.hexdigest()

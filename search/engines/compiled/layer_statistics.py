@@ -1,8 +1,8 @@
-"""What one lane's units and weights show (see `search.engines.layer_statistics`).
+"""Statistics of the units and weights of one lane (see `search.engines.layer_statistics`).
 
-Notation: N rows, H units. Passes over rows are gathered in `sums` (3,), those of f, of f squared,
-and of whether |f'| is saturated, and in `extremes` (3, H): the steepest |f'| of each unit, its
-largest f, and its least, negated.
+Notation: N rows, H units. Passes over rows are accumulated in `sums` (3,), those of f, of f
+squared, and of saturated |f'| counted as 1, and in `extremes` (3, H): the steepest |f'| of each
+unit, its largest f, and its least f, negated.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from search.engines.layer_statistics import DEAD_RANGE, DEAD_SLOPE, SATURATED_SL
 
 @callable_from_jit
 def clear(sums: Array, extremes: Array) -> None:
-    """Begin anew."""
+    """Empty the accumulators."""
     sums[:] = 0.0
     extremes[:] = -inf
 
 
 @callable_from_jit
 def accumulate(slopes: Array, active: Array, sums: Array, extremes: Array) -> None:
-    """Add a pass: f'(z) and f(z), (N, H) each."""
+    """Add the rows of a pass: f'(z) and f(z), (N, H) each."""
     rows, units = active.shape
     steepest, most, least = extremes[0], extremes[1], extremes[2]
     for row in range(rows):
@@ -44,7 +44,7 @@ def accumulate(slopes: Array, active: Array, sums: Array, extremes: Array) -> No
 
 @reassociated
 def _below(slopes: Array, limit: float) -> float:
-    """Return how many are smaller than `limit` in size."""
+    """Return the number of elements below `limit` in absolute value."""
     count, one, most = like(slopes[0], 0.0), like(slopes[0], 1.0), like(slopes[0], limit)
     for i in range(slopes.size):
         count += one if abs(slopes[i]) < most else like(one, 0.0)
@@ -53,7 +53,10 @@ def _below(slopes: Array, limit: float) -> float:
 
 @callable_from_jit
 def finalize(sums: Array, extremes: Array, rows: int, out: Array) -> None:
-    """Write mean and deviation of f, shares of dead units and saturated slopes, (4,)."""
+    """Write mean and deviation of f, shares of dead units and of saturated slopes, into (4,).
+
+    `rows` is the number of rows accumulated.
+    """
     units = extremes.shape[1]
     dead = 0
     for unit in range(units):
@@ -69,19 +72,19 @@ def finalize(sums: Array, extremes: Array, rows: int, out: Array) -> None:
 
 @callable_from_jit
 def frobenius_norm(vector: Array) -> float:
-    """Return the Euclidean frobenius_norm."""
+    """Return the Frobenius norm of a matrix given as a vector (n,)."""
     return sqrt(product(vector, vector))
 
 
 @callable_from_jit
 def relative_change(after: Array, before: Array) -> float:
-    """Return how far a vector has relative_change, relative to what it was."""
+    """Return the norm of `after - before` over the norm of `before`, (n,) each."""
     return sqrt(_distance(after, before) / product(before, before))
 
 
 @reassociated
 def _distance(left: Array, right: Array) -> float:
-    """Return the sum of squared differences."""
+    """Return the sum of squared differences of two vectors (n,)."""
     result = like(left[0], 0.0)
     for i in range(left.size):
         difference = left[i] - right[i]

@@ -1,8 +1,8 @@
 """Losses of one lane's minibatch with their gradient (see `search.networks.losses`).
 
 Notation: N rows, C outputs; logits (C, N), so that a vector register holds many rows. Each function
-overwrites them with the gradient of the mean loss and returns that loss. They are followed by two
-rows that are overwritten. `target` (N,) holds class indices or numbers, in the logits' precision.
+overwrites them with the gradient of the mean loss and returns that loss. Two rows of scratch follow
+the logits. `target` (N,) holds class indices or numbers, in the logits' precision.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ from search.engines.compiled.elementary import exp, like, log1p_unit, sigmoid
 from search.engines.compiled.jit import Array, callable_from_jit
 from search.study import Task
 
-PLACES: dict[Task, int] = {Task.MULTICLASS: 0, Task.BINARY: 1, Task.REGRESSION: 2}
+#: The first argument of `loss_gradient`.
+LOSS_INDEX: dict[Task, int] = {Task.MULTICLASS: 0, Task.BINARY: 1, Task.REGRESSION: 2}
 
 
 @callable_from_jit
-def loss_gradient(place: int, logits: Array, target: Array) -> float:
-    """Apply the loss at `place`."""
+def loss_gradient(index: int, logits: Array, target: Array) -> float:
+    """Apply the loss whose LOSS_INDEX is `index`."""
     loss: float
-    if place == 0:
+    if index == 0:
         loss = _cross_entropy(logits, target)
-    elif place == 1:
+    elif index == 1:
         loss = _binary(logits[0], target)
     else:
         loss = _squared(logits[0], target)

@@ -14,12 +14,12 @@ from search.networks.normalization import EPSILON, MOMENTUM
 
 
 @callable_from_jit
-def batch(z: Array, inverse: Array, running: Array, moves: bool, sums: Array) -> None:
-    """Standardise each unit over the rows, in place; `running` (2, H) follows where it `moves`."""
+def batch(z: Array, inverse: Array, running: Array, training: bool, scratch: Array) -> None:
+    """Standardise each unit over the rows, in place; training moves `running` (2, H)."""
     rows, units = z.shape
     zero, one = like(z[0, 0], 0.0), like(z[0, 0], 1.0)
     count = like(zero, rows)
-    mean, variance = sums[0], sums[1]
+    mean, variance = scratch[0], scratch[1]
     column_sums(z, mean)
     for unit in range(units):
         mean[unit] /= count
@@ -31,7 +31,7 @@ def batch(z: Array, inverse: Array, running: Array, moves: bool, sums: Array) ->
         variance[unit] /= count
         inverse[unit] = one / like(zero, sqrt(variance[unit] + like(zero, EPSILON)))
     _multiply(z, inverse)
-    if moves:
+    if training:
         unbiased = like(zero, rows / max(rows - 1, 1))
         share = like(zero, MOMENTUM)
         for unit in range(units):
@@ -40,11 +40,11 @@ def batch(z: Array, inverse: Array, running: Array, moves: bool, sums: Array) ->
 
 
 @callable_from_jit
-def batch_known(z: Array, running: Array, sums: Array) -> None:
+def batch_known(z: Array, running: Array, scratch: Array) -> None:
     """Standardise each unit by its running statistics (2, H), in place."""
     rows, units = z.shape
     one, epsilon = like(z[0, 0], 1.0), like(z[0, 0], EPSILON)
-    inverse = sums[0]
+    inverse = scratch[0]
     for unit in range(units):
         inverse[unit] = one / like(one, sqrt(running[1, unit] + epsilon))
     for row in range(rows):
@@ -70,11 +70,11 @@ def layer(z: Array, inverse: Array) -> None:
 
 
 @callable_from_jit
-def batch_backward(grad: Array, normal: Array, inverse: Array, sums: Array) -> None:
+def batch_backward(grad: Array, normal: Array, inverse: Array, scratch: Array) -> None:
     """Turn dL/d(normal) in `grad` into dL/dz in place."""
     rows, units = grad.shape
     count = like(grad[0, 0], rows)
-    mean, projection = sums[0], sums[1]
+    mean, projection = scratch[0], scratch[1]
     column_sums(grad, mean)
     column_products(grad, normal, projection)
     for unit in range(units):

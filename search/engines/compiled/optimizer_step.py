@@ -1,4 +1,4 @@
-"""One optimizer step for some parameters of a lane, in a single pass over their memory.
+"""One optimizer step for a slice of the parameters of a lane, in a single pass over memory.
 
 The arithmetic is that of torch.optim.AdamW and torch.optim.SGD.
 """
@@ -23,7 +23,10 @@ def adamw(
     decay: float,
     clip: float,
 ) -> None:
-    """Make the step after which `made` are made; gradients are multiplied with `clip`."""
+    """Make the `made`-th step of a lane, counted from 1, on gradients multiplied by `clip`.
+
+    All arrays are (n,); values and moments are overwritten. `decay` shrinks the values directly.
+    """
     zero = like(values[0], 0.0)
     factor, shrink = like(zero, clip), like(zero, 1.0 - rate * decay)
     keep1, add1 = like(zero, BETA1), like(zero, 1.0 - BETA1)
@@ -49,7 +52,10 @@ def sgd(
     decay: float,
     clip: float,
 ) -> None:
-    """Make a step with heavy momentum; decay enters the gradient, after clipping."""
+    """Make a step with heavy-ball momentum, on gradients multiplied by `clip`.
+
+    All arrays are (n,); values and momentum are overwritten. `decay` enters the clipped gradient.
+    """
     zero = like(values[0], 0.0)
     factor, coupled = like(zero, clip), like(zero, decay)
     keep, step = like(zero, momentum), like(zero, rate)

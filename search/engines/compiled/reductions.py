@@ -1,7 +1,7 @@
 """Sums over a lane's buffers.
 
-Sums along a row may be taken in the order that fills vector registers: it is decided when they are
-compiled, by nothing that a lane's company could change.
+Sums along a row are taken in the order that fills vector registers. The compiler decides it once,
+so that the other lanes of a segment cannot change a lane's result.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from search.engines.compiled.jit import Array, inlined, reassociated
 
 @reassociated
 def total(vector: Array) -> float:
-    """Return the sum."""
+    """Return the sum of the elements of `vector` (n,)."""
     result = like(vector[0], 0.0)
     for i in range(vector.size):
         result += vector[i]
@@ -21,7 +21,7 @@ def total(vector: Array) -> float:
 
 @reassociated
 def product(left: Array, right: Array) -> float:
-    """Return the sum of products."""
+    """Return the inner product of two vectors (n,)."""
     result = like(left[0], 0.0)
     for i in range(left.size):
         result += left[i] * right[i]

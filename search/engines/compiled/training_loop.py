@@ -1,4 +1,4 @@
-"""Many steps of one lane in one call: all that it takes stays in the processor's cache.
+"""Many training steps of one lane in one call, so that its buffers stay in the cache.
 
 Notation as in `search.engines.compiled.buffers`; T steps.
 """
@@ -23,7 +23,7 @@ from search.engines.compiled.buffers import (
     weight,
     weights_end,
 )
-from search.engines.compiled.forward_backward import LEARNS, LOOKS, PREDICTS, backward, forward
+from search.engines.compiled.forward_backward import PREDICT, PROBE, TRAIN, backward, forward
 from search.engines.compiled.jit import Array, callable_from_jit, jit, source_stamp
 from search.engines.compiled.layer_statistics import (
     accumulate,
@@ -46,43 +46,44 @@ _GRADIENT, _UPDATE, _LEARNED = (
 
 @cache
 def training_steps() -> Callable[..., float]:
-    """Return `train(net, rules, memory, work, x, y, drops, slopes, rates, first, ...)`.
+    """Return the compiled `train(network, optimizer, lane, work, x, y, ...)`.
 
     It makes the steps from number `first` on, counted from 0 at the start of the training, and
-    returns the sum of their losses. `x` (T, N, D) and `y` (T, N) are the minibatches, `drops` and
-    `slopes` (T, K, N, H) the noise, empty where there is none, `rates` (T,) the learning rates. At
-    the steps `look_at` the layers are looked into, by `look_rows` (passes, N, D) where these are
-    not empty; what is seen goes into `seen` (looks, statistic, K).
+    returns the sum of their losses. `x` (T, N, D) and `y` (T, N) are the minibatches,
+    `dropout_noise` and `slope_noise` (T, K, N, H) are uniform on [0, 1), empty where a lane needs
+    none, `rates` (T,) are the learning rates. At the steps `probe_steps` (E,) the layers are
+    measured, on `probe_rows` (passes, N, D) where these are not empty, else on the minibatch; their
+    statistics go into `statistics` (E, statistic, K).
     """
     stamp = source_stamp()
 
     @jit
     def train(
-        net: NetworkSpec,
-        rules: OptimizerSpec,
-        memory: LaneBuffers,
+        network: NetworkSpec,
+        optimizer: OptimizerSpec,
+        lane: LaneBuffers,
         work: Workspace,
         x: Array,
         y: Array,
-        drops: Array,
-        slopes: Array,
+        dropout_noise: Array,
+        slope_noise: Array,
         rates: Array,
         first: int,
-        look_at: Array,
-        look_rows: Array,
-        seen: Array,
+        probe_steps: Array,
+        probe_rows: Array,
+        statistics: Array,
     ) -> float:
         stamp  # noqa: B018 - closed over, see source_stamp
         loss = 0.0
         for t in range(rates.size):
-            forward(net, rules, memory, work, x[t], LEARNS, drops, slopes, t)
-            loss += backward(net, rules, memory.values, work, x[t], y[t])
-            look = _position(look_at, first + t)
-            if look >= 0:
-                _see(net, rules, memory, work, look_rows, seen[look])
-            _update(net, rules, memory, work, first + t + 1, rates[t])
-            if look >= 0:
-                _see_update(net, memory, work, seen[look])
+            forward(network, optimizer, lane, work, x[t], TRAIN, dropout_noise, slope_noise, t)
+            loss += backward(network, optimizer, lane.values, work, x[t], y[t])
+            probe = _position(probe_steps, first + t)
+            if probe >= 0:
+                _measure(network, optimizer, lane, work, probe_rows, statistics[probe])
+            _update(network, optimizer, lane, work, first + t + 1, rates[t])
+            if probe >= 0:
+                _measure_update(network, lane, work, statistics[probe])
         return loss
 
     return train
@@ -90,26 +91,26 @@ def training_steps() -> Callable[..., float]:
 
 @cache
 def prediction() -> Callable[..., None]:
-    """Return `predict(net, rules, memory, work, x, out)`: logits of `x` (M, D) into (C, M)."""
+    """Return the compiled `predict`, which writes the logits of `x` (M, D) into `out` (C, M)."""
     stamp = source_stamp()
 
     @jit
     def predict(
-        net: NetworkSpec,
-        rules: OptimizerSpec,
-        memory: LaneBuffers,
+        network: NetworkSpec,
+        optimizer: OptimizerSpec,
+        lane: LaneBuffers,
         work: Workspace,
         x: Array,
         out: Array,
     ) -> None:
         stamp  # noqa: B018 - closed over, see source_stamp
-        block, own = len(work.rows), output_bias(memory.values, net)
+        block, own = len(work.rows), output_bias(lane.values, network)
         for start in range(0, len(x), block):
             count = min(block, len(x) - start)
             for row in range(count):
                 work.rows[row] = x[start + row]
-            forward(net, rules, memory, work, work.rows, PREDICTS, work.layers, work.layers, 0)
-            for c in range(net.outputs):
+            forward(network, optimizer, lane, work, work.rows, PREDICT, work.layers, work.layers, 0)
+            for c in range(network.outputs):
                 for row in range(count):
                     out[c, start + row] = work.logits[row, c] + own[c]
 
@@ -118,6 +119,7 @@ def prediction() -> Callable[..., None]:
 
 @callable_from_jit
 def _position(steps: Array, step: int) -> int:
+    """Return the index of `step` in `steps`, -1 where it is not there."""
     for position in range(steps.size):
         if steps[position] == step:
             return position
@@ -126,67 +128,88 @@ def _position(steps: Array, step: int) -> int:
 
 @callable_from_jit
 def _update(
-    net: NetworkSpec,
-    rules: OptimizerSpec,
-    memory: LaneBuffers,
+    network: NetworkSpec,
+    optimizer: OptimizerSpec,
+    lane: LaneBuffers,
     work: Workspace,
     made: int,
     rate: float,
 ) -> None:
+    """Clip the gradient and make the optimizer step after which `made` steps are made."""
     values, grads, first = (
-        memory.values,
-        work.parameters[GRADIENT, : memory.values.size],
-        memory.first,
+        lane.values,
+        work.parameters[GRADIENT, : lane.values.size],
+        lane.first,
     )
     clip = 1.0
-    if not isinf(rules.clip):
-        factor = rules.clip / (sqrt(product(grads, grads)) + CLIP_EPSILON)
+    if not isinf(optimizer.clip):
+        factor = optimizer.clip / (sqrt(product(grads, grads)) + CLIP_EPSILON)
         # Written so that NaN stays NaN.
         clip = 1.0 if factor > 1.0 else factor
-    end = weights_end(net)
-    if rules.adaptive:
-        second = memory.second
-        adamw(values[:end], grads[:end], first[:end], second[:end], made, rate, rules.decay, clip)
+    end = weights_end(network)
+    if optimizer.adaptive:
+        second = lane.second
+        adamw(
+            values[:end], grads[:end], first[:end], second[:end], made, rate, optimizer.decay, clip
+        )
         adamw(values[end:], grads[end:], first[end:], second[end:], made, rate, 0.0, clip)
     else:
-        momentum = rules.momentum
-        sgd(values[:end], grads[:end], first[:end], rate, momentum, rules.decay, clip)
+        momentum = optimizer.momentum
+        sgd(values[:end], grads[:end], first[:end], rate, momentum, optimizer.decay, clip)
         sgd(values[end:], grads[end:], first[end:], rate, momentum, 0.0, clip)
 
 
 @callable_from_jit
-def _see(
-    net: NetworkSpec,
-    rules: OptimizerSpec,
-    memory: LaneBuffers,
+def _measure(
+    network: NetworkSpec,
+    optimizer: OptimizerSpec,
+    lane: LaneBuffers,
     work: Workspace,
     rows: Array,
-    seen: Array,
+    statistics: Array,
 ) -> None:
-    """Look at gradients and units, between the backward pass and the update."""
-    work.parameters[BEFORE, : memory.values.size] = memory.values
+    """Measure gradients and units, between the backward pass and the update.
+
+    `rows` (passes, N, D); `statistics` (statistic, K).
+    """
+    work.parameters[BEFORE, : lane.values.size] = lane.values
     passes = len(rows)
-    for k in range(net.depth):
-        seen[_GRADIENT, k] = frobenius_norm(weight(work.parameters[GRADIENT], net, k + 1).ravel())
-        clear(work.sums[k], work.extremes[k])
+    for k in range(network.depth):
+        statistics[_GRADIENT, k] = frobenius_norm(
+            weight(work.parameters[GRADIENT], network, k + 1).ravel()
+        )
+        clear(work.statistic_sums[k], work.statistic_extremes[k])
         if passes == 0:
-            accumulate(work.layers[PRE, k], work.layers[ACTIVE, k], work.sums[k], work.extremes[k])
+            accumulate(
+                work.layers[PRE, k],
+                work.layers[ACTIVE, k],
+                work.statistic_sums[k],
+                work.statistic_extremes[k],
+            )
     for t in range(passes):
-        forward(net, rules, memory, work, rows[t], LOOKS, work.layers, work.layers, 0)
-        for k in range(net.depth):
-            accumulate(work.layers[PRE, k], work.layers[ACTIVE, k], work.sums[k], work.extremes[k])
+        forward(network, optimizer, lane, work, rows[t], PROBE, work.layers, work.layers, 0)
+        for k in range(network.depth):
+            accumulate(
+                work.layers[PRE, k],
+                work.layers[ACTIVE, k],
+                work.statistic_sums[k],
+                work.statistic_extremes[k],
+            )
     count = max(passes, 1) * work.logits.shape[0]
-    for k in range(net.depth):
-        finalize(work.sums[k], work.extremes[k], count, seen[:, k])
-        if net.learned:
-            seen[_LEARNED, k] = total(learned(memory.values, net, k)) / net.learned
+    for k in range(network.depth):
+        finalize(work.statistic_sums[k], work.statistic_extremes[k], count, statistics[:, k])
+        if network.learned:
+            statistics[_LEARNED, k] = total(learned(lane.values, network, k)) / network.learned
 
 
 @callable_from_jit
-def _see_update(net: NetworkSpec, memory: LaneBuffers, work: Workspace, seen: Array) -> None:
-    for k in range(net.depth):
+def _measure_update(
+    network: NetworkSpec, lane: LaneBuffers, work: Workspace, statistics: Array
+) -> None:
+    """Measure how far the optimizer step has moved the weights."""
+    for k in range(network.depth):
         after, before = (
-            weight(memory.values, net, k + 1),
-            weight(work.parameters[BEFORE], net, k + 1),
+            weight(lane.values, network, k + 1),
+            weight(work.parameters[BEFORE], network, k + 1),
         )
-        seen[_UPDATE, k] = relative_change(after.ravel(), before.ravel())
+        statistics[_UPDATE, k] = relative_change(after.ravel(), before.ravel())

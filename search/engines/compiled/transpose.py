@@ -1,6 +1,6 @@
 """Transposing a matrix in tiles that stay in the processor's registers.
 
-A compiler makes of the plain loop one strided access an element, four times as long. Here a tile
+The plain loop compiles to one strided access an element and takes four times as long. Here a tile
 of B x B is read row by row, transposed by log2(B) rounds of exchanges between rows (Eklundh 1972),
 and written row by row.
 """
@@ -15,7 +15,7 @@ from numba import types
 
 from search.engines.compiled.jit import Array, callable_from_jit, llvm_intrinsic
 
-#: Rows and columns of a tile: a row of float32 is 64 bytes, the widest register there is.
+#: Rows and columns of a tile: a row of float32 is 64 bytes, the widest vector register.
 TILE = 16
 
 
@@ -65,20 +65,23 @@ def _transpose_tile(
 def _tile_rows(
     context: Any, builder: Any, kind: Any, array: Any, vector: Any, start: tuple[Any, Any]
 ) -> list[Any]:
-    """Return pointers to the rows of a tile, as vectors."""
+    """Return pointers to the rows of the tile that begins at `start` (row, column), as vectors."""
     view = context.make_array(kind)(context, builder, array)
     columns = builder.extract_value(view.shape, 1)
     first = builder.add(builder.mul(start[0], columns), start[1])
     pointers = []
     for line in range(TILE):
-        place = builder.add(first, builder.mul(columns, ir.Constant(first.type, line)))
-        pointer = builder.gep(view.data, [place])
+        element = builder.add(first, builder.mul(columns, ir.Constant(first.type, line)))
+        pointer = builder.gep(view.data, [element])
         pointers.append(builder.bitcast(pointer, vector.as_pointer()))
     return pointers
 
 
 def _exchange(distance: int) -> tuple[ir.Constant, ir.Constant]:
-    """Return which elements of two rows so far apart make up each of them after a round."""
+    """Return the shuffles of a round that exchanges elements between rows `distance` apart.
+
+    The indices name elements of the lower row, and TILE on those of the upper row.
+    """
     mask = ir.VectorType(ir.IntType(32), TILE)
     columns = range(TILE)
     lower = [TILE + c - distance if c & distance else c for c in columns]

@@ -1,30 +1,42 @@
-"""Loads all compiled code, compiling what this machine has not compiled yet.
+"""Loading of all compiled code, which compiles what this machine has not compiled yet.
 
-Loading takes some milliseconds, compiling half a minute.
+Loading takes some milliseconds, compiling half a minute a precision.
 """
 
 from __future__ import annotations
 
+import multiprocessing
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from math import inf
 
 import numpy as np
+import torch
 from scipy.linalg import get_blas_funcs
 
-from search.engines.compiled.activate import activation
-from search.engines.compiled.activation_functions import SCALARS
+from search.engines.compiled.activate import activation_loop
+from search.engines.compiled.activation_functions import FUNCTIONS
 from search.engines.compiled.buffers import LaneBuffers, NetworkSpec, OptimizerSpec
 from search.engines.compiled.engine import make_workspace
 from search.engines.compiled.training_loop import prediction, training_steps
 from search.networks.dimensions import Dimensions
 
+#: The parts of the compiled code.
+PARTS = ("activations", "prediction", "training")
 
-def warm() -> None:
-    """Predict no rows and make no steps, in the precision that studies are trained in."""
+
+def warm(precision: str = "float32", parts: Sequence[str] = PARTS) -> None:
+    """Load the compiled `parts` in a precision; studies are trained in float32.
+
+    The functions are called on no rows and for no steps.
+    """
+    dtype = np.dtype(precision)
     get_blas_funcs("gemm")  # loads the library, whose threads can be limited from then on
-    shape = Dimensions(features=1, outputs=1)
-    addresses = [activation(name, np.float32).address for name in SCALARS]
-    net = NetworkSpec(
-        activation=addresses[0],
+    if "activations" in parts:
+        for name in FUNCTIONS:
+            activation_loop(name, dtype)
+    network = NetworkSpec(
+        activation=0,  # never called: there are no rows
         depth=1,
         width=1,
         features=1,
@@ -33,7 +45,7 @@ def warm() -> None:
         learned=0,
         loss=0,
     )
-    rules = OptimizerSpec(
+    optimizer = OptimizerSpec(
         number=0.0,
         noisy=False,
         lower=0.0,
@@ -44,25 +56,46 @@ def warm() -> None:
         momentum=0.0,
         decay=0.0,
     )
-    work = make_workspace([net], 1, shape)
 
-    def none(*size: int) -> np.ndarray:
-        return np.zeros(size, np.float32)
+    def zeros(*size: int) -> np.ndarray:
+        return np.zeros(size, dtype)
 
-    memory = LaneBuffers(none(4), none(4), none(4), none(0, 2, 1))
-    prediction()(net, rules, memory, work, none(0, 1), none(1, 0))
-    training_steps()(
-        net,
-        rules,
-        memory,
-        work,
-        none(0, 1, 1),
-        none(0, 1),
-        none(0, 0, 0, 0),
-        none(0, 0, 0, 0),
-        np.zeros(0),
-        0,
-        np.zeros(0, np.int64),
-        none(0, 1, 1),
-        none(0, 7, 1),
-    )
+    dimensions = Dimensions(features=1, outputs=1, dtype=torch.from_numpy(zeros()).dtype)
+    work = make_workspace([network], 1, dimensions)
+    lane = LaneBuffers(zeros(4), zeros(4), zeros(4), zeros(0, 2, 1))
+    if "prediction" in parts:
+        prediction()(network, optimizer, lane, work, zeros(0, 1), zeros(1, 0))
+    if "training" in parts:
+        training_steps()(
+            network,
+            optimizer,
+            lane,
+            work,
+            zeros(0, 1, 1),
+            zeros(0, 1),
+            zeros(0, 0, 0, 0),
+            zeros(0, 0, 0, 0),
+            np.zeros(0),
+            0,
+            np.zeros(0, np.int64),
+            zeros(0, 1, 1),
+            zeros(0, 7, 1),
+        )
+
+
+def compile_all() -> None:
+    """Compile everything in two processes: float32 for studies, float64 for the tests.
+
+    The training loop takes as long as the other parts together. Each part is compiled in one
+    process for both precisions, because Numba's index of a function has no lock.
+    """
+    shares = (("training",), ("activations", "prediction"))
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(len(shares), mp_context=context) as executor:
+        for future in [executor.submit(_warm_both, share) for share in shares]:
+            future.result()
+
+
+def _warm_both(parts: Sequence[str]) -> None:
+    for precision in ("float32", "float64"):
+        warm(precision, parts)

@@ -1,7 +1,7 @@
-"""Training on any device: the lanes of a segment as one stack, by torch's own kernels.
+"""The engine of any device: the lanes of a segment as one stack, by torch's own kernels.
 
-Notation as in `search.engines.stacked.stack`; S streams. The stack has an order of its own: deepest
-lanes first.
+Notation as in `search.engines.stacked.stack`; S streams. The stack sorts the lanes, the deepest
+first.
 """
 
 from __future__ import annotations
@@ -21,48 +21,58 @@ from search.study import LayerSnapshot, Task
 
 
 class StackedEngine:
-    """Steps all lanes at once."""
+    """Trains all lanes at once, step by step."""
 
     def __init__(self, training: Training) -> None:
-        batches, shape, task = training.batches, training.shape, training.data.task
-        # Equal kernels and trials side by side, so that few calls activate and update many.
-        order = sorted(range(len(training.lanes)), key=lambda i: _place(training.lanes[i]))
+        batches, dimensions, task = training.batches, training.dimensions, training.data.task
+        # Lanes of equal kernels and trials are neighbours, so that few calls activate and update
+        # many lanes.
+        order = sorted(range(len(training.lanes)), key=lambda i: _sort_key(training.lanes[i]))
         lanes = [training.lanes[i] for i in order]
-        #: Where each lane stands in the stack.
+        #: Index of each lane in the stack.
         self._positions = sorted(range(len(order)), key=order.__getitem__)
         streams = [batches.lane_streams[i] for i in order]
-        self._lanes, self._streams = len(lanes), torch.tensor(streams, device=shape.device)
-        self._parameters = Parameters(lanes, [training.states[i] for i in order], shape)
-        self._batches, self._shape = batches, shape
-        self._target = torch.int64 if task is Task.MULTICLASS else shape.dtype
-        self._stack = Stack(self._parameters, rows=batches.plan.rows, task=task, shape=shape)
+        self._lanes, self._streams = len(lanes), torch.tensor(streams, device=dimensions.device)
+        folds = training.data.folds
+        states = [
+            training.states[i] or dimensions.first_state(lane, folds[lane.split].x_train)
+            for i, lane in zip(order, lanes, strict=True)
+        ]
+        self._parameters = Parameters(lanes, states, dimensions)
+        self._batches, self._dimensions = batches, dimensions
+        self._target = torch.int64 if task is Task.MULTICLASS else dimensions.dtype
+        self._stack = Stack(
+            self._parameters, rows=batches.plan.rows, task=task, dimensions=dimensions
+        )
         steps = batches.plan.steps
-        descent = StackOptimizer(self._parameters, steps_total=training.epochs * steps, shape=shape)
+        optimizer = StackOptimizer(
+            self._parameters, steps_total=training.epochs * steps, dimensions=dimensions
+        )
         rows = probe_rows(batches, training.probe_at)
         self._probe = Probe(
-            descent,
+            optimizer,
             self._stack,
             self._parameters,
             [self._spread(x) for x in rows],
             steps=steps,
             probe_at=training.probe_at,
-            shape=shape,
+            dimensions=dimensions,
         )
         self._validation = self._whole_minibatches(training)
 
     def _whole_minibatches(self, training: Training) -> tuple[Tensor, ...]:
         """Cut the validation rows into minibatches (S, N, D), repeating rows to fill the last."""
-        rows, shape = self._stack.rows, self._shape
+        rows, dimensions = self._stack.rows, self._dimensions
         tables = [training.data.folds[fold].x_validation for fold, _ in self._batches.streams]
         padded = -(-max(map(len, tables)) // rows) * rows
         x = torch.stack(
-            [torch.from_numpy(np.resize(table, (padded, shape.features))) for table in tables]
+            [torch.from_numpy(np.resize(table, (padded, dimensions.features))) for table in tables]
         )
-        return torch.split(x.to(shape.device, shape.dtype), rows, dim=1)
+        return torch.split(x.to(dimensions.device, dimensions.dtype), rows, dim=1)
 
     def train(self, first: int, last: int) -> list[float]:
         """Train epochs (first, last]; return the sum of each lane's losses over their steps."""
-        loss = self._shape.zeros(self._lanes)
+        loss = self._dimensions.zeros(self._lanes)
         for block in self._batches.blocks(first, last):
             for step in range(block.x.shape[1]):
                 noise = {
@@ -90,19 +100,20 @@ class StackedEngine:
         return torch.cat(parts, dim=2)[self._positions]
 
     def snapshots(self, index: int) -> tuple[LayerSnapshot, ...]:
-        """Return what was seen of a lane."""
+        """Return the layer statistics of a lane at the epochs to probe."""
         return self._probe.snapshots(self._positions[index])
 
     def state(self, index: int) -> LaneState:
-        """Return a lane as it stands."""
+        """Return a copy of a lane's present state."""
         return self._parameters.state(self._positions[index])
 
     def _spread(self, by_stream: Tensor) -> Tensor:
-        """Give every lane its stream's slice: (S, ...) -> (L, ...), a view where S is one."""
+        """Return the slice of each lane's stream, (S, ...) -> (L, ...), a view where S is one."""
         if len(by_stream) == 1:
             return by_stream.expand(self._lanes, *by_stream.shape[1:])
         return by_stream.index_select(0, self._streams)
 
 
-def _place(lane: Lane) -> tuple[int, KernelKey, int, int]:
-    return (-lane.config.depth, lane.config.kernel_key, lane.trial, lane.fold)
+def _sort_key(lane: Lane) -> tuple[int, KernelKey, int, int, int]:
+    identity = (lane.configuration, lane.repeat, lane.fold)
+    return (-lane.config.depth, lane.config.kernel_key, *identity)

@@ -1,4 +1,4 @@
-"""A few neighbouring lanes of a layer with the same activation, as one call activates them.
+"""A run of neighbouring lanes of a layer with the same activation, activated by one call.
 
 Notation as in `search.engines.stacked.stack`: n lanes, N rows, H units.
 """
@@ -13,28 +13,28 @@ import torch
 from torch import Tensor
 
 from search.activations import ACTIVATIONS, ActivationName
-from search.engines.stacked.kernels import KERNEL_PARAMS, Params, get_kernel
+from search.engines.stacked.kernels import Params, get_kernel
 from search.engines.stacked.parameters import view
 from search.networks.dimensions import Dimensions
 from search.networks.lane import Lane, NetworkConfig
 from search.networks.parameter_layout import ParameterSlice
 
-#: Lanes of one run at most: what the passes of eight 64 x 64 layers share stays in the cache.
+#: Most lanes of a run: the buffers that the passes of eight 64 x 64 layers share stay in the cache.
 RUN_LANES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class KernelBuffers:
-    """The memory that a run works on: its lanes' part of a layer's buffers."""
+    """The part of a layer's buffers that belongs to the lanes of a run."""
 
     lanes: Sequence[Lane]
     first: int
-    #: Linear output, (n, N, H); where it is `active` as well, kernels work in place.
+    #: Linear output, (n, N, H); where it is `active` as well, kernels work in buffers.
     pre: Tensor
     active: Tensor
     grad: Tensor
     scratch: tuple[Tensor, Tensor]
-    #: All vectors of the lanes and their gradients, (n, S), and where the layer's are in them.
+    #: All vectors of the lanes and their gradients, (n, S), and the slices of this layer's.
     vectors: Tensor
     vector_grads: Tensor
     pieces: Mapping[str, ParameterSlice]
@@ -43,11 +43,11 @@ class KernelBuffers:
 
     @property
     def config(self) -> NetworkConfig:
-        """The configuration of any of the lanes: they share what decides the kernel."""
+        """The configuration of the first lane; all lanes have its kernel key."""
         return self.lanes[0].config
 
     def learned(self, vectors: Tensor) -> dict[str, Tensor]:
-        """View what the activation learns in `vectors`, (n, 1, units) each."""
+        """View the learned numbers of the activation in `vectors`, (n, 1, units) each."""
         size = {"layer": 1, "channel": self.config.width}
         return {
             name: view(vectors, self.pieces[name].head(size[sharing]))
@@ -56,56 +56,59 @@ class KernelBuffers:
 
 
 class KernelRun:
-    """Passes by torch's own kernels. The layer adds the offset for all its runs."""
+    """The activation's passes over a run. The layer adds the offset for all its runs."""
 
-    def __init__(self, place: KernelBuffers, shape: Dimensions) -> None:
-        config = place.config
+    def __init__(self, buffers: KernelBuffers, dimensions: Dimensions) -> None:
+        config = buffers.config
         name = ActivationName(config.activation)
         #: The lanes [first, end) of the layer.
-        self.first, self.end = place.first, place.first + len(place.lanes)
-        #: What each activation learns, by its parameter's name, (n, 1, units).
-        self.learned: Mapping[str, Tensor] = place.learned(place.vectors)
+        self.first, self.end = buffers.first, buffers.first + len(buffers.lanes)
+        #: The numbers that the activation learns, by parameter, (n, 1, units).
+        self.learned: Mapping[str, Tensor] = buffers.learned(buffers.vectors)
         self._kernel = get_kernel(name, plain=config.plain)
         #: Whether the slope is drawn anew at every training step.
         self.noisy = ACTIVATIONS[name].noisy
-        self._place = place
-        translate = KERNEL_PARAMS.get(name, dict)
-        numbers = [translate(lane.config.activation_numbers) for lane in place.lanes]
+        self._buffers = buffers
+        numbers = [self._kernel.numbers(lane.config.activation_numbers) for lane in buffers.lanes]
         #: Parameters that are not learned, (n, 1, 1) each.
         self._fixed = {
-            key: shape.column([row[key] for row in numbers])
+            key: dimensions.column([row[key] for row in numbers])
             for key in numbers[0]
             if key not in self.learned
         }
-        self._quiet = {**self._fixed, **self.learned}
-        #: What the activation took in the forward pass, kept for the backward pass.
-        self._params: Params = self._quiet
-        self._learned_grads = place.learned(place.vector_grads)
+        self._noiseless = {**self._fixed, **self.learned}
+        #: The parameters of the last forward pass, kept for the backward pass.
+        self._params: Params = self._noiseless
+        self._learned_grads = buffers.learned(buffers.vector_grads)
 
     def forward(self, noise: Tensor | None) -> None:
         """Activate; `noise` (n, N, H) of the whole layer, on [0, 1), moves a noisy slope."""
-        place = self._place
-        self._params = self._quiet
+        buffers = self._buffers
+        self._params = self._noiseless
         if noise is not None and self.noisy:
-            own = noise[self.first : self.end]
-            drawn = torch.lerp(self._fixed["lower"], self._fixed["upper"], own)
+            run_noise = noise[self.first : self.end]
+            drawn = torch.lerp(self._fixed["lower"], self._fixed["upper"], run_noise)
             self._params = {**self._fixed, "slope": drawn}
-        self._kernel.forward(place.pre, place.active, self._params, place.scratch)
+        self._kernel.forward(buffers.pre, buffers.active, self._params, buffers.scratch)
 
     def backward(self) -> None:
         """Turn dL/d(active) into dL/d(pre), and write the gradients of learned parameters."""
-        place = self._place
-        for name, slot in self._learned_grads.items():
+        buffers = self._buffers
+        for name, out in self._learned_grads.items():
             gradient = self._kernel.gradients[name]
-            elementwise = gradient(place.grad, place.pre, place.active, self._params, place.scratch)
-            dims = (1, 2) if slot.shape[2] == 1 else (1,)
-            torch.sum(elementwise, dims, keepdim=True, out=slot)
-        self.slopes()
+            elementwise = gradient(
+                buffers.grad, buffers.pre, buffers.active, self._params, buffers.scratch
+            )
+            dims = (1, 2) if out.shape[2] == 1 else (1,)
+            torch.sum(elementwise, dims, keepdim=True, out=out)
+        self.multiply_by_derivative()
 
-    def slopes(self) -> None:
+    def multiply_by_derivative(self) -> None:
         """Multiply the gradient with the derivative of the last forward pass."""
-        place = self._place
-        self._kernel.backward(place.grad, place.pre, place.active, self._params, place.scratch)
+        buffers = self._buffers
+        self._kernel.backward(
+            buffers.grad, buffers.pre, buffers.active, self._params, buffers.scratch
+        )
 
 
 def kernel_runs(lanes: Sequence[Lane]) -> Iterator[tuple[int, Sequence[Lane]]]:

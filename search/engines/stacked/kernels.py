@@ -1,12 +1,15 @@
-"""Every hidden activation as a forward and a backward pass over a stack, without autograd.
+"""Every hidden activation as a forward and a backward pass over a stack.
+
+KERNELS holds the passes written by hand, which need no autograd and no new memory. An activation
+that is not there gets a kernel derived from the formula of its row, by autograd.
 
 Notation: n lanes, N rows, H units; z is a pre-activation (n, N, H), a = f(z) the activation, and a
 parameter p["slope"] broadcasts against them, (n, 1, 1) or (n, 1, H) or, for noise, (n, N, H).
 
 `forward(z, out, p, scratch)` writes f(z) into `out`; `backward(grad, z, a, p, scratch)` turns
 dL/da in `grad` into dL/dz in place; `gradients[name](grad, z, a, p, scratch)` returns dL/dp
-elementwise, before `backward` is called. A kernel is `in_place` where its derivative can be read
-off the output: the stack then passes z itself as `out` and keeps one buffer a layer, not two.
+elementwise, before `backward` is called. A kernel is `in_place` where its derivative follows from
+the output: the stack then passes z itself as `out` and keeps one buffer a layer, not two.
 `scratch` is a pair of buffers shaped like z that a kernel may overwrite.
 """
 
@@ -14,12 +17,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
+from search.activations import ACTIVATIONS
 from search.activations import ActivationName as Name
+from search.activations.formulas import SELU_ALPHA, SELU_SCALE
+from search.networks.sequential import TORCH
 
 Params: TypeAlias = Mapping[str, Tensor]
 Scratch: TypeAlias = tuple[Tensor, Tensor]
@@ -27,7 +34,8 @@ Forward: TypeAlias = Callable[[Tensor, Tensor, Params, Scratch], object]
 Backward: TypeAlias = Callable[[Tensor, Tensor, Tensor, Params, Scratch], object]
 Gradient: TypeAlias = Callable[[Tensor, Tensor, Tensor, Params, Scratch], Tensor]
 
-# Looked up once: finding an overload takes longer than running it.
+# Overloads are looked up once: finding one takes longer than running it.
+_ELU = torch.ops.aten.elu.out
 _ELU_BACKWARD = torch.ops.aten.elu_backward.grad_input
 _GELU = torch.ops.aten.gelu.out
 _GELU_BACKWARD = torch.ops.aten.gelu_backward.grad_input
@@ -42,19 +50,20 @@ _SOFTPLUS_BACKWARD = torch.ops.aten.softplus_backward.grad_input
 _TANH_BACKWARD = torch.ops.aten.tanh_backward.grad_input
 _THRESHOLD_BACKWARD = torch.ops.aten.threshold_backward.grad_input
 
-#: Klambauer et al. 2017, equation 14.
-_SELU_SCALE = 1.0507009873554804934193349852946
-_SELU_ALPHA = 1.6732632423543772848170429916717
-
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """An activation's passes over a stack; see the module's docstring for the signatures."""
+    """The passes of an activation over a stack; the module's docstring gives the signatures."""
 
     forward: Forward
     backward: Backward
     in_place: bool = False
+    #: By the name of each parameter that training may change.
     gradients: Mapping[str, Gradient] = field(default_factory=dict)
+    #: The numbers that the passes take as `p`, from the activation's own.
+    numbers: Callable[[Mapping[str, float]], dict[str, float]] = dict
+    #: A quicker kernel for parameters that are all at their defaults and not learned.
+    plain: Kernel | None = None
 
 
 def _relu(z: Tensor, out: Tensor, _p: Params, _s: Scratch) -> None:
@@ -66,9 +75,11 @@ def _relu_backward(grad: Tensor, _z: Tensor, a: Tensor, _p: Params, _s: Scratch)
 
 
 def _leaky(z: Tensor, out: Tensor, p: Params, s: Scratch) -> None:
-    # max(z, 0) + slope * (z - max(z, 0)): two passes, and the slope may differ by lane.
-    torch.clamp_min(z, 0, out=s[0])
-    torch.lerp(s[0], z, p["slope"], out=out)
+    # max(z, 0) + slope * min(z, 0): the slope may differ by lane. Interpolating between max(z, 0)
+    # and z would save a pass, but take infinity from infinity.
+    torch.clamp_max(z, 0, out=s[0])
+    torch.clamp_min(z, 0, out=out)
+    torch.addcmul(out, s[0], p["slope"], out=out)
 
 
 def _leaky_backward(grad: Tensor, _z: Tensor, a: Tensor, p: Params, s: Scratch) -> None:
@@ -88,12 +99,11 @@ def _slope_gradient(grad: Tensor, z: Tensor, _a: Tensor, _p: Params, s: Scratch)
 
 
 def _elu(z: Tensor, out: Tensor, p: Params, s: Scratch) -> None:
-    # max(z, 0) + amplitude * (exp(rate * min(z, 0)) - 1); torch's expm1 takes seven times as long,
-    # and what it has in precision near 0 is lost in the sum anyway.
+    # max(z, 0) + amplitude * (exp(rate * min(z, 0)) - 1)
     torch.clamp_max(z, 0, out=s[0])
     if "rate" in p:
         s[0].mul_(p["rate"])
-    s[0].exp_().sub_(1)
+    s[0].expm1_()
     torch.clamp_min(z, 0, out=out)
     torch.addcmul(out, s[0], p["amplitude"], out=out)
 
@@ -116,13 +126,8 @@ def _celu_backward(grad: Tensor, _z: Tensor, a: Tensor, p: Params, s: Scratch) -
 def _scaled_elu(scale: float, alpha: float) -> tuple[Forward, Backward]:
     """ELU with constants: scale * (z if z > 0 else alpha * (exp(z) - 1))."""
 
-    def forward(z: Tensor, out: Tensor, _p: Params, s: Scratch) -> None:
-        torch.clamp_max(z, 0, out=s[0])
-        s[0].exp_().sub_(1)
-        torch.clamp_min(z, 0, out=out)
-        if scale != 1.0:
-            out.mul_(scale)
-        torch.add(out, s[0], alpha=scale * alpha, out=out)
+    def forward(z: Tensor, out: Tensor, _p: Params, _s: Scratch) -> None:
+        _ELU(z, alpha, scale, 1.0, out=out)
 
     def backward(grad: Tensor, _z: Tensor, a: Tensor, _p: Params, _s: Scratch) -> None:
         _ELU_BACKWARD(grad, alpha, scale, 1.0, True, a, grad_input=grad)
@@ -184,12 +189,13 @@ def _mish(z: Tensor, out: Tensor, _p: Params, s: Scratch) -> None:
 
 
 def _mish_backward(grad: Tensor, z: Tensor, _a: Tensor, _p: Params, s: Scratch) -> None:
-    # With h = w / 2 and i = 1 / (h + 1): f' = (h + z * e * (e + 1) * i) * i
+    # With h = w / 2 and i = 1 / (h + 1): f' = (h + z * e * (e + 1) * i) * i. What z adds is below
+    # rounding above the ceiling, where e stays and z grows: there z is cut off too.
     torch.clamp_max(z, _MISH_CEILING, out=s[0])
-    torch.exp(s[0], out=s[0])
-    torch.addcmul(s[0], s[0], s[0], value=0.5, out=s[1])  # h
-    torch.addcmul(s[0], s[0], s[0], out=s[0])  # e * (e + 1)
-    s[0].mul_(z)
+    torch.exp(s[0], out=s[1])  # e
+    torch.addcmul(s[0], s[0], s[1], out=s[0])
+    s[0].mul_(s[1])  # z * (1 + e) * e
+    torch.addcmul(s[1], s[1], s[1], value=0.5, out=s[1])  # h
     s[1].add_(1)
     s[0].div_(s[1])
     s[0].add_(s[1]).sub_(1)  # h + z * e * (e + 1) * i
@@ -265,12 +271,33 @@ KERNELS: dict[Name, Kernel] = {
     Name.RELU: Kernel(_relu, _relu_backward, in_place=True),
     Name.LEAKY_RELU: Kernel(_leaky, _leaky_backward, in_place=True),
     Name.PRELU: Kernel(_leaky, _prelu_backward, gradients={"slope": _slope_gradient}),
-    Name.RRELU: Kernel(_leaky, _leaky_backward, in_place=True),
-    Name.ELU: Kernel(_elu, _elu_backward, in_place=True),
-    Name.CELU: Kernel(_elu, _celu_backward, in_place=True),
-    Name.SELU: Kernel(*_scaled_elu(_SELU_SCALE, _SELU_ALPHA), in_place=True),
+    Name.RRELU: Kernel(
+        _leaky,
+        _leaky_backward,
+        in_place=True,
+        numbers=lambda v: {"slope": 0.5 * (v["lower"] + v["upper"])} | dict(v),
+    ),
+    Name.ELU: Kernel(
+        _elu,
+        _elu_backward,
+        in_place=True,
+        numbers=lambda v: {"amplitude": v["alpha"], "inverse": 1.0 / v["alpha"]},
+        plain=Kernel(*_scaled_elu(1.0, 1.0), in_place=True),
+    ),
+    Name.CELU: Kernel(
+        _elu,
+        _celu_backward,
+        in_place=True,
+        numbers=lambda v: {"amplitude": v["alpha"], "rate": 1.0 / v["alpha"]},
+    ),
+    Name.SELU: Kernel(*_scaled_elu(SELU_SCALE, SELU_ALPHA), in_place=True),
     Name.GELU: Kernel(_gelu, _gelu_backward),
-    Name.SILU: Kernel(_silu, _silu_backward, gradients={"beta": _beta_gradient}),
+    Name.SILU: Kernel(
+        _silu,
+        _silu_backward,
+        gradients={"beta": _beta_gradient},
+        plain=Kernel(_plain_silu, _plain_silu_backward),
+    ),
     Name.MISH: Kernel(_mish, _mish_backward),
     Name.HARDSWISH: Kernel(_hardswish, _hardswish_backward),
     Name.TANH: Kernel(_tanh, _tanh_backward, in_place=True),
@@ -282,20 +309,37 @@ KERNELS: dict[Name, Kernel] = {
     Name.IDENTITY: Kernel(_identity, _identity_backward, in_place=True),
 }
 
-#: Quicker kernels for parameters that are all at their defaults and not learned.
-PLAIN_KERNELS: dict[Name, Kernel] = {
-    Name.ELU: Kernel(*_scaled_elu(1.0, 1.0), in_place=True),
-    Name.SILU: Kernel(_plain_silu, _plain_silu_backward),
-}
 
-#: Kernel parameters (one number a lane) from an activation's own, where they are not the same.
-KERNEL_PARAMS: dict[Name, Callable[[Mapping[str, float]], dict[str, float]]] = {
-    Name.ELU: lambda v: {"amplitude": v["alpha"], "inverse": 1.0 / v["alpha"]},
-    Name.CELU: lambda v: {"amplitude": v["alpha"], "rate": 1.0 / v["alpha"]},
-    Name.RRELU: lambda v: {"slope": 0.5 * (v["lower"] + v["upper"])} | dict(v),
-}
+@cache
+def derived_kernel(name: Name) -> Kernel:
+    """Return the kernel that the formula of a row gives by autograd."""
+    row = ACTIVATIONS[name]
+
+    def forward(z: Tensor, out: Tensor, p: Params, _s: Scratch) -> None:
+        out.copy_(row.expression(TORCH, z, p))
+
+    def derivative(by: str | None, grad: Tensor, z: Tensor, p: Params) -> Tensor:
+        """Return dL/dp of the parameter `by`, or dL/dz for None, (n, N, H)."""
+        # Engines run in inference mode, whose tensors autograd refuses: it works on copies.
+        with torch.inference_mode(mode=False), torch.enable_grad():
+            at = z.clone()
+            numbers = {key: value.expand_as(at).clone() for key, value in p.items()}
+            variable = (at if by is None else numbers[by]).requires_grad_()
+            value = row.expression(TORCH, at, numbers)
+            (result,) = torch.autograd.grad(value, variable, grad.clone())
+            return result
+
+    def backward(grad: Tensor, z: Tensor, _a: Tensor, p: Params, _s: Scratch) -> None:
+        grad.copy_(derivative(None, grad, z, p))
+
+    def gradient(by: str) -> Gradient:
+        return lambda grad, z, _a, p, _s: derivative(by, grad, z, p)
+
+    learned = [parameter.name for parameter in row.parameters if parameter.learned]
+    return Kernel(forward, backward, gradients={by: gradient(by) for by in learned})
 
 
 def get_kernel(name: Name, *, plain: bool) -> Kernel:
-    """Return the kernel for an activation whose own parameters are `plain`, or any."""
-    return PLAIN_KERNELS.get(name, KERNELS[name]) if plain else KERNELS[name]
+    """Return the kernel of an activation; `plain` where its parameters are at their defaults."""
+    kernel = KERNELS.get(name) or derived_kernel(name)
+    return kernel.plain if plain and kernel.plain else kernel

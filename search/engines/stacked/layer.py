@@ -22,18 +22,18 @@ from search.networks.parameter_layout import ParameterSlice
 class Workspace:
     """Buffers (L, N, H) that all layers of a stack share."""
 
-    def __init__(self, parameters: Parameters, rows: int, shape: Dimensions) -> None:
+    def __init__(self, parameters: Parameters, rows: int, dimensions: Dimensions) -> None:
         lanes, width = len(parameters.lanes), parameters.lanes[0].config.width
 
         def buffer() -> Tensor:
-            return shape.empty(lanes, rows, width)
+            return dimensions.empty(lanes, rows, width)
 
         self.rows = rows
         self.scratch = (buffer(), buffer())
         #: The gradient of the output layer's input; then every second layer's.
         self.last_grad = buffer()
         self.other_grad = buffer()
-        #: What enters the output layer, where lanes differ in depth.
+        #: The input of the output layer, where lanes differ in depth.
         self.last = buffer() if len(set(parameters.depths)) > 1 else torch.empty(0)
 
 
@@ -41,7 +41,7 @@ class Layer:
     """The k-th hidden layer, counted from 0, for the `lanes` lanes that reach it."""
 
     def __init__(
-        self, parameters: Parameters, k: int, workspace: Workspace, shape: Dimensions
+        self, parameters: Parameters, k: int, workspace: Workspace, dimensions: Dimensions
     ) -> None:
         values, grads = parameters.values, parameters.grads
         pieces = parameters.row.layers[k]
@@ -55,7 +55,7 @@ class Layer:
         self.running = parameters.running[:n, k]  # (n, 2, H)
 
         def buffer() -> Tensor:
-            return shape.empty(n, workspace.rows, config.width)
+            return dimensions.empty(n, workspace.rows, config.width)
 
         self.linear = buffer()
         self.pre = buffer() if parameters.normalization.normalizes else self.linear
@@ -67,7 +67,7 @@ class Layer:
         #: 1 / deviation of the normalization, kept from the forward to the backward pass.
         self.inverse = torch.empty(0)
         self.scratch = (workspace.scratch[0][:n], workspace.scratch[1][:n])
-        # Two buffers take turns as gradient; the deepest layer's is the output layer's own.
+        # Two buffers alternate as gradient; the deepest layer's is that of the output layer.
         buffers = (workspace.last_grad, workspace.other_grad)
         turn = (len(parameters.counts) - 1 - k) % 2
         #: dL/d(this layer's output).
@@ -84,9 +84,11 @@ class Layer:
         offset = pieces["shift" if parameters.normalization.normalizes else "bias"]
         self._offset = values.vector(offset, n)
         self._offset_grad = grads.vector(offset, n)
-        self.runs = [KernelRun(place, shape) for place in self._places(parameters, k, offset)]
+        self.runs = [
+            KernelRun(buffers, dimensions) for buffers in self._run_buffers(parameters, k, offset)
+        ]
 
-    def _places(
+    def _run_buffers(
         self, parameters: Parameters, k: int, offset: ParameterSlice
     ) -> Iterator[KernelBuffers]:
         for first, lanes in kernel_runs(parameters.lanes[: self.lanes]):
@@ -111,7 +113,7 @@ class Layer:
             run.forward(noise)
 
     def differentiate(self) -> None:
-        """Turn dL/d(active) in `grad` into dL/d(pre); write what offset and parameters get."""
+        """Turn dL/d(active) in `grad` into dL/d(pre); write the gradients of offset and numbers."""
         for run in self.runs:
             run.backward()
         torch.sum(self.grad, 1, keepdim=True, out=self._offset_grad)

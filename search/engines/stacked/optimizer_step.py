@@ -20,25 +20,25 @@ from search.networks.schedules import SCHEDULES
 
 
 class StackOptimizer:
-    """Steps the lanes of a stack by torch's own kernels: one fused update for each setting."""
+    """Updates the lanes of a stack by torch's own kernels, one fused update for each setting."""
 
-    def __init__(self, parameters: Parameters, *, steps_total: int, shape: Dimensions) -> None:
+    def __init__(self, parameters: Parameters, *, steps_total: int, dimensions: Dimensions) -> None:
         configs = [lane.config for lane in parameters.lanes]
         self._configs, self._parameters, self._steps_total = configs, parameters, steps_total
         self._optimizers = [OPTIMIZERS[config.optimizer] for config in configs]
-        #: (index of the first lane, memory) of neighbours with the same settings.
+        #: (index of the first lane, parameters) of neighbours with the same settings.
         self._rows = [(first, parameters.rows(first, end)) for first, end in _runs(configs)]
         decoupled = [optimizer.decoupled_decay for optimizer in self._optimizers]
         decays = [config.weight_decay for config in configs]
         #: Weight decay that shrinks weights directly, and that which enters the gradient.
         self._shrink = [d if way else 0.0 for d, way in zip(decays, decoupled, strict=True)]
         coupled = [0.0 if way else d for d, way in zip(decays, decoupled, strict=True)]
-        self._couples, self._coupled = any(coupled), shape.column(coupled)
+        self._couples, self._coupled = any(coupled), dimensions.column(coupled)
         clips = [config.gradient_clip for config in configs]
         self._clips = any(clip is not None for clip in clips)
         limits = [float("inf") if clip is None else clip for clip in clips]
-        self._clip = shape.column(limits).view(-1)
-        self._column = shape.column
+        self._clip = dimensions.column(limits).view(-1)
+        self._column = dimensions.column
 
     def step(self, step: int) -> None:
         """Make step number `step`, counted from 0 at the start of the training."""
@@ -78,14 +78,14 @@ class StackOptimizer:
 
 
 def _runs(configs: Sequence[NetworkConfig]) -> Iterator[tuple[int, int]]:
-    """Yield [first, end) of neighbours that the optimizer treats alike."""
+    """Yield [first, end) of neighbours with equal settings of the optimizer."""
     first = 0
-    for _, group in groupby(configs, key=_treatment):
+    for _, group in groupby(configs, key=_settings):
         end = first + len(list(group))
         yield first, end
         first = end
 
 
-def _treatment(config: NetworkConfig) -> tuple[int, str, str, float, float]:
+def _settings(config: NetworkConfig) -> tuple[int, str, str, float, float]:
     schedule, optimizer = config.schedule, config.optimizer
     return (config.depth, schedule, optimizer, config.learning_rate, config.momentum)

@@ -1,4 +1,4 @@
-"""The parameters of all lanes of a stack, their gradients and the optimizers' memory of them.
+"""The parameters of all lanes of a stack, their gradients and the optimizers' moments.
 
 Notation: L lanes sorted by depth, deepest first, n_k of them with at least k hidden layers;
 D features, H width, C outputs. Weights are (n_k, in, out), with the output layer's (L, H, C) first.
@@ -28,12 +28,14 @@ def view(vectors: Tensor, piece: ParameterSlice) -> Tensor:
 
 
 class ParameterBuffer:
-    """One number for every parameter of every lane: the values, or their gradients, or moments."""
+    """One number for every parameter of every lane: values, gradients or moments."""
 
-    def __init__(self, fans: Sequence[tuple[int, int, int]], size: int, shape: Dimensions) -> None:
+    def __init__(
+        self, fans: Sequence[tuple[int, int, int]], size: int, dimensions: Dimensions
+    ) -> None:
         #: matrices[0] is the output layer's, matrices[k] the k-th hidden layer's.
-        self.matrices = [shape.zeros(*fan) for fan in fans]
-        self.vectors = shape.zeros(fans[0][0], size)
+        self.matrices = [dimensions.zeros(*fan) for fan in fans]
+        self.vectors = dimensions.zeros(fans[0][0], size)
 
     def vector(self, piece: ParameterSlice, lanes: int) -> Tensor:
         """View `piece` of the first `lanes` lanes, (lanes, 1, length)."""
@@ -41,17 +43,17 @@ class ParameterBuffer:
 
 
 class Parameters:
-    """Everything about the lanes of a stack that a segment begins and ends with."""
+    """The states of the lanes of a stack, with which a segment begins and ends."""
 
     def __init__(
-        self, lanes: Sequence[Lane], states: Sequence[LaneState | None], shape: Dimensions
+        self, lanes: Sequence[Lane], states: Sequence[LaneState], dimensions: Dimensions
     ) -> None:
         first = lanes[0].config
         self.lanes = lanes
         self.depths = [lane.config.depth for lane in lanes]
         #: counts[k] lanes have more than k hidden layers.
         self.counts = [sum(depth > k for depth in self.depths) for k in range(self.depths[0])]
-        #: Whether no kernel needs what it was given once it has its output.
+        #: Whether no kernel needs the pre-activation once it has its output.
         self.in_place = all(
             get_kernel(ActivationName(config.activation), plain=config.plain).in_place
             for config in (lane.config for lane in lanes)
@@ -59,26 +61,26 @@ class Parameters:
         self.normalization = NORMALIZATIONS[first.normalization]
         self.row = row_layout(
             width=first.width,
-            outputs=shape.outputs,
+            outputs=dimensions.outputs,
             depth=self.depths[0],
             normalized=self.normalization.normalizes,
             learned=[pair for lane in lanes for pair in lane.config.learned],
         )
-        fans = [(len(lanes), first.width, shape.outputs)]
+        fans = [(len(lanes), first.width, dimensions.outputs)]
         for k, count in enumerate(self.counts):
-            fans.append((count, shape.features if k == 0 else first.width, first.width))
+            fans.append((count, dimensions.features if k == 0 else first.width, first.width))
         self.values, self.grads, self.first_moment, self.second_moment = (
-            ParameterBuffer(fans, self.row.size, shape) for _ in range(4)
+            ParameterBuffer(fans, self.row.size, dimensions) for _ in range(4)
         )
         #: Steps made, the same for all lanes.
-        self.steps = torch.zeros((), device=shape.device)
+        self.steps = torch.zeros((), device=dimensions.device)
         #: Running mean and variance of each layer, (L, depth, 2, H).
-        self.running = shape.zeros(len(lanes), self.depths[0], 2, first.width)
-        for index, (lane, state) in enumerate(zip(lanes, states, strict=True)):
-            self._restore(index, state or shape.first_state(lane))
+        self.running = dimensions.zeros(len(lanes), self.depths[0], 2, first.width)
+        for index, state in enumerate(states):
+            self._restore(index, state)
 
     def _pieces(self, index: int) -> Iterator[ParameterSlice]:
-        """Yield the vectors that a lane has: the output's, then layer by layer."""
+        """Yield the vectors of a lane: that of the output layer, then layer by layer."""
         config = self.lanes[index].config
         width = {"layer": 1, "channel": config.width}
         yield self.row.output
@@ -86,19 +88,19 @@ class Parameters:
             yield from (pieces[name] for name in ("bias", "scale", "shift") if name in pieces)
             yield from (pieces[name].head(width[sharing]) for name, sharing in config.learned)
 
-    def _views(self, bank: ParameterBuffer, index: int) -> list[Tensor]:
-        """All numbers of one lane, whatever its company: weights, then vectors."""
-        matrices = [matrix[index] for matrix in bank.matrices[: self.depths[index] + 1]]
-        row = bank.vectors[index]
+    def _views(self, buffer: ParameterBuffer, index: int) -> list[Tensor]:
+        """View all numbers of one lane in the order of LaneState: weights, then vectors."""
+        matrices = [matrix[index] for matrix in buffer.matrices[: self.depths[index] + 1]]
+        row = buffer.vectors[index]
         return [*matrices, *(row[p.start : p.start + p.size] for p in self._pieces(index))]
 
-    def _dump(self, bank: ParameterBuffer, index: int) -> NDArray[np.floating]:
-        flat = torch.cat([tensor.reshape(-1) for tensor in self._views(bank, index)])
+    def _dump(self, buffer: ParameterBuffer, index: int) -> NDArray[np.floating]:
+        flat = torch.cat([tensor.reshape(-1) for tensor in self._views(buffer, index)])
         array: NDArray[np.floating] = flat.cpu().numpy()
         return array
 
-    def _load(self, bank: ParameterBuffer, index: int, flat: NDArray[np.floating]) -> None:
-        views = self._views(bank, index)
+    def _load(self, buffer: ParameterBuffer, index: int, flat: NDArray[np.floating]) -> None:
+        views = self._views(buffer, index)
         parts = torch.split(torch.from_numpy(flat), [view.numel() for view in views])
         for view, part in zip(views, parts, strict=True):
             view.copy_(part.view(view.shape))
@@ -114,7 +116,7 @@ class Parameters:
         self.steps.fill_(state.steps)
 
     def state(self, index: int) -> LaneState:
-        """One lane as plain arrays, copied."""
+        """Return a copy of the state of the lane at `index`."""
         depth = self.depths[index]
         config = self.lanes[index].config
         empty = np.empty(0, dtype=np.float32)
@@ -133,11 +135,11 @@ class Parameters:
         )
 
     def rows(self, first: int, end: int) -> Row:
-        """Return lanes [first, end), which are equally deep, as an optimizer takes them."""
+        """Return the parameters of lanes [first, end), which are equally deep, for an optimizer."""
         used = slice(self.depths[first] + 1)
 
-        def of(bank: ParameterBuffer) -> list[Tensor]:
-            return [*(m[first:end] for m in bank.matrices[used]), bank.vectors[first:end]]
+        def of(buffer: ParameterBuffer) -> list[Tensor]:
+            return [*(m[first:end] for m in buffer.matrices[used]), buffer.vectors[first:end]]
 
         params = of(self.values)
         return Row(

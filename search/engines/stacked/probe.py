@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from search.engines.layer_statistics import STATISTICS
-from search.engines.probe_schedule import look_steps, own_statistics
+from search.engines.probe_schedule import own_statistics, probe_steps
 from search.engines.stacked.layer_statistics import (
     UnitStatistics,
     accumulate,
@@ -26,56 +26,60 @@ _UNITS, _GRADIENT, _UPDATE = slice(0, 4), 4, 5
 
 
 class Probe:
-    """Steps a stack like its `descent`, and takes snapshots at the epochs `probe_at`.
+    """Makes the steps of a stack's optimizer, and takes snapshots at the epochs `probe_at`.
 
-    A snapshot of epoch 0 shows the first weights and the first step; one of epoch e the last step
-    of it, and the weights as that step found them.
+    The snapshot of epoch 0 is of the first weights and the first step; that of epoch e is of its
+    last step and of the weights before that step.
     """
 
     def __init__(
         self,
-        descent: StackOptimizer,
+        optimizer: StackOptimizer,
         stack: Stack,
         parameters: Parameters,
         rows: Sequence[Tensor],
         *,
         steps: int,
         probe_at: Sequence[int],
-        shape: Dimensions,
+        dimensions: Dimensions,
     ) -> None:
-        """`rows` are of `probe_rows`, (L, N, D) a pass; `steps` those of an epoch."""
-        self._descent = descent
+        """`rows` come from `probe_rows`, (L, N, D) a pass; an epoch has `steps` steps."""
+        self._optimizer = optimizer
         self._stack = stack
         self._parameters = parameters
         self._rows = rows
-        self._look_steps = look_steps(probe_at, steps)
+        self._probe_step_of = probe_steps(probe_at, steps)
         lanes, width = parameters.lanes, parameters.lanes[0].config.width
         learned = {name for lane in lanes for name, _ in lane.config.learned}
         self._names = (*STATISTICS, *sorted(learned))
-        #: What is seen at one epoch, (statistic, layer, L); NaN where a lane has no such thing.
-        self._table = shape.empty(len(self._names), len(stack.layers), len(lanes)).fill_(torch.nan)
-        self._gathered = [UnitStatistics(layer.lanes, width, shape) for layer in stack.layers]
-        #: Epoch -> the table then, by lane, statistic and layer.
+        #: Statistics of one epoch, (statistic, layer, L); NaN where a lane lacks one.
+        self._table = dimensions.empty(len(self._names), len(stack.layers), len(lanes)).fill_(
+            torch.nan
+        )
+        self._unit_statistics = [
+            UnitStatistics(layer.lanes, width, dimensions) for layer in stack.layers
+        ]
+        #: Epoch -> its statistics by lane, statistic and layer.
         self._taken: dict[int, list[list[list[float]]]] = {}
 
     def step(self, step: int) -> None:
         """Make step number `step` of the training, whose gradients the stack has written."""
-        epochs = [epoch for epoch, look in self._look_steps.items() if look == step]
+        epochs = [epoch for epoch, probed in self._probe_step_of.items() if probed == step]
         if not epochs:
-            self._descent.step(step)
+            self._optimizer.step(step)
             return
         layers = self._stack.layers
-        for layer, seen in zip(layers, self._table.unbind(1), strict=True):
-            frobenius_norm(layer.weight_grad, seen[_GRADIENT, : layer.lanes])
-        self._see_units()
+        for layer, statistics in zip(layers, self._table.unbind(1), strict=True):
+            frobenius_norm(layer.weight_grad, statistics[_GRADIENT, : layer.lanes])
+        self._measure_units()
         weights = [layer.weight.clone() for layer in layers]
-        self._descent.step(step)
-        for layer, seen, before in zip(layers, self._table.unbind(1), weights, strict=True):
-            relative_change(layer.weight, before, seen[_UPDATE, : layer.lanes])
+        self._optimizer.step(step)
+        for layer, statistics, before in zip(layers, self._table.unbind(1), weights, strict=True):
+            relative_change(layer.weight, before, statistics[_UPDATE, : layer.lanes])
         self._taken |= dict.fromkeys(epochs, self._table.permute(2, 0, 1).tolist())
 
     def snapshots(self, index: int) -> tuple[LayerSnapshot, ...]:
-        """Return what was seen of the lane at `index` of the stack."""
+        """Return the snapshots of the lane at `index` of the stack."""
         config = self._parameters.lanes[index].config
         own = own_statistics(config)
         return tuple(
@@ -90,34 +94,33 @@ class Probe:
             for epoch, table in sorted(self._taken.items())
         )
 
-    def _see_units(self) -> None:
-        """Look at the units as the minibatch at hand shows them, or more rows where that is few."""
-        for gathered in self._gathered:
-            gathered.clear()
+    def _measure_units(self) -> None:
+        """Measure the units on the minibatch at hand, or on the probe's rows where it is small."""
+        for units in self._unit_statistics:
+            units.clear()
         if not self._rows:
-            self._look()
+            self._accumulate()
         else:
             running = self._parameters.running.clone()
             for x in self._rows:
-                # Without dropout and drawn slopes.
+                # This pass is without dropout and drawn slopes.
                 self._stack.forward(x, training=True)
-                self._look()
+                self._accumulate()
             self._parameters.running.copy_(running)
         for k, layer in enumerate(self._stack.layers):
-            seen = self._table[:, k]
-            finalize(self._gathered[k], seen[_UNITS, : layer.lanes])
+            statistics = self._table[:, k]
+            finalize(self._unit_statistics[k], statistics[_UNITS, : layer.lanes])
             for run in layer.runs:
                 for name, values in run.learned.items():
-                    seen[self._names.index(name), run.first : run.end] = values.mean((1, 2))
+                    statistics[self._names.index(name), run.first : run.end] = values.mean((1, 2))
 
-    def _look(self) -> None:
-        """Look at the last forward pass, layer by layer.
+    def _accumulate(self) -> None:
+        """Add the last forward pass to the statistics of the units, layer by layer.
 
-        The gradient's buffers are free between a backward pass and the next: a gradient of ones
-        becomes f'.
+        The gradient's buffers are free between two backward passes: a gradient of ones becomes f'.
         """
-        for layer, gathered in zip(self._stack.layers, self._gathered, strict=True):
+        for layer, units in zip(self._stack.layers, self._unit_statistics, strict=True):
             layer.grad.fill_(1.0)
             for run in layer.runs:
-                run.slopes()
-            accumulate(layer.grad, layer.active, gathered)
+                run.multiply_by_derivative()
+            accumulate(layer.grad, layer.active, units)

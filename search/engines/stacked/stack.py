@@ -26,14 +26,18 @@ from search.study import Task
 class Stack:
     """The passes over one stack for minibatches of exactly `rows` rows."""
 
-    def __init__(self, parameters: Parameters, *, rows: int, task: Task, shape: Dimensions) -> None:
+    def __init__(
+        self, parameters: Parameters, *, rows: int, task: Task, dimensions: Dimensions
+    ) -> None:
         lanes = parameters.lanes
         self.rows = rows
         self._normalization = parameters.normalization
         self._loss = LOSSES[task]
-        workspace = Workspace(parameters, rows, shape)
+        workspace = Workspace(parameters, rows, dimensions)
         self._same_depth = len(set(parameters.depths)) == 1
-        self.layers = [Layer(parameters, k, workspace, shape) for k in range(lanes[0].config.depth)]
+        self.layers = [
+            Layer(parameters, k, workspace, dimensions) for k in range(lanes[0].config.depth)
+        ]
         #: The output of every lane's own last layer, (L, N, H).
         self._last = self.layers[-1].output if self._same_depth else workspace.last
         self._last_grad = workspace.last_grad
@@ -42,8 +46,8 @@ class Stack:
         bias = parameters.values.vector(parameters.row.output, len(lanes))
         self._bias = bias.transpose(1, 2)  # (L, C, 1)
         self._bias_grad = parameters.grads.vector(parameters.row.output, len(lanes)).squeeze(1)
-        self._logits = shape.empty(len(lanes), shape.outputs, rows)
-        self._dropout = shape.column([lane.config.dropout for lane in lanes])
+        self._logits = dimensions.empty(len(lanes), dimensions.outputs, rows)
+        self._dropout = dimensions.column([lane.config.dropout for lane in lanes])
         self._keep_scale = 1.0 / (1.0 - self._dropout)
 
     def forward(
@@ -97,7 +101,7 @@ class Stack:
     def backward(self, x: Tensor, target: Tensor) -> Tensor:
         """Write all gradients of the pass just made; return each lane's mean loss, (L,).
 
-        `x` (L, N, D) is what `forward` was given, `target` (L, N) as `search.networks.losses` says.
+        `x` (L, N, D) is the input of that pass, `target` (L, N) as in `search.networks.losses`.
         """
         loss = self._loss.backward(self._logits, target)
         by_row = self._logits.transpose(1, 2)  # (L, N, C)

@@ -1,4 +1,4 @@
-"""What a study may be made of."""
+"""The catalog: activations, initializers, samplers, pruners and findings."""
 
 from fastapi import APIRouter
 

@@ -1,4 +1,4 @@
-"""Datasets: the built-in ones and uploads."""
+"""Datasets: the built-in ones, and uploads."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from service.api.dependencies import DatasetId, ServicesDep
 from service.api.openapi import header, problems
 from service.api.schemas.base import Text
 from service.api.schemas.dataset import DatasetOut, DatasetPage
-from service.stored_datasets import content_type_of, recorded_summary, summary_of, tidy_filename
+from service.stored_datasets import content_type_of, summary_of, summary_of_upload, tidy_filename
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
@@ -54,7 +54,7 @@ def add_dataset(
         content_type=content_type_of(content),
     )
     response.headers["Location"] = f"/v1/datasets/{row.id}"
-    return DatasetOut.from_summary(recorded_summary(services.datasets, row), builtin=False)
+    return DatasetOut.from_summary(summary_of_upload(services.datasets, row), builtin=False)
 
 
 @router.get("", responses=problems())
@@ -62,7 +62,7 @@ def list_datasets(services: ServicesDep) -> DatasetPage:
     """List the built-in datasets, then uploads."""
     builtin = [DatasetOut.from_summary(row.summary, builtin=True) for row in BUILTIN.values()]
     uploads = [
-        DatasetOut.from_summary(recorded_summary(services.datasets, row), builtin=False)
+        DatasetOut.from_summary(summary_of_upload(services.datasets, row), builtin=False)
         for row in services.datasets.list()
     ]
     return DatasetPage(items=[*builtin, *uploads], next_cursor=None)

@@ -1,4 +1,4 @@
-"""Whether the service lives, can work, and how it is doing."""
+"""Liveness, readiness and metrics of the service."""
 
 from importlib.metadata import version
 

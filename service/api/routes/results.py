@@ -31,7 +31,7 @@ async def get_results(
 ) -> Response:
     """Show what is known; with `wait` and an ETag, hold the answer until something changed."""
     if wait and if_none_match is None:
-        # Without an ETag news is whatever comes after now.
+        # Without an ETag the client waits for the next change.
         seen = await run_in_threadpool(services.results.version, study_id)
         await services.watcher.wait(study_id, seen, seconds=wait)
     elif wait and if_none_match is not None:
@@ -54,7 +54,7 @@ def _tags(header: str) -> set[str]:
 
 
 def _version(tags: set[str]) -> int:
-    """Return the latest version that somebody with these tags has seen; -1 for none of ours."""
+    """Return the latest version among these tags; -1 if none of them is one of ours."""
     numbers = (tag.strip('"') for tag in tags)
     return max(
         (int(n) for n in numbers if n.isascii() and n.isdecimal() and len(n) < 18), default=-1

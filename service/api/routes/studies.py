@@ -1,4 +1,4 @@
-"""Studies: start one, look at it, pause, resume, cancel, extend, delete."""
+"""Studies: create, show, list, pause, resume, cancel, extend, delete."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ from fastapi import APIRouter, Header, Query, Response
 
 from search.study import StudyState
 from service.api.dependencies import ServicesDep, StudyId
-from service.api.extension import extended
+from service.api.extension import extend_spec
 from service.api.openapi import header, problems
 from service.api.schemas.study import ExtensionModel, StudyModel
 from service.api.schemas.study_out import StudyOut, StudyPage
@@ -80,7 +80,7 @@ def extend_study(study_id: StudyId, body: ExtensionModel, services: ServicesDep)
     The search goes on from its history; of the confirmation only what is missing is trained. The
     study's wall-clock limit is lifted.
     """
-    return StudyOut.from_row(services.studies.extend(study_id, lambda row: extended(row, body)))
+    return StudyOut.from_row(services.studies.extend(study_id, lambda row: extend_spec(row, body)))
 
 
 @router.delete("/{study_id}", status_code=204, responses=problems(404, 409))

@@ -1,4 +1,4 @@
-"""What all models of the wire format have in common, and the scalars they are made of."""
+"""Base models of the wire format, and the scalar types of its fields."""
 
 import math
 from datetime import datetime
@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from search.study import ParamValue
 
-#: No axis, bound or budget of a study needs a larger number; float arithmetic stays exact below.
+#: Bound on every number of a study; whole numbers below it are exact as floats.
 LARGEST_NUMBER = 1e12
 
 
@@ -71,7 +71,7 @@ Scalar = Annotated[
     WithJsonSchema({"type": ["string", "number", "boolean", "null"]}),
 ]
 
-#: A name somebody typed: printable, at most 200 characters.
+#: A name: printable, at most 200 characters.
 Text = Annotated[str, BeforeValidator(lambda v: _text(v) if isinstance(v, str) else v),
                  StringConstraints(max_length=200)]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The catalog: what a study may be made of."""
+"""The catalog of activations, initializers, samplers, pruners and findings."""
 
 from typing import Any
 
@@ -15,10 +15,10 @@ from service.api.schemas.study import RangeModel
 class ParameterOut(ResponseModel):
     """A parameter of an activation."""
 
-    name: str
+    name: str = Field(description="Within the activation.")
     axis: str = Field(description="Name of its axis in a search space.", examples=["prelu_slope"])
-    description: str
-    default: Scalar
+    description: str = Field(description="What it does.")
+    default: Scalar = Field(description="Its value where it is not searched.")
     choices: list[Scalar] | None = Field(description="null for a number.")
     low: float | None = Field(description="Least value that is allowed.")
     high: float | None = Field(description="Greatest value that is allowed.")
@@ -54,19 +54,19 @@ class ParameterOut(ResponseModel):
 class ActivationOut(ResponseModel):
     """An activation function."""
 
-    name: str = Field(examples=["prelu"])
-    title: str
-    aliases: list[str]
+    name: str = Field(description="As in `space.activation`.", examples=["prelu"])
+    title: str = Field(description="For people.")
+    aliases: list[str] = Field(description="Other spellings that are taken.")
     formula: str = Field(description="`z` is the pre-activation.")
-    parameters: list[ParameterOut]
+    parameters: list[ParameterOut] = Field(description="Its own parameters, such as a slope.")
     gain: float = Field(
         description="What an initializer multiplies with so that signals keep their size, at the "
         "default parameters."
     )
     hidden: bool = Field(description="Whether it may stand in hidden layers.")
     output_for: list[Task] = Field(description="Tasks at whose output it stands.")
-    paper: str
-    note: str
+    paper: str = Field(description="Where it comes from.")
+    note: str = Field(description="What else is worth knowing.")
 
     @classmethod
     def from_row(cls, row: Activation) -> "ActivationOut":
@@ -91,13 +91,13 @@ class ActivationOut(ResponseModel):
 class InitializerOut(ResponseModel):
     """A rule by which first weights are drawn."""
 
-    name: str = Field(examples=["kaiming_normal"])
-    title: str
+    name: str = Field(description="As in `space.initializer`.", examples=["kaiming_normal"])
+    title: str = Field(description="For people.")
     formula: str = Field(description="`g` is the gain of the activation before the layer.")
-    distribution: str
+    distribution: str = Field(description="What the weights are drawn from.")
     uses_gain: bool = Field(description="Whether the activation's gain enters.")
-    bias: str
-    paper: str
+    bias: str = Field(description="How biases begin.")
+    paper: str = Field(description="Where it comes from.")
 
     @classmethod
     def from_row(cls, row: Initializer) -> "InitializerOut":
@@ -108,21 +108,21 @@ class InitializerOut(ResponseModel):
 class ActivationList(ResponseModel):
     """All activation functions."""
 
-    items: list[ActivationOut]
+    items: list[ActivationOut] = Field(description="The activations.")
 
 
 class InitializerList(ResponseModel):
     """All initializers."""
 
-    items: list[InitializerOut]
+    items: list[InitializerOut] = Field(description="The initializers.")
 
 
 class ToolOut(ResponseModel):
     """A sampler or pruner."""
 
-    name: str = Field(examples=["tpe"])
-    title: str
-    description: str
+    name: str = Field(description="As in `sampler.name` or `pruner.name`.", examples=["tpe"])
+    title: str = Field(description="For people.")
+    description: str = Field(description="What it does and when to choose it.")
     default: bool = Field(description="What a study that names none gets.")
 
     @classmethod
@@ -135,15 +135,15 @@ class ToolOut(ResponseModel):
 class ToolList(ResponseModel):
     """All samplers, or all pruners."""
 
-    items: list[ToolOut]
+    items: list[ToolOut] = Field(description="The samplers or pruners.")
 
 
 class RuleOut(ResponseModel):
     """What may be found wrong with a training."""
 
-    name: str = Field(examples=["dying_relu"])
-    title: str
-    meaning: str
+    name: str = Field(description="As in `flags` and `findings`.", examples=["dying_relu"])
+    title: str = Field(description="For people.")
+    meaning: str = Field(description="What it is, in a sentence.")
     thresholds: dict[str, float] = Field(description="What is measured is compared with these.")
     source: str = Field(description="Where the rule and its thresholds come from.")
     ends: bool = Field(
@@ -159,4 +159,4 @@ class RuleOut(ResponseModel):
 class FindingList(ResponseModel):
     """All findings there may be, the worst first."""
 
-    items: list[RuleOut]
+    items: list[RuleOut] = Field(description="The findings.")

@@ -1,4 +1,4 @@
-"""Datasets as they are shown."""
+"""Datasets in answers."""
 
 from pydantic import Field
 
@@ -10,18 +10,18 @@ from service.api.schemas.base import ResponseModel
 class DatasetOut(ResponseModel):
     """The facts of a dataset."""
 
-    id: str = Field(examples=["digits"])
-    name: str
+    id: str = Field(description="Opaque; the name of a built-in one.", examples=["digits"])
+    name: str = Field(description="For people.")
     builtin: bool = Field(description="True for those that come with the service.")
     task: Task = Field(description="Inferred from the target unless it was given.")
     target: str = Field(description="The column that is predicted.")
-    rows: int
-    features: int
-    feature_names: list[str]
+    rows: int = Field(description="Rows with a target.")
+    features: int = Field(description="Columns that are learned from.")
+    feature_names: list[str] = Field(description="Their names, as in the table.")
     classes: list[str] = Field(description="Labels; of two the second is the positive one.")
     class_counts: list[int] = Field(description="Rows of each class.")
     notes: list[str] = Field(description="What was done to the table on the way in.")
-    description: str
+    description: str = Field(description="What it is and where it comes from; empty for uploads.")
 
     @classmethod
     def from_summary(cls, summary: DatasetSummary, *, builtin: bool) -> "DatasetOut":
@@ -31,7 +31,7 @@ class DatasetOut(ResponseModel):
 
 
 class DatasetPage(ResponseModel):
-    """Some datasets: the built-in ones first, then uploads, newest first."""
+    """A page of datasets: the built-in ones, then uploads, newest first."""
 
-    items: list[DatasetOut]
+    items: list[DatasetOut] = Field(description="The datasets.")
     next_cursor: str | None = Field(description="Pass as `cursor` for the next page.")

@@ -1,4 +1,4 @@
-"""Whether the service lives and whether it can work."""
+"""Liveness and readiness."""
 
 from pydantic import Field
 
@@ -6,15 +6,15 @@ from service.api.schemas.base import ResponseModel
 
 
 class AliveOut(ResponseModel):
-    """The process answers."""
+    """The process is alive."""
 
-    status: str = Field(examples=["alive"])
-    version: str
+    status: str = Field(description="Always `alive`.", examples=["alive"])
+    version: str = Field(description="Of the service.")
 
 
 class ReadyOut(ResponseModel):
-    """What the service needs in order to work."""
+    """State of the database and of the workers."""
 
-    status: str = Field(examples=["ready"])
-    database: bool
+    status: str = Field(description="Always `ready`.", examples=["ready"])
+    database: bool = Field(description="Whether the database answers.")
     workers: int = Field(description="Workers that gave a sign of life lately.")

@@ -1,4 +1,4 @@
-"""The shape of every error (RFC 9457)."""
+"""Problem details: the body of every error (RFC 9457)."""
 
 from pydantic import Field
 

@@ -1,28 +1,31 @@
-"""The results of a study: what API.md promises, filled from what the worker stored."""
+"""The results of a study on the wire; its parts stand in modules named like those of the analysis.
 
-from pydantic import Field
+A field of the wire is filled from an attribute of `search.study.results` by name, here and in those
+modules only, so that a renamed attribute is a type error.
+"""
+
+from pydantic import Field, TypeAdapter
 
 from search.study import Phase, StudyState
+from search.study.results import StudyResults
 from service.api.schemas.base import ResponseModel
-from service.api.schemas.evidence import (
-    ActivationRowOut,
-    InteractionOut,
-    SlopeEffectOut,
-    TrialSummaryOut,
-    VerdictOut,
-)
+from service.api.schemas.interactions import InteractionOut, SlopeEffectOut
+from service.api.schemas.search_summary import ActivationRowOut, TrialSummaryOut
 from service.api.schemas.study_out import LinksOut, ProgressOut
+from service.api.schemas.verdict import VerdictOut
 from storage.results import StoredResults
 from storage.rows.study_rows import StudyRow
+
+_STUDY_RESULTS = TypeAdapter(StudyResults)
 
 
 class ResultsOut(ResponseModel):
     """Best configurations, a row an activation, and what matters."""
 
-    study_id: str
-    state: StudyState
-    phase: Phase | None
-    progress: ProgressOut
+    study_id: str = Field(description="Of the study.")
+    state: StudyState = Field(description="As in the study.")
+    phase: Phase | None = Field(description="As in the study.")
+    progress: ProgressOut = Field(description="As in the study.")
     best: TrialSummaryOut | None = Field(description="The best complete trial; null before one.")
     front: list[TrialSummaryOut] = Field(description="With two objectives, the Pareto front.")
     by_activation: list[ActivationRowOut] = Field(description="A row an activation, best first.")
@@ -34,23 +37,30 @@ class ResultsOut(ResponseModel):
         description="A row a searched slope, alpha or beta, at the end."
     )
     verdict: VerdictOut | None = Field(description="null until confirmed.")
-    links: LinksOut
+    links: LinksOut = Field(description="Where to go from here.")
 
     @classmethod
     def from_stored(cls, row: StudyRow, stored: StoredResults) -> "ResultsOut":
-        """Return the stored document of the study `row` in the wire format."""
-        document = stored.document
+        """Return the stored results of the study `row` in the wire format."""
+        results = stored.results
         return cls(
             study_id=row.id,
             state=row.state,
             phase=row.phase,
             progress=ProgressOut.from_progress(row.progress),
-            best=document.get("best"),
-            front=document.get("front", []),
-            by_activation=document.get("by_activation", []),
-            importances=document.get("importances", {}),
-            interactions=document.get("interactions", {}),
-            slope_effect=document.get("slope_effect", []),
-            verdict=document.get("verdict"),
+            best=TrialSummaryOut.from_summary(results.best) if results.best else None,
+            front=[TrialSummaryOut.from_summary(trial) for trial in results.front],
+            by_activation=[ActivationRowOut.from_summary(row) for row in results.by_activation],
+            importances=dict(results.importances),
+            interactions={
+                axes: InteractionOut.from_interaction(table)
+                for axes, table in results.interactions.items()
+            },
+            slope_effect=[SlopeEffectOut.from_effect(effect) for effect in results.slope_effect],
+            verdict=VerdictOut.from_verdict(results.verdict) if results.verdict else None,
             links=LinksOut.from_row(row),
         )
+
+    def to_results(self) -> StudyResults:
+        """Return the results that a client reads from this answer."""
+        return _STUDY_RESULTS.validate_python(self.model_dump())

@@ -1,4 +1,4 @@
-"""A study as somebody asks for it, and its mapping to `StudySpec`."""
+"""A study as requested, and its mapping to `StudySpec`."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -50,8 +50,8 @@ EXAMPLE_FULL: dict[str, Any] = {
 class RangeModel(RequestModel):
     """An axis over a range, ends included."""
 
-    low: Number
-    high: Number
+    low: Number = Field(description="Least value.")
+    high: Number = Field(description="Greatest value.")
     step: Number | None = Field(default=None, description="Grid within the range.")
     log: bool = Field(default=False, strict=True, description="Search on a logarithmic scale.")
 
@@ -74,8 +74,16 @@ AxisModel = Annotated[
 class SamplerModel(RequestModel):
     """Who proposes configurations. `GET /v1/samplers` lists the names."""
 
-    name: Text = Field(default="tpe", examples=["tpe"])
-    seed: int = Field(default=0, strict=True, ge=0, le=2**31 - 1)
+    name: Text = Field(
+        description="A name from `GET /v1/samplers`.", default="tpe", examples=["tpe"]
+    )
+    seed: int = Field(
+        description="Seed of everything random in the study.",
+        default=0,
+        strict=True,
+        ge=0,
+        le=2**31 - 1,
+    )
     min_trials_per_activation: int | None = Field(
         default=None,
         strict=True,
@@ -89,7 +97,11 @@ class SamplerModel(RequestModel):
 class PrunerModel(RequestModel):
     """Who ends hopeless trials early. `GET /v1/pruners` lists the names."""
 
-    name: Text = Field(default="successive_halving", examples=["successive_halving"])
+    name: Text = Field(
+        description="A name from `GET /v1/pruners`.",
+        default="successive_halving",
+        examples=["successive_halving"],
+    )
     scope: PrunerScope = Field(
         default=PrunerScope.ACTIVATION,
         description="Whom a trial is compared with: trials of its activation, or all.",
@@ -99,24 +111,57 @@ class PrunerModel(RequestModel):
 class BudgetModel(RequestModel):
     """When the search ends."""
 
-    trials: int = Field(default=200, strict=True, ge=1, le=MAX_TRIALS)
-    epochs: int = Field(default=30, strict=True, ge=1, le=MAX_EPOCHS)
+    trials: int = Field(
+        description="Trials of the search.", default=200, strict=True, ge=1, le=MAX_TRIALS
+    )
+    epochs: int = Field(
+        description="Epochs of a trial that is not ended early.",
+        default=30,
+        strict=True,
+        ge=1,
+        le=MAX_EPOCHS,
+    )
     seconds: float | None = Field(
-        default=None, strict=True, gt=0, le=MAX_SECONDS, description="Wall clock; null: no limit."
+        default=None,
+        strict=True,
+        gt=0,
+        le=MAX_SECONDS,
+        description="Wall clock of the study; null: no limit.",
     )
 
 
 class EvaluationModel(RequestModel):
     """How a configuration is judged."""
 
-    folds: int = Field(default=3, strict=True, ge=1, le=50, description="1: one holdout split.")
+    folds: int = Field(
+        default=3,
+        strict=True,
+        ge=1,
+        le=50,
+        description="Folds of the cross-validation; 1: one holdout split.",
+    )
     test_fraction: float = Field(
-        default=0.2, strict=True, ge=0, le=0.5, description="Rows that the search never sees."
+        default=0.2,
+        strict=True,
+        ge=0,
+        le=0.5,
+        description="Share of the rows that the search never sees.",
     )
     confirm_top: int = Field(
-        default=3, strict=True, ge=0, le=50, description="0 skips the confirmation."
+        default=3,
+        strict=True,
+        ge=0,
+        le=50,
+        description="Best configurations of each activation that are trained again; 0: none.",
     )
-    confirm_repeats: int = Field(default=5, strict=True, ge=1, le=MAX_REPEATS)
+    confirm_repeats: int = Field(
+        description="Times that each confirmed configuration is trained again on all folds, with "
+        "fresh splits and seeds.",
+        default=5,
+        strict=True,
+        ge=1,
+        le=MAX_REPEATS,
+    )
 
 
 class ExtensionModel(RequestModel):
@@ -151,10 +196,12 @@ class StudyModel(RequestModel):
         "width, learning_rate, weight_decay, dropout, normalization, gradient_clip, batch_size, "
         "optimizer, momentum, schedule, and <activation>_<parameter> of `GET /v1/activations`.",
     )
-    sampler: SamplerModel = SamplerModel()
-    pruner: PrunerModel = PrunerModel()
-    budget: BudgetModel = BudgetModel()
-    evaluation: EvaluationModel = EvaluationModel()
+    sampler: SamplerModel = Field(default=SamplerModel(), description="Who proposes.")
+    pruner: PrunerModel = Field(default=PrunerModel(), description="Who ends trials early.")
+    budget: BudgetModel = Field(default=BudgetModel(), description="When the search ends.")
+    evaluation: EvaluationModel = Field(
+        default=EvaluationModel(), description="How a configuration is judged."
+    )
     objectives: list[Text] = Field(
         default_factory=list,
         max_length=10,
@@ -164,7 +211,7 @@ class StudyModel(RequestModel):
     )
 
     def to_spec(self) -> StudySpec:
-        """Return the study as the rest of the house knows it."""
+        """Return the study as a plain value."""
         return StudySpec(
             dataset=self.dataset,
             name=self.name,
@@ -179,7 +226,7 @@ class StudyModel(RequestModel):
 
     @classmethod
     def from_spec(cls, spec: StudySpec) -> "StudyModel":
-        """Return `spec` in the wire format, as it was asked for."""
+        """Return `spec` in the wire format, defaults filled in."""
         return cls(
             dataset=spec.dataset,
             name=spec.name,
@@ -207,4 +254,4 @@ def _from_axis(axis: Axis) -> list[ParamValue] | RangeModel:
 
 def _fields(value: object) -> dict[str, Any]:
     """Return the fields of a slotted dataclass, unlike `asdict` not recursively."""
-    return {name: getattr(value, name) for name in type(value).__dataclass_fields__}  # type: ignore[attr-defined]  # it is one
+    return {name: getattr(value, name) for name in type(value).__dataclass_fields__}  # type: ignore[attr-defined]  # a dataclass

@@ -1,4 +1,4 @@
-"""A study as it is shown, and lists of them."""
+"""A study in answers, and pages of studies."""
 
 from typing import Annotated
 
@@ -14,16 +14,18 @@ from storage.sql.pagination import Page
 class ProgressOut(ResponseModel):
     """How far a study is."""
 
-    trials_total: int
+    trials_total: int = Field(description="Trials that the study will have.")
     trials_finished: int = Field(description="Complete, pruned or failed.")
-    trials_pruned: int
-    trials_failed: int
-    trials_running: int
+    trials_pruned: int = Field(description="Ended early by the pruner or by a finding.")
+    trials_failed: int = Field(description="Ended without scores, or cancelled.")
+    trials_running: int = Field(description="In training now.")
     trials_per_second: float | None = Field(description="Measured; null before there is a rate.")
-    seconds_left: float | None
+    seconds_left: float | None = Field(
+        description="Estimate to the end of the search; null before there is a rate."
+    )
     best_value: float | None = Field(description="Best value of the first objective.")
     confirmations_total: int = Field(description="Trainings of the confirmation; 0 before it.")
-    confirmations_finished: int
+    confirmations_finished: int = Field(description="Of them, those that have ended.")
 
     @classmethod
     def from_progress(cls, progress: Progress) -> "ProgressOut":
@@ -32,11 +34,11 @@ class ProgressOut(ResponseModel):
 
 
 class LinksOut(ResponseModel):
-    """Where to go from a study."""
+    """Paths of what belongs to a study."""
 
-    self: Annotated[str, Field(examples=["/v1/studies/st_k3fxw8mq2abz"])]
-    results: str
-    trials: str
+    self: Annotated[str, Field(description="The study.", examples=["/v1/studies/st_k3fxw8mq2abz"])]
+    results: str = Field(description="Its results.")
+    trials: str = Field(description="Its trials.")
     dashboard: str = Field(description="The study in the Optuna dashboard.")
 
     @classmethod
@@ -54,18 +56,18 @@ class LinksOut(ResponseModel):
 class StudyOut(ResponseModel):
     """A study and how far it is."""
 
-    id: str = Field(examples=["st_k3fxw8mq2abz"])
-    name: str
-    state: StudyState
+    id: str = Field(description="Opaque.", examples=["st_k3fxw8mq2abz"])
+    name: str = Field(description="As given; the dataset's name if left out.")
+    state: StudyState = Field(description="Where it stands.")
     phase: Phase | None = Field(description="What a running study is doing.")
-    dataset: str
+    dataset: str = Field(description="Name or id of the dataset.")
     spec: StudyModel = Field(description="The study as asked for, defaults filled in.")
-    progress: ProgressOut
-    created_at: UtcTime
-    started_at: UtcTime | None
-    finished_at: UtcTime | None
+    progress: ProgressOut = Field(description="How far it is.")
+    created_at: UtcTime = Field(description="When it was queued.")
+    started_at: UtcTime | None = Field(description="When a worker first took it; null before.")
+    finished_at: UtcTime | None = Field(description="When it ended; null before.")
     error: str | None = Field(description="Why a failed study failed, a sentence.")
-    links: LinksOut
+    links: LinksOut = Field(description="Where to go from here.")
 
     @classmethod
     def from_row(cls, row: StudyRow) -> "StudyOut":
@@ -87,9 +89,9 @@ class StudyOut(ResponseModel):
 
 
 class StudyPage(ResponseModel):
-    """Some studies, newest first."""
+    """A page of studies, newest first."""
 
-    items: list[StudyOut]
+    items: list[StudyOut] = Field(description="The studies.")
     next_cursor: str | None = Field(description="Pass as `cursor` for the next page.")
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Trials as they are shown, and the configuration somebody wants tried."""
+"""Trials in answers, and requests to try a configuration."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from search.study import Finding, FoldCurve, LayerSnapshot, TrialRecord, TrialRe
 from service.api.schemas.base import RequestModel, ResponseModel, Scalar, UtcTime
 from storage.sql.pagination import Page
 
-#: What Optuna calls the states of a trial, in our lower case.
+#: Optuna's states of a trial, in lower case.
 TRIAL_STATES = ("running", "complete", "pruned", "fail", "waiting")
 
 EXAMPLE_REQUEST: dict[str, Any] = {
@@ -17,7 +17,7 @@ EXAMPLE_REQUEST: dict[str, Any] = {
 
 
 class TrialRequestModel(RequestModel):
-    """A configuration of one's own; axes that are left out are the sampler's choice."""
+    """A requested configuration; the sampler chooses the axes left out."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE_REQUEST]})
 
@@ -25,10 +25,10 @@ class TrialRequestModel(RequestModel):
 
 
 class TrialRequestOut(ResponseModel):
-    """A configuration that will be tried."""
+    """A configuration that is to be tried."""
 
     id: str = Field(description="The trial that takes it up carries this as `request_id`.")
-    params: dict[str, Scalar]
+    params: dict[str, Scalar] = Field(description="Axis -> value, as it will be tried.")
 
     @classmethod
     def from_request(cls, request: TrialRequest) -> "TrialRequestOut":
@@ -39,10 +39,14 @@ class TrialRequestOut(ResponseModel):
 class CurveOut(ResponseModel):
     """How one fold of a trial learned; the lists have one entry per evaluation."""
 
-    fold: int
-    epochs: list[int]
-    train_loss: list[float | None]
-    validation_loss: list[float | None]
+    fold: int = Field(description="Counted from 0.")
+    epochs: list[int] = Field(
+        description="Epochs, counted from 1, after which the network was evaluated."
+    )
+    train_loss: list[float | None] = Field(
+        description="Mean loss over the minibatches since the evaluation before."
+    )
+    validation_loss: list[float | None] = Field(description="Loss on the validation rows.")
     validation_score: list[float | None] = Field(description="The first objective.")
 
     @classmethod
@@ -54,7 +58,7 @@ class CurveOut(ResponseModel):
 class LayersOut(ResponseModel):
     """The hidden layers after some epoch; 0 is before the first step."""
 
-    epoch: int
+    epoch: int = Field(description="Counted from 1; 0 is before the first step.")
     statistics: dict[str, list[float | None]] = Field(
         description="Statistic -> one value a layer, the layer next to the data first; mean over "
         "folds.",
@@ -73,10 +77,10 @@ class LayersOut(ResponseModel):
 class FindingOut(ResponseModel):
     """Something wrong with a training; the rules are under /v1/findings."""
 
-    name: str = Field(examples=["dying_relu"])
+    name: str = Field(description="A name from `GET /v1/findings`.", examples=["dying_relu"])
     layer: int | None = Field(description="Counted from 1; null for the network as a whole.")
     numbers: dict[str, float | None] = Field(description="What was measured, and the threshold.")
-    sentence: str
+    sentence: str = Field(description="What is wrong, with the numbers.")
     remedy: str = Field(description="What to do, in words of the search space.")
 
     @classmethod
@@ -86,12 +90,12 @@ class FindingOut(ResponseModel):
 
 
 class TrialOut(ResponseModel):
-    """One configuration, as far as it has come."""
+    """One trial without its curves."""
 
-    number: int
+    number: int = Field(description="Counted from 0 within the study.")
     state: str = Field(examples=["complete"], description=f"One of {', '.join(TRIAL_STATES)}.")
     source: TrialSource = Field(description="Who proposed it.")
-    activation: str
+    activation: str = Field(description="Of every hidden layer.")
     params: dict[str, Scalar] = Field(description="The whole configuration, fixed axes included.")
     value: float | None = Field(description="The first objective, mean over folds.")
     values: list[float] | None = Field(description="All objectives, mean over folds.")
@@ -99,10 +103,12 @@ class TrialOut(ResponseModel):
     flags: list[str] = Field(description="What is wrong with the training, in short names.")
     error: str | None = Field(description="Why the trial failed or was ended early.")
     parameters: int = Field(description="Trainable parameters of the network.")
-    fit_seconds: float
-    started_at: UtcTime | None
-    finished_at: UtcTime | None
-    request_id: str | None
+    fit_seconds: float = Field(description="Seconds of training, added up over folds.")
+    started_at: UtcTime | None = Field(description="When it was proposed.")
+    finished_at: UtcTime | None = Field(description="When it ended; null before.")
+    request_id: str | None = Field(
+        description="Of the request that asked for it; null where a sampler proposed it."
+    )
 
     @classmethod
     def from_record(cls, trial: TrialRecord) -> "TrialOut":
@@ -114,7 +120,7 @@ class TrialDetailOut(TrialOut):
     """One trial with its curves, the diagnostics of its layers, and what they mean."""
 
     intermediate_values: dict[int, float | None] = Field(description="Epoch -> first objective.")
-    curves: list[CurveOut]
+    curves: list[CurveOut] = Field(description="One a fold.")
     layers: list[LayersOut] = Field(description="At epoch 0 and at the rungs.")
     findings: list[FindingOut] = Field(description="What is wrong, the worst first.")
 
@@ -131,9 +137,9 @@ class TrialDetailOut(TrialOut):
 
 
 class TrialPage(ResponseModel):
-    """Some trials of a study."""
+    """A page of a study's trials."""
 
-    items: list[TrialOut]
+    items: list[TrialOut] = Field(description="The trials.")
     next_cursor: str | None = Field(description="Pass as `cursor` for the next page.")
 
     @classmethod

@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Create what the module is named after."""
+    """Create the first tables."""
     op.create_table(
         "search_datasets",
         sa.Column("sequence", sa.Integer(), autoincrement=True, nullable=False),
@@ -253,7 +253,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take the step back."""
+    """Drop them."""
     with op.batch_alter_table("search_trials", schema=None) as batch_op:
         batch_op.drop_index("ix_search_trials_version")
         batch_op.drop_index("ix_search_trials_value")

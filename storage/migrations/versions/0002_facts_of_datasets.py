@@ -1,4 +1,4 @@
-"""The facts of a dataset that were read off its file whenever it was shown."""
+"""Class counts and notes of a dataset, read off its file at every request before."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take the step; datasets recorded before it have nothing in these columns."""
+    """Add the columns; they are NULL for datasets recorded before."""
     op.add_column("search_datasets", sa.Column("class_counts", sa.Text(), nullable=True))
     op.add_column("search_datasets", sa.Column("notes", sa.Text(), nullable=True))
 
 
 def downgrade() -> None:
-    """Take the step back."""
+    """Drop the columns."""
     with op.batch_alter_table("search_datasets", schema=None) as batch_op:
         batch_op.drop_column("notes")
         batch_op.drop_column("class_counts")

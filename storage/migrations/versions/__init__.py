@@ -1,1 +1,1 @@
-"""One file a step; Alembic orders them by `down_revision`."""
+"""The migrations, one module each; Alembic orders them by `down_revision`."""

@@ -1,5 +1,6 @@
 """The table of activations: complete, true to torch, and scaled as it says."""
 
+import pickle
 from dataclasses import FrozenInstanceError
 from itertools import pairwise
 from math import sqrt
@@ -18,12 +19,15 @@ from search.activations import (
     get_activation,
     output_activation,
 )
+from search.activations.formulas import NUMPY
 from search.activations.gains import numerical_gain
 from search.errors import UnknownChoice
+from search.networks.sequential import TORCH as TENSORS
 from search.study import Choices, Range, Task
 
 Z = np.concatenate([np.linspace(-30.0, 30.0, 601), [-1e3, 1e3, 0.0, -1.0, 1.0, 3.0, -3.0, 6.0]])
 
+#: The functions that torch has; the others are written with the same formula for both.
 TORCH = {
     ActivationName.RELU: lambda z, p: F.relu(z),
     ActivationName.LEAKY_RELU: lambda z, p: F.leaky_relu(z, p["slope"]),
@@ -67,7 +71,10 @@ def cases() -> list[tuple[Activation, dict[str, float]]]:
 
 def test_every_name_has_one_row_under_its_own_name() -> None:
     assert set(ACTIVATIONS) == set(ActivationName)
-    assert all(row.name == name for name, row in ACTIVATIONS.items())
+    assert all(row.name is name for name, row in ACTIVATIONS.items())
+    # Members are found by attribute, by value and after pickling, like those of any enumeration.
+    assert all(ActivationName[row.key.upper()] is name for name, row in ACTIVATIONS.items())
+    assert pickle.loads(pickle.dumps(ActivationName.RELU)) is ActivationName("relu")
 
 
 def test_every_row_tells_its_title_formula_and_dated_paper() -> None:
@@ -83,6 +90,25 @@ def test_names_and_aliases_do_not_collide() -> None:
 
 
 @pytest.mark.parametrize(("row", "numbers"), cases(), ids=lambda v: getattr(v, "name", str(v)))
+def test_formula_is_the_same_in_numpy_and_in_torch(
+    row: Activation, numbers: dict[str, float]
+) -> None:
+    theirs = row.expression(TENSORS, torch.from_numpy(Z), numbers).numpy()
+    np.testing.assert_allclose(row.function(Z, numbers), theirs, rtol=1e-12, atol=1e-12)
+
+
+def test_a_formula_with_a_function_of_one_library_only_is_refused_by_name() -> None:
+    with pytest.raises(
+        AttributeError, match=r"'maximum_of', which is no function of numpy or scipy\.special"
+    ):
+        NUMPY.maximum_of(Z)
+
+
+@pytest.mark.parametrize(
+    ("row", "numbers"),
+    [case for case in cases() if case[0].name in TORCH],
+    ids=lambda v: getattr(v, "name", str(v)),
+)
 def test_reference_form_equals_torch(row: Activation, numbers: dict[str, float]) -> None:
     theirs = TORCH[row.name](torch.from_numpy(Z), numbers).numpy()
     np.testing.assert_allclose(row.function(Z, numbers), theirs, rtol=1e-12, atol=1e-12)
@@ -119,7 +145,7 @@ def test_gain_is_the_inverse_root_of_the_second_moment(
 def test_gain_keeps_the_variance_of_the_pre_activation_at_one(row: Activation) -> None:
     rng = np.random.default_rng(0)
     numbers = row.numbers({})
-    z = rng.standard_normal((64, 256))
+    z = rng.standard_normal((1024, 256))
     outputs = row.function(z, numbers) @ rng.normal(
         0.0, row.gain(numbers) / sqrt(256), size=(256, 2048)
     )
@@ -143,6 +169,8 @@ def test_rrelu_gain_is_that_of_the_slopes_drawn_in_training() -> None:
         ("selu", 1.0),
         ("tanh", 1.592537419722831),
         ("gelu", 1.5335304411955353),
+        # E[max(0, z)^4] = 3 / 2
+        ("squared_relu", sqrt(2.0 / 3.0)),
     ],
 )
 def test_known_gains(name: str, expected: float) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.activations import ACTIVATIONS
-from search.analysis.confirmation_scores import Configuration, ConfirmationScores, arrange
+from search.analysis.confirmation_scores import Configuration, ConfirmationScores, score_activations
 from search.study import ConfirmationRun, Role
 
 BLOCKS = 60
@@ -104,7 +104,7 @@ class Model:
             ).draw(rng)
             usual = one[NAMES[0]][0]
         return ConfirmationScores(
-            levels=arrange(self.draw(rng), self.ratio),
+            arms=score_activations(self.draw(rng), self.ratio),
             baseline=usual,
             failed=(),
             ratio=self.ratio,

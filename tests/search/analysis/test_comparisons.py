@@ -42,15 +42,15 @@ def test_equal_activations_have_no_winner(activations: int, folds: int, repeats:
     ],
 )
 @pytest.mark.parametrize("activations", [2, 5])
-def test_luck_of_the_search_is_no_merit_of_an_activation(activations: int, qualities) -> None:
+def test_finds_of_one_search_are_no_merit_of_an_activation(activations: int, qualities) -> None:
     # Every configuration differs truly from every other, but all activations draw alike.
     winner, anything = outcomes(Model(activations=activations, qualities=qualities))
     assert winner <= MOST_WRONG
     assert anything <= MOST_WRONG
 
 
-def test_without_the_luck_of_the_search_it_would_often_be_wrong() -> None:
-    # the simulation above can fail: one configuration each, and nobody knows the luck
+def test_without_the_variance_between_searches_it_would_often_be_wrong() -> None:
+    # the simulation above can fail: with one configuration each the variance is unknown
     model = Model(activations=2, qualities=exponential_qualities(5.0), top=1)
     winner, _ = outcomes(model, studies=100)
     assert winner > 0.4
@@ -61,7 +61,7 @@ def test_more_candidates_for_one_activation_do_not_make_it_better() -> None:
     ahead = 0
     for _ in range(300):
         runs = runs_of({"relu": rng.normal(size=(6, 15)), "tanh": rng.normal(size=(1, 15))})
-        ahead += confirm(runs, ACCURACY).levels[0].activation == "relu"
+        ahead += confirm(runs, ACCURACY).arms[0].activation == "relu"
     assert ahead / 300 == pytest.approx(0.5, abs=0.09)
 
 
@@ -90,7 +90,7 @@ def test_the_truly_best_is_among_the_tied_nearly_always() -> None:
     rng = np.random.default_rng(4)
     model = Model(activations=6, effects=(0.6, 0.5, 0.4, 0.3, 0.0, -3.0))
     missed = sum(
-        "relu" not in {level.activation for level in compare_all(model.confirmed(rng)).tied}
+        "relu" not in {arm.activation for arm in compare_all(model.confirmed(rng)).tied}
         for _ in range(STUDIES)
     )
     assert missed / STUDIES <= 0.05
@@ -130,7 +130,7 @@ def test_an_activation_that_explodes_now_and_then_is_not_recommended() -> None:
     table = rows(gelu=0.9, prelu=0.9, relu=0.9)
     table["relu"][0][4] = -60.0  # an R² such as nobody wants, once in 45 runs
     comparisons = compare_all(confirm(runs_of(table), ACCURACY))
-    assert {level.activation for level in comparisons.tied} == {"gelu", "prelu", "relu"}
+    assert {arm.activation for arm in comparisons.tied} == {"gelu", "prelu", "relu"}
     assert comparisons.recommended.activation == "gelu"
 
 
@@ -209,8 +209,8 @@ def test_comparisons_with_the_baseline_are_corrected_for_their_number() -> None:
 
 def test_simple_is_what_has_little_to_tune_then_little_to_compute() -> None:
     names = ("prelu", "gelu", "leaky_relu", "relu", "mish", "identity")
-    levels = confirm(runs_of({name: [[0.5, 0.5]] for name in names}), ACCURACY).levels
-    order = [level.activation for level in sorted(levels, key=simplicity)]
+    arms = confirm(runs_of({name: [[0.5, 0.5]] for name in names}), ACCURACY).arms
+    order = [arm.activation for arm in sorted(arms, key=simplicity)]
     assert order[:4] == ["identity", "relu", "gelu", "mish"]
     assert set(order[4:]) == {"prelu", "leaky_relu"}
 

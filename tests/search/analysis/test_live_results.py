@@ -1,10 +1,9 @@
-"""The document says what is known at each moment, and no verdict before there is one."""
+"""The results say what is known at each moment, and no verdict before there is one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from optuna.trial import TrialState
@@ -28,6 +27,7 @@ from search.study import (
     StudyState,
     TrialsChanged,
 )
+from search.study.results import StudyResults
 from service.cli.console_tables import progress_bar, results_table, show_progress
 
 SPEC = StudySpec(
@@ -44,11 +44,6 @@ SPEC = StudySpec(
 
 
 @pytest.fixture(scope="module")
-def iris() -> Dataset:
-    return load_builtin("iris")
-
-
-@pytest.fixture(scope="module")
 def events(iris: Dataset) -> list[Event]:
     return list(run_study(SPEC, iris))
 
@@ -58,12 +53,12 @@ def after(
     iris: Dataset,
     *,
     phase_ended: bool = True,
-    before: dict[str, Any] | None = None,
-) -> dict[str, Any]:
-    summary = LiveResults(SPEC, iris, before=before)
+    before: StudyResults | None = None,
+) -> StudyResults:
+    live = LiveResults(SPEC, iris, before=before)
     for event in events:
-        summary.take(event)
-    return summary.document(phase_ended=phase_ended)
+        live.apply(event)
+    return live.to_document(phase_ended=phase_ended)
 
 
 def until(events: list[Event], kind: object) -> list[Event]:
@@ -74,29 +69,29 @@ def test_the_verdict_comes_with_the_end_of_the_confirmation(
     events: list[Event], iris: Dataset
 ) -> None:
     searched = after(until(events, PhaseStarted(phase=Phase.CONFIRM)), iris)
-    assert searched["importances"]
-    assert searched["verdict"] is None
+    assert searched.importances
+    assert searched.verdict is None
     halfway = after(until(events, ConfirmationsMade), iris)
-    assert halfway["verdict"] is None
-    assert {row["n"] for row in halfway["by_activation"]} == {None}
+    assert halfway.verdict is None
+    assert {row.n for row in halfway.by_activation} == {None}
     confirmed = after(until(events, PhaseStarted(phase=Phase.TEST)), iris)
-    assert confirmed["verdict"]["sentence"]
-    assert confirmed["verdict"]["test"] is None
+    assert confirmed.verdict.sentence
+    assert confirmed.verdict.test is None
     whole = after(events, iris)
-    assert whole["verdict"]["test"]["winner"]["score"] > 0
-    assert {row["n"] for row in whole["by_activation"]} == {6}
+    assert whole.verdict.test.winner.score > 0
+    assert {row.n for row in whole.by_activation} == {6}
 
 
 def test_what_takes_seconds_is_made_when_a_phase_ends_and_kept(
     events: list[Event], iris: Dataset
 ) -> None:
-    summary = LiveResults(SPEC, iris)
+    live = LiveResults(SPEC, iris)
     for event in until(events, PhaseStarted(phase=Phase.CONFIRM)):
-        summary.take(event)
-    assert summary.document(phase_ended=False)["importances"] == {}
-    found = summary.document(phase_ended=True)["importances"]
+        live.apply(event)
+    assert live.to_document(phase_ended=False).importances == {}
+    found = live.to_document(phase_ended=True).importances
     assert found
-    assert summary.document(phase_ended=False)["importances"] == found
+    assert live.to_document(phase_ended=False).importances == found
 
 
 def test_an_extended_study_shows_its_old_verdict_until_it_has_a_new_one(
@@ -106,17 +101,17 @@ def test_an_extended_study_shows_its_old_verdict_until_it_has_a_new_one(
     trials = tuple(t for e in events if isinstance(e, TrialsChanged) for t in e.trials)
     again: list[Event] = [TrialsChanged(trials=trials), PhaseStarted(phase=Phase.SEARCH)]
     during = after(again, iris, phase_ended=False, before=before)
-    assert during["verdict"] == before["verdict"]
-    assert during["importances"] == before["importances"]
+    assert during.verdict == before.verdict
+    assert during.importances == before.importances
     confirming = [*again, PhaseStarted(phase=Phase.CONFIRM)]
-    assert after(confirming, iris, before=before)["verdict"] == before["verdict"]
+    assert after(confirming, iris, before=before).verdict == before.verdict
     runs = next(e for e in events if isinstance(e, ConfirmationsMade)).runs[:1]
     ended = [
         *confirming,
         ConfirmationsMade(runs=runs),
         StudyEnded(state=StudyState.COMPLETED),
     ]
-    assert after(ended, iris, before=before)["verdict"] != before["verdict"]
+    assert after(ended, iris, before=before).verdict != before.verdict
 
 
 @pytest.mark.parametrize("state", [StudyState.CANCELLED, StudyState.PAUSED])
@@ -124,12 +119,12 @@ def test_half_a_confirmation_gives_no_verdict(
     state: StudyState, events: list[Event], iris: Dataset
 ) -> None:
     stopped = [*until(events, ConfirmationsMade), StudyEnded(state=state)]
-    assert after(stopped, iris)["verdict"] is None
+    assert after(stopped, iris).verdict is None
 
 
 def test_a_study_without_confirmation_has_no_verdict(iris: Dataset) -> None:
     spec = replace(SPEC, evaluation=replace(SPEC.evaluation, confirm_top=0))
-    assert after(run_study(spec, iris), iris)["verdict"] is None
+    assert after(run_study(spec, iris), iris).verdict is None
 
 
 def test_the_terminal_shows_the_verdict_and_the_test(
@@ -141,7 +136,7 @@ def test_the_terminal_shows_the_verdict_and_the_test(
     Console(width=100).print(results_table(document))
     shown = capsys.readouterr().out
     words = " ".join(shown.split())
-    assert document["verdict"]["sentence"] in words
+    assert document.verdict.sentence in words
     for word in ("held-out test rows", "linear", "trivial", "trained anew"):
         assert word in words
     Console(width=100).print(results_table(after(until(events, ConfirmationsMade), iris)))
@@ -176,16 +171,16 @@ def test_a_study_in_which_every_trial_fails_says_that_nothing_could_be_confirmed
     }
     spec = replace(SPEC, dataset="diabetes", space=space)
     diabetes = load_builtin("diabetes")
-    summary = LiveResults(spec, diabetes)
+    live = LiveResults(spec, diabetes)
     for event in run_study(spec, diabetes):
         if isinstance(event, StudyEnded):
-            assert summary.document(phase_ended=True)["verdict"] is None
-        summary.take(event)
-    document = summary.document(phase_ended=True)
-    assert [row["completed"] for row in document["by_activation"]] == [0, 0]
-    verdict = document["verdict"]
-    assert (verdict["outcome"], verdict["winner"], verdict["test"]) == ("undecided", None, None)
-    assert verdict["sentence"] == (
+            assert live.to_document(phase_ended=True).verdict is None
+        live.apply(event)
+    document = live.to_document(phase_ended=True)
+    assert [row.completed for row in document.by_activation] == [0, 0]
+    verdict = document.verdict
+    assert (verdict.outcome, verdict.winner, verdict.test) == ("undecided", None, None)
+    assert verdict.sentence == (
         "Nothing could be confirmed; no trial of Identity or ReLU came to its end, so they were "
         "not confirmed."
     )
@@ -207,6 +202,6 @@ def test_an_activation_that_no_complete_trial_had_is_named(
         )
     ]
     document = after([*events, *pruned], iris)
-    assert document["verdict"]["unconfirmed"] == ["tanh"]
-    assert "no trial of Tanh came to its end" in document["verdict"]["sentence"]
-    assert after(events, iris)["verdict"]["unconfirmed"] == []
+    assert document.verdict.unconfirmed == ("tanh",)
+    assert "no trial of Tanh came to its end" in document.verdict.sentence
+    assert after(events, iris).verdict.unconfirmed == ()

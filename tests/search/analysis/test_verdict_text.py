@@ -13,7 +13,7 @@ from tests.search.analysis.test_verdict import SHARES, a_test, judged, scores
 
 
 def said(table, **facts) -> str:
-    return judged(table, **facts)["sentence"]
+    return judged(table, **facts).sentence
 
 
 USUAL = scores(relu=0.94)["relu"][0]
@@ -111,7 +111,7 @@ def test_every_sentence_is_one_sentence(n: int, metric: str) -> None:
         table = {name: rng.normal(0.9, 0.01, size=(2, n)) for name in NAMES[:count]}
         runs = runs_of(table, metric=metric, baseline=list(rng.normal(0.9, 0.01, size=n)))
         test = TestRun(role=TestRole.WINNER, params={}, scores={}, validation_scores={}, repeats=0)
-        text = verdict(runs, [test], get_metric(metric), SHARES)["sentence"]
+        text = verdict(runs, [test], get_metric(metric), SHARES).sentence
         assert text[0].isupper()
         assert text.endswith(".")
         assert not any(odd in text for odd in ("nan", "None", "inf ", "  ", "..", "; ;"))
@@ -151,21 +151,21 @@ def test_a_recommended_configuration_that_is_the_baseline_is_said_to_be() -> Non
         key=lambda run: sum(r.scores["accuracy"] for r in runs if r.params == run.params),
     )
     recast = [replace(run, params=own.params) if run.trial is None else run for run in runs]
-    text = verdict(recast, (), get_metric("accuracy"), SHARES)["sentence"]
+    text = verdict(recast, (), get_metric("accuracy"), SHARES).sentence
     assert f"shown to beat the baseline (ReLU with He initialization), {same}" in text
-    assert same not in verdict(runs, (), get_metric("accuracy"), SHARES)["sentence"]
+    assert same not in verdict(runs, (), get_metric("accuracy"), SHARES).sentence
 
 
 def test_one_configuration_of_each_wins_for_itself_only() -> None:
     table = {name: rows[:1] for name, rows in scores(gelu=0.98, silu=0.95, relu=0.94).items()}
-    document = judged(table)
-    text = document["sentence"]
-    assert (document["outcome"], document["repeats_needed"]) == ("undecided", None)
+    found = judged(table)
+    text = found.sentence
+    assert (found.outcome, found.repeats_needed) == ("undecided", None)
     assert text.startswith("The one configuration of GELU beats that of SiLU, the next, by 2.")
     assert "does not tell an activation from the luck of its search: confirm two of each" in text
     tied = said({name: rows[:1] for name, rows in scores(gelu=0.95, relu=0.95).items()})
     assert "luck of its search" in tied
-    against = judged(table, baseline=table["gelu"][0])["sentence"]
+    against = judged(table, baseline=table["gelu"][0]).sentence
     assert "; GELU is not shown to beat the baseline" in against
     assert "repeat" not in tied
 
@@ -179,9 +179,9 @@ def test_one_setting_for_all_leaves_nothing_to_luck() -> None:
         else replace(run, params={"activation": run.activation, "leaky_relu_slope": 0.1, **params})
         for run in runs_of(table)
     ]
-    document = verdict(runs, (), get_metric("accuracy"), {})
-    assert (document["outcome"], document["winner"]) == ("winner", "gelu")
-    assert document["sentence"].startswith("GELU is the best, ahead of Leaky ReLU by 2.")
+    found = verdict(runs, (), get_metric("accuracy"), {})
+    assert (found.outcome, found.winner) == ("winner", "gelu")
+    assert found.sentence.startswith("GELU is the best, ahead of Leaky ReLU by 2.")
 
 
 @pytest.mark.parametrize(
@@ -193,12 +193,12 @@ def test_one_setting_for_all_leaves_nothing_to_luck() -> None:
 )
 def test_activations_without_a_complete_trial_are_named(names: list[str], clause: str) -> None:
     runs = runs_of(scores(gelu=0.9), baseline=USUAL)
-    document = verdict(runs, (), get_metric("accuracy"), SHARES, unconfirmed=names)
-    assert document["unconfirmed"] == names
-    assert clause in document["sentence"]
+    found = verdict(runs, (), get_metric("accuracy"), SHARES, unconfirmed=names)
+    assert list(found.unconfirmed) == names
+    assert clause in found.sentence
     nothing = verdict((), (), get_metric("accuracy"), {}, unconfirmed=names)
-    assert (nothing["outcome"], nothing["winner"]) == ("undecided", None)
-    assert nothing["sentence"].startswith("Nothing could be confirmed; no trial of ")
+    assert (nothing.outcome, nothing.winner) == ("undecided", None)
+    assert nothing.sentence.startswith("Nothing could be confirmed; no trial of ")
 
 
 def test_a_best_that_no_simpler_one_comes_near_is_recommended_for_that() -> None:

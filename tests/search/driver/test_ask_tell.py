@@ -56,7 +56,7 @@ def searched() -> tuple[list[TrialRecord], AskTell]:
 
 
 def test_numbers_go_on_and_every_trial_can_be_told_when_the_sampler_forgets() -> None:
-    memory = get_sampler(SamplerName.TPE).memory
+    memory = get_sampler(SamplerName.TPE).history_size
     assert memory is not None
     assert memory * 1.5 < TRIALS
     done, _ = searched()

@@ -36,6 +36,7 @@ from search.study import (
     TrialSource,
 )
 from search.training.executors import local_pool
+from tests.search.driver.events import trials_of as records_of
 
 SPEC = StudySpec(
     dataset="iris",
@@ -51,17 +52,8 @@ SPEC = StudySpec(
 )
 
 
-@pytest.fixture(scope="module")
-def iris() -> Dataset:
-    return load_builtin("iris")
-
-
 def trials_of(events: Iterable[Event]) -> dict[int, TrialRecord]:
-    trials: dict[int, TrialRecord] = {}
-    for event in events:
-        if isinstance(event, TrialsChanged):
-            trials |= {record.number: record for record in event.trials}
-    return trials
+    return {record.number: record for record in records_of(events)}
 
 
 def outcome(trials: dict[int, TrialRecord]) -> list[tuple[object, ...]]:
@@ -119,14 +111,14 @@ def test_a_seed_gives_the_same_trials_on_any_number_of_processes(iris: Dataset) 
         (5, 0, 2),
     ],
 )
-def test_cohorts_grow_with_what_is_known(trials: int, finished: int, size: int) -> None:
+def test_batches_grow_with_the_finished_trials(trials: int, finished: int, size: int) -> None:
     assert trial_batch_size(trials, finished) == size
 
 
 def test_a_new_best_is_told_before_anything_else_finishes(
     iris: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search_phase, "_FLUSH_INTERVAL_S", 3600.0)
+    monkeypatch.setattr(search_phase, "FLUSH_INTERVAL_S", 3600.0)
     best, told = -np.inf, True
     bests = []
     for event in run_study(replace(SPEC, objectives=("accuracy",)), iris):
@@ -155,8 +147,8 @@ def stop_after(polls: int, stop: Stop) -> Iterator[Control]:
 
 
 def test_a_paused_study_goes_on_with_its_interrupted_trials(iris: Dataset) -> None:
-    wishes = stop_after(2, Stop.PAUSE)
-    events = list(run_study(SPEC, iris, control=lambda: next(wishes)))
+    controls = stop_after(2, Stop.PAUSE)
+    events = list(run_study(SPEC, iris, control=lambda: next(controls)))
     assert events[-1] == StudyEnded(state=StudyState.PAUSED)
     before = trials_of(events)
     interrupted = [n for n, r in before.items() if r.state is TrialState.WAITING]
@@ -184,8 +176,8 @@ def test_a_trial_interrupted_by_a_crash_ends_as_it_would_have(iris: Dataset) -> 
 
 
 def test_cancelling_keeps_what_was_found(iris: Dataset) -> None:
-    wishes = stop_after(14, Stop.CANCEL)
-    events = list(run_study(SPEC, iris, control=lambda: next(wishes)))
+    controls = stop_after(14, Stop.CANCEL)
+    events = list(run_study(SPEC, iris, control=lambda: next(controls)))
     trials = trials_of(events)
     assert events[-1] == StudyEnded(state=StudyState.CANCELLED)
     assert all(record.state.is_finished() for record in trials.values())
@@ -236,7 +228,9 @@ def test_every_pruner_runs_a_study(pruner: str, iris: Dataset) -> None:
 
 def test_two_objectives_give_two_values_a_trial(iris: Dataset) -> None:
     spec = replace(SPEC, objectives=("accuracy", "parameters"), budget=Budget(trials=8, epochs=2))
-    for record in trials_of(run_study(spec, iris)).values():
+    trials = trials_of(run_study(spec, iris))
+    assert len(trials) == 8
+    for record in trials.values():
         assert record.values == (pytest.approx(record.metrics["accuracy"]), record.parameters)
 
 

@@ -21,7 +21,7 @@ from search.data.fold_arrays import MISSING, TrainingData
 from search.data.preprocessing import fit_preprocessor, prepare
 from search.data.splits import Fold
 from search.driver import run_study
-from search.driver.holdout_phase import held_out
+from search.driver.holdout_phase import evaluate_holdout
 from search.driver.ordered_jobs import OrderedJobs
 from search.driver.plan import StudyPlan, plan_study
 from search.driver.resplits import Resplits
@@ -32,7 +32,6 @@ from search.seeds import derive_seed
 from search.study import (
     Budget,
     Choices,
-    ConfirmationRun,
     ConfirmationsMade,
     Control,
     Evaluation,
@@ -53,6 +52,7 @@ from search.study import (
     TrialsChanged,
 )
 from search.training.executors import InlineExecutor
+from tests.search.driver.events import holdout_of, runs_of
 from tests.search.plain_network import train_plainly
 
 SPEC = StudySpec(
@@ -82,18 +82,9 @@ def events() -> list[Event]:
     return run(SPEC)
 
 
-def sheet_of(events: Iterable[Event]) -> TestsMade:
-    (made,) = (event for event in events if isinstance(event, TestsMade))
-    return made
-
-
 def row(events: Iterable[Event], role: TestRole) -> TestRun:
-    (found,) = (run for run in sheet_of(events).runs if run.role is role)
+    (found,) = (run for run in holdout_of(events).runs if run.role is role)
     return found
-
-
-def runs_of(events: Iterable[Event]) -> tuple[ConfirmationRun, ...]:
-    return tuple(run for e in events if isinstance(e, ConfirmationsMade) for run in e.runs)
 
 
 def development(plan: StudyPlan) -> TrainingData:
@@ -102,7 +93,7 @@ def development(plan: StudyPlan) -> TrainingData:
     return prepare(plan.dataset, replace(plan.splits, folds=(fold,)))
 
 
-def told(events: Iterable[Event]) -> list[tuple[object, ...]]:
+def before_the_test(events: Iterable[Event]) -> list[tuple[object, ...]]:
     """Return what a study said before the test, without times."""
     seen: list[tuple[object, ...]] = []
     for event in events:
@@ -124,8 +115,8 @@ def test_nothing_before_the_test_sees_the_test_rows(poison: float) -> None:
     y[plan.splits.test] = 1e9
     poisoned = replace(clean, features=features, y=y)
     before, after = run(plan.spec, clean), run(plan.spec, poisoned)
-    assert told(before) == told(after)
-    assert len(told(before)) > 20
+    assert before_the_test(before) == before_the_test(after)
+    assert len(before_the_test(before)) > 20
     assert row(before, TestRole.WINNER).scores["mse"] < 1e6
     assert row(after, TestRole.WINNER).scores["mse"] > 1e12
 
@@ -135,7 +126,9 @@ def test_the_check_above_would_notice_a_poisoned_development_row() -> None:
     plan = plan_study(spec_of("diabetes"), clean)
     features = clean.features.copy()
     features.iloc[plan.splits.search[0]] = 1e9
-    assert told(run(plan.spec, clean)) != told(run(plan.spec, replace(clean, features=features)))
+    assert before_the_test(run(plan.spec, clean)) != before_the_test(
+        run(plan.spec, replace(clean, features=features))
+    )
 
 
 def test_winner_and_baseline_are_what_the_confirmation_chose(events: list[Event]) -> None:
@@ -167,8 +160,9 @@ def test_the_score_is_that_of_plain_networks_trained_on_all_other_rows(
     losses = []
     for repeat in range(2):
         lane = Lane(
-            trial=0,
+            configuration=0,
             fold=0,
+            split=0,
             config=NetworkConfig.from_params(scored.params),
             init_seed=derive_seed(5, "test init", repeat),
             order_seed=derive_seed(5, "test order", repeat),
@@ -224,7 +218,7 @@ def test_without_test_rows_nobody_gets_a_test_score() -> None:
     spec = replace(SPEC, evaluation=replace(SPEC.evaluation, test_fraction=0.0))
     events = run(spec)
     assert PhaseStarted(phase=Phase.TEST) not in events
-    tests = sheet_of(events)
+    tests = holdout_of(events)
     assert [known.role for known in tests.runs] == list(TestRole)
     for known in tests.runs:
         assert known.scores == {}
@@ -238,7 +232,7 @@ def test_a_baseline_that_wins_is_refitted_once(events: list[Event], tmp_path: Pa
     plan = plan_study(SPEC, load_builtin("iris"))
     baseline = tuple(r for r in runs_of(events) if r.role is Role.BASELINE)
     runs = (*baseline, *(replace(r, role=Role.CANDIDATE) for r in baseline))
-    (made,) = held_out(plan, Resplits(plan), runs, OrderedJobs(InlineExecutor(), tmp_path))
+    (made,) = evaluate_holdout(plan, Resplits(plan), runs, OrderedJobs(InlineExecutor(), tmp_path))
     winner, other = row([made], TestRole.WINNER), row([made], TestRole.BASELINE)
     assert replace(winner, role=TestRole.BASELINE) == other
 
@@ -292,7 +286,7 @@ def test_the_winner_can_be_taken_home_without_the_dataset(dataset: Dataset) -> N
     # One refit, so that its score is that of the network that is kept.
     spec = replace(spec, evaluation=replace(spec.evaluation, confirm_repeats=1))
     events = run(spec, dataset)
-    blob = sheet_of(events).winner
+    blob = holdout_of(events).winner
     assert blob is not None
     kept = load_model_archive(blob)
     winner = row(events, TestRole.WINNER)

@@ -1,8 +1,11 @@
-"""Repeats are cut into blocks; the block prepared last is kept, and only that."""
+"""Repeats split the development rows anew; they are prepared in blocks, and the last is kept."""
 
+from __future__ import annotations
+
+import numpy as np
 import pytest
 
-from search.data.datasets import load_builtin
+from search.data.datasets import Dataset
 from search.driver import resplits as module
 from search.driver.plan import StudyPlan, plan_study
 from search.driver.resplits import Resplits
@@ -10,10 +13,8 @@ from search.study import Evaluation, StudySpec
 
 
 @pytest.fixture(scope="module")
-def plan() -> StudyPlan:
-    return plan_study(
-        StudySpec(dataset="iris", evaluation=Evaluation(folds=2)), load_builtin("iris")
-    )
+def plan(iris: Dataset) -> StudyPlan:
+    return plan_study(StudySpec(dataset="iris", evaluation=Evaluation(folds=2)), iris)
 
 
 def test_blocks_are_as_large_as_memory_allows(
@@ -37,3 +38,27 @@ def test_the_last_block_is_kept_and_another_is_made(plan: StudyPlan) -> None:
     assert len(second.folds) == 2
     assert (second.folds[0].x_train == first.folds[2].x_train).all()
     assert repeats.prepared((0, 1)) is not first
+
+
+def test_each_repeat_splits_the_development_rows_anew(plan: StudyPlan) -> None:
+    data = Resplits(plan).prepared((0, 1, 5))
+    again = Resplits(plan).prepared((5,))
+    assert [f.x_train.tobytes() for f in data.folds[4:]] == [
+        f.x_train.tobytes() for f in again.folds
+    ]
+    development = np.sort(plan.dataset.y[plan.splits.search])
+    for repeat in range(3):
+        first, second = data.folds[2 * repeat : 2 * repeat + 2]
+        both = np.concatenate([first.target_validation, second.target_validation])
+        assert np.array_equal(np.sort(both), development)
+    validated = {fold.x_validation.tobytes() for fold in (*data.folds, *plan.data.folds)}
+    assert len(validated) == 8
+
+
+def test_statistics_of_the_preprocessing_come_from_the_training_rows(plan: StudyPlan) -> None:
+    folds = Resplits(plan).prepared((0, 1)).folds
+    assert len(folds) == 4
+    for fold in folds:
+        assert np.allclose(fold.x_train.mean(axis=0), 0.0, atol=1e-5)
+        assert np.allclose(fold.x_train.std(axis=0), 1.0, atol=1e-5)
+        assert not np.allclose(fold.x_validation.mean(axis=0), 0.0, atol=1e-5)

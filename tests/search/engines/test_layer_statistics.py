@@ -1,4 +1,4 @@
-"""Looking at units by compiled loops and by kernels tells the same, at the thresholds too."""
+"""Compiled loops and kernels measure the same of units, at the thresholds too."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from search.engines.compiled.layer_statistics import (
     frobenius_norm,
     relative_change,
 )
-from search.engines.stacked import layer_statistics as looks
-from search.engines.stacked.layer_statistics import UnitStatistics
+from search.engines.stacked import layer_statistics as stacked
 from search.networks.dimensions import Dimensions
 
 BOTH = pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "kernels"])
@@ -49,12 +48,12 @@ def concluded(passes: list[tuple[torch.Tensor, torch.Tensor]], compiled: bool) -
         found = np.empty(4)
         _concluded(slopes.numpy(), active.numpy(), np.empty(3), np.empty((3, units)), found)
         return found.tolist()
-    seen = UnitStatistics(1, units, SHAPE)
+    seen = stacked.UnitStatistics(1, units, SHAPE)
     seen.clear()
     for one in range(len(slopes)):
-        looks.accumulate(slopes[one : one + 1].clone(), active[one : one + 1], seen)
+        stacked.accumulate(slopes[one : one + 1].clone(), active[one : one + 1], seen)
     out = SHAPE.empty(4, 1)
-    looks.finalize(seen, out)
+    stacked.finalize(seen, out)
     return out.squeeze(1).tolist()
 
 
@@ -94,8 +93,8 @@ def test_norms_and_steps_are_frobenius_norms(compiled: bool) -> None:
         ]
     else:
         norm_, step = SHAPE.empty(3), SHAPE.empty(3)
-        looks.frobenius_norm(before, norm_)
-        looks.relative_change(after, before, step)
+        stacked.frobenius_norm(before, norm_)
+        stacked.relative_change(after, before, step)
         norms, steps = norm_.tolist(), step.tolist()
     assert norms == pytest.approx(expected)
     assert steps == pytest.approx(travel)

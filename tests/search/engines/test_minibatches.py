@@ -44,6 +44,6 @@ def test_how_many_steps_are_drawn_at_a_time_changes_no_bit(
 @pytest.mark.parametrize("member", COMPANY, ids=lambda one: one.config.activation)
 def test_the_company_of_a_compiled_lane_changes_no_bit(member: Lane) -> None:
     task = replace(segment(COMPANY, compiled=True), dtype="float32")
-    together = train(task, small_data())[member.trial, member.fold]
+    together = train(task, small_data())[member.configuration, member.fold]
     alone = train(replace(task, lanes=(member,)), small_data())
-    assert_same_bits(alone[member.trial, member.fold], together)
+    assert_same_bits(alone[member.configuration, member.fold], together)

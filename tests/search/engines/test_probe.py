@@ -40,19 +40,19 @@ def probed(lanes: tuple[Lane, ...], *epochs: int, last: int = 2) -> Segment:
 
 def seen(which: Lane, data: TrainingData, *epochs: int, last: int = 2) -> tuple[LayerSnapshot, ...]:
     reports = train(probed((which, *COMPANY), *epochs, last=last), data)
-    return reports[which.trial, which.fold].layers
+    return reports[which.configuration, which.fold].layers
 
 
 def first_order(which: Lane, data: TrainingData) -> Tensor:
     """The order of a lane's training rows in the first epoch."""
     generator = torch.Generator().manual_seed(derive_seed(which.order_seed, "rows", 1))
-    return torch.randperm(len(data.folds[which.fold].x_train), generator=generator)
+    return torch.randperm(len(data.folds[which.split].x_train), generator=generator)
 
 
 def probe_rows(which: Lane, data: TrainingData) -> list[Tensor]:
     sizes = [len(fold.x_train) for fold in data.folds]
     rows = batch_plan(sizes, which.config.batch_size).rows
-    table = torch.from_numpy(data.folds[which.fold].x_train).double()
+    table = torch.from_numpy(data.folds[which.split].x_train).double()
     passes = max(1, round(min(PROBE_ROWS, *sizes) / rows))
     assert (passes == 1) == (which.config.batch_size > 16)
     if passes == 1:

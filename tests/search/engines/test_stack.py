@@ -27,6 +27,8 @@ from tests.search.plain_network import (
 HIDDEN = [name for name, row in ACTIVATIONS.items() if row.hidden]
 #: float64 rounding over a dozen steps; a slip of 1e-7 in a learning rate is ten times as large.
 TOLERANCE = 1e-9
+#: The same where Adam amplifies the rounding of a gradient that is zero.
+NOISE = 1e-6
 
 #: Compiled loops, and torch's kernels as on other devices.
 pytestmark = pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "kernels"])
@@ -49,17 +51,20 @@ def assert_equals_plain_network(
     network, curve = train_plainly(which, data, epochs)
     assert report.epochs
     late = curve[-len(report.epochs) :]
-    np.testing.assert_allclose(report.validation_loss, late, rtol=0, atol=TOLERANCE)
+    # A bias in front of batch normalization has gradient zero: what rounding leaves of it, 1e-17,
+    # Adam divides by its own size, epsilon 1e-8 bounding the quotient. The running mean follows it
+    # late, so that a steep activation shows it in the predictions.
+    noisy_bias = which.config.normalization == "batch" and which.config.optimizer == "adamw"
+    tolerance = NOISE if noisy_bias else TOLERANCE
+    np.testing.assert_allclose(report.validation_loss, late, rtol=tolerance, atol=tolerance)
     stacked = build_network(which.config, features=data.features_in, outputs=data.outputs).double()
     assert report.state is not None
     load_state(stacked, report.state, which.config)
     got, expected = list(stacked.parameters()), list(network.parameters())
     assert len(got) == len(expected) > 0
     for ours, theirs in zip(got, expected, strict=True):
-        # A bias in front of batch normalization has gradient zero: what rounding leaves of it,
-        # 1e-17, Adam divides by its own size, epsilon 1e-8 bounding the quotient.
-        noise = which.config.normalization == "batch" and ours.dim() == 1
-        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-6 if noise else TOLERANCE)
+        noise = noisy_bias and ours.dim() == 1
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=NOISE if noise else TOLERANCE)
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
@@ -84,12 +89,12 @@ def test_every_lane_equals_the_plain_network(
             schedule=("constant", "cosine")[trial % 2],
         )
         for trial, (initializer, depth) in enumerate(
-            zip(INITIALIZERS, (3, 1, 5, 2, 1, 4, 3, 2, 1), strict=True)
+            zip(INITIALIZERS, (3, 1, 1, 2, 2, 4, 3, 2, 5, 4, 3), strict=True)
         )
     ]
     reports = train(segment(company, compiled=compiled), small_data())
     for member in company:
-        assert_equals_plain_network(member, reports[member.trial, member.fold])
+        assert_equals_plain_network(member, reports[member.configuration, member.fold])
 
 
 @pytest.mark.parametrize("activation", VARIANTS)
@@ -102,7 +107,7 @@ def test_own_parameters_of_activations_equal_the_plain_network(
     ]
     reports = train(segment(company, compiled=compiled), small_data())
     for member in company:
-        assert_equals_plain_network(member, reports[member.trial, 0])
+        assert_equals_plain_network(member, reports[member.configuration, 0])
 
 
 @pytest.mark.parametrize("normalization", ["none", "batch"])
@@ -125,7 +130,7 @@ def test_every_activation_in_one_stack_equals_the_plain_network(
     ]
     reports = in_two_segments(segment(company, compiled=compiled), small_data(), at=1)
     for member in company:
-        assert_equals_plain_network(member, reports[member.trial, member.fold])
+        assert_equals_plain_network(member, reports[member.configuration, member.fold])
 
 
 def test_sgd_without_momentum_equals_the_plain_network(compiled: bool) -> None:
@@ -147,14 +152,14 @@ def test_every_task_with_and_without_dropout_equals_the_plain_network(
     ]
     reports = train(segment(company, metrics=(), compiled=compiled), small_data(task))
     for member in company:
-        assert_equals_plain_network(member, reports[member.trial, member.fold], task)
+        assert_equals_plain_network(member, reports[member.configuration, member.fold], task)
 
 
 def test_dropout_before_an_activation_that_keeps_only_its_output(compiled: bool) -> None:
     company = [lane(trial, activation="tanh", depth=2, dropout=0.5) for trial in range(2)]
     reports = train(segment(company, compiled=compiled), small_data())
     for member in company:
-        assert_equals_plain_network(member, reports[member.trial, 0])
+        assert_equals_plain_network(member, reports[member.configuration, 0])
 
 
 @pytest.mark.parametrize("normalization", ["none", "batch", "layer"])
@@ -205,7 +210,7 @@ def test_nan_lane_does_not_touch_its_neighbours(compiled: bool) -> None:
     assert "gradient_clip" in failure
     assert together[1, 0].state is None
     for member in tame:
-        key = (member.trial, 0)
+        key = (member.configuration, 0)
         assert together[key].failure is None
         np.testing.assert_allclose(
             together[key].validation_loss, alone[key].validation_loss, atol=TOLERANCE
@@ -218,7 +223,7 @@ def test_learned_slopes_are_the_lanes_own(compiled: bool) -> None:
     slopes = []
     for member in company:
         network = build_network(member.config, features=5, outputs=3).double()
-        state = reports[member.trial, 0].state
+        state = reports[member.configuration, 0].state
         assert state is not None
         load_state(network, state, member.config)
         prelu = network[1]

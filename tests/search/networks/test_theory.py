@@ -12,6 +12,7 @@ import torch
 from optuna.trial import TrialState
 
 from search.activations import ACTIVATIONS, get_activation
+from search.activations.gains import numerical_gain
 from search.data.datasets import load_builtin
 from search.data.fold_arrays import FeatureSchema, FoldArrays, TrainingData
 from search.diagnostics import diagnose
@@ -35,14 +36,29 @@ from search.training.segment import Segment, train_segment
 
 HIDDEN = [row.name.value for row in ACTIVATIONS.values() if row.hidden]
 #: Variance 1 is a fixed point of the map from layer to layer with the right gain. Where it repels,
-#: the chance deviations of a finite width grow; no gain can mend that, see
+#: the chance deviations of a finite width grow; no gain without a bias can mend that, see
 #: `search.activations.gains`.
 REPELLING = {"gelu": 1.14, "silu": 1.17, "mish": 1.08, "hardswish": 1.22}
 #: Deviations neither grow nor shrink: f is piecewise linear (relu6 is, up to 6).
 NEUTRAL = ["relu", "leaky_relu", "prelu", "rrelu", "relu6", "identity"]
-ATTRACTING = [name for name in HIDDEN if name not in (*REPELLING, *NEUTRAL)]
 DEPTH = 30
 USUAL = {row.name: row.usual for row in AXES.values() if row.condition is None}
+
+
+@cache
+def growth(activation: str) -> float:
+    """By what factor a small deviation from variance 1 grows a layer, in wide networks."""
+    row = get_activation(activation)
+    numbers = row.numbers({})
+
+    def next_variance(variance: float) -> float:
+        moment = numerical_gain(lambda z, p: row.function(np.sqrt(variance) * z, p))(numbers) ** -2
+        return row.gain(numbers) ** 2 * moment
+
+    return (next_variance(1 + 1e-4) - next_variance(1 - 1e-4)) / 2e-4
+
+
+ATTRACTING = [name for name in HIDDEN if growth(name) < 0.95]
 
 
 @cache
@@ -82,7 +98,9 @@ def second_moments(activation: str, factor: float = 1.0) -> tuple[float, ...]:
 
 
 def test_every_activation_is_of_one_kind() -> None:
-    assert sorted([*REPELLING, *NEUTRAL, *ATTRACTING]) == sorted(HIDDEN)
+    assert not set(ATTRACTING) & {*REPELLING, *NEUTRAL}
+    assert {n for n in HIDDEN if n not in ATTRACTING and growth(n) < 1.05} == set(NEUTRAL)
+    assert growth("squared_relu") == pytest.approx(2.0, abs=1e-6)  # the map is the square
 
 
 @pytest.mark.parametrize("activation", HIDDEN)
@@ -101,11 +119,14 @@ def test_the_fixed_point_attracts_repels_or_does_neither(activation: str) -> Non
         assert slope == pytest.approx(REPELLING[activation], abs=0.005)
     elif activation in NEUTRAL:
         assert slope == pytest.approx(1.0, abs=5e-3)
-    else:
+    elif activation in ATTRACTING:
         assert slope < 0.95
+    else:
+        assert slope > 1.05
 
 
-@pytest.mark.parametrize("activation", HIDDEN)
+# Beyond a factor of 1.5 a layer, the rounding of the integral itself would grow to the size of 1.
+@pytest.mark.parametrize("activation", [name for name in HIDDEN if growth(name) < 1.5])
 def test_thirty_wide_layers_keep_variance_one_with_the_right_gain_only(activation: str) -> None:
     # RReLU's gain is that of training, when slopes are drawn; here it has its mean slope.
     error = 0.15 if activation == "rrelu" else 1e-5
@@ -150,7 +171,7 @@ def digits() -> TrainingData:
 def lanes(count: int, **params: ParamValue) -> tuple[Lane, ...]:
     config = NetworkConfig.from_params({**USUAL, **params})
     return tuple(
-        Lane(trial=seed, fold=0, config=config, init_seed=seed, order_seed=0)
+        Lane(configuration=seed, fold=0, split=0, config=config, init_seed=seed, order_seed=0)
         for seed in range(count)
     )
 
@@ -228,6 +249,46 @@ def test_selu_with_lecun_normal_keeps_mean_0_and_variance_1_through_50_layers() 
     assert mean > 0.3 * spread
     shrunk = first_look(activation="relu", initializer="lecun_normal", depth=50, width=256)
     assert shrunk.statistics["activation_std"][-1] < 1e-5
+
+
+def gradient_growth(activation: str, gain: str) -> float:
+    """Factor on the squared gradient a layer, on the way back through 50 layers of 128 units."""
+    seen = first_look(
+        activation=activation, initializer="scaled_orthogonal", gain=gain, depth=50, width=128
+    )
+    norms = seen.statistics["gradient_norm"]
+    return float((norms[1] / norms[-1]) ** (2 / 48))
+
+
+@pytest.mark.parametrize(
+    ("activation", "growth"),
+    [("tanh", 1.178), ("softsign", 1.244), ("hardtanh", 1.323), ("sigmoid", 0.153)],
+)
+def test_gradients_keep_their_size_at_the_edge_of_chaos_only(
+    activation: str, growth: float
+) -> None:
+    """Schoenholz et al. 2017: chi, as the engine measures it before the first step."""
+    assert gradient_growth(activation, "variance") == pytest.approx(growth, rel=0.06)
+    assert gradient_growth(activation, "critical") == pytest.approx(1.0, abs=0.04)
+
+
+def test_thirty_sigmoid_layers_train_at_the_edge_of_chaos() -> None:
+    """Pennington et al. 2017: orthogonal weights at criticality; the bias makes it a tanh."""
+    plain: dict[str, ParamValue] = {
+        "activation": "sigmoid",
+        "initializer": "scaled_orthogonal",
+        "depth": 30,
+        "optimizer": "sgd",
+        "momentum": 0.9,
+        "learning_rate": 0.01,
+    }
+    chance = chance_loss(Task.MULTICLASS, digits().folds[0].y_train)
+    critical, variance = (
+        run(lanes(1, **plain, gain=gain), digits(), epochs=25)[0]
+        for gain in ("critical", "variance")
+    )
+    assert critical.train_loss[-1] < 0.3 * chance
+    assert variance.train_loss[-1] > 0.95 * chance
 
 
 @pytest.mark.parametrize("depth", [6, 8, 12])

@@ -30,7 +30,7 @@ def test_a_short_history_is_recalled_whole_and_in_order() -> None:
     known = memory(3)
     for trial in trials:
         known.add(trial)
-    assert known.recall() == trials
+    assert known.select() == trials
 
 
 @pytest.mark.parametrize("way", list(Direction))
@@ -43,7 +43,7 @@ def test_the_best_are_never_forgotten_however_long_ago(way: Direction) -> None:
     for i in range(500):
         known.add(finished(sign * float(i % 7)))
         if i % 50 == 0:
-            recalled = known.recall()
+            recalled = known.select()
             assert len(recalled) <= 40
             assert all(any(trial is kept for kept in recalled) for trial in best)
 
@@ -52,7 +52,7 @@ def test_the_others_are_spread_over_the_whole_history() -> None:
     known = memory(40)
     for i in range(1000):
         known.add(finished(float(i)) if i % 2 else pruned(float(i)))
-    recalled = known.recall()
+    recalled = known.select()
     assert len(recalled) == 40
     seen = [t.values[0] if t.values else t.intermediate_values[1] for t in recalled]
     assert seen == sorted(seen)
@@ -68,6 +68,6 @@ def test_with_two_objectives_what_nothing_beats_in_both_is_the_best() -> None:
         known.add(trial)
     for i in range(200):
         known.add(finished(5.0 + i, -1.0))
-    recalled = known.recall()
+    recalled = known.select()
     assert all(any(trial is kept for kept in recalled) for trial in front)
     assert len(recalled) == 20

@@ -1,5 +1,7 @@
 """The estimator against Optuna's own: same random numbers, same candidates, same likelihoods."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from optuna.distributions import (
@@ -8,10 +10,10 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.samplers._tpe.parzen_estimator import _ParzenEstimator, _ParzenEstimatorParameters
-from optuna.samplers._tpe.sampler import default_weights
+from optuna.samplers import TPESampler
 
-from search.samplers.parzen_estimator import Floats, ParzenEstimator
+from search.samplers.optuna_internals import Floats, optuna_estimator, read_mixture
+from search.samplers.parzen_estimator import ParzenEstimator
 
 SPACE: dict[str, BaseDistribution] = {
     "list": CategoricalDistribution(list("abcdefghij")),
@@ -49,18 +51,10 @@ def at_the_edge(space: dict[str, BaseDistribution]) -> dict[str, Floats]:
 
 def pair(
     observations: dict[str, Floats], space: dict[str, BaseDistribution]
-) -> tuple[ParzenEstimator, _ParzenEstimator]:
-    settings = _ParzenEstimatorParameters(
-        prior_weight=1.0,
-        consider_magic_clip=True,
-        consider_endpoints=False,
-        weights=default_weights,
-        multivariate=True,
-    )
-    return (
-        ParzenEstimator(observations, space, settings),
-        _ParzenEstimator(observations, space, settings),
-    )
+) -> tuple[ParzenEstimator, Any]:
+    """Ours and Optuna's, over the same mixture."""
+    theirs = optuna_estimator(TPESampler(multivariate=True), observations, space)
+    return ParzenEstimator(read_mixture(theirs)), theirs
 
 
 CASES = [

@@ -19,10 +19,10 @@ from search.space.axis_rules import (
     axis_size,
     check_axis,
     check_value,
+    clip,
+    contains,
     distribution_of,
-    lies_in,
-    nearest,
-    show_axis,
+    format_axis,
 )
 from search.space.initializers import InitializerName
 from search.study import Choices, Range
@@ -221,32 +221,32 @@ def test_size_counts_the_values(name: str, axis: Choices | Range, size: int | No
         ),
     ],
 )
-def test_nearest_value_lies_in_the_axis(name, axis, value, expected) -> None:
+def test_a_clipped_value_is_the_nearest_that_the_axis_contains(name, axis, value, expected) -> None:
     normal = check_axis(AXES[name], axis)
-    found = nearest(AXES[name], normal, value)
+    found = clip(AXES[name], normal, value)
     assert found == expected
     assert type(found) is type(expected)
-    assert lies_in(AXES[name], normal, found)
+    assert contains(AXES[name], normal, found)
 
 
 def test_nearest_choice_on_a_logarithmic_axis_goes_by_ratio() -> None:
     axis = check_axis(AXES["learning_rate"], choices(1e-4, 4e-3))
-    assert nearest(AXES["learning_rate"], axis, 1e-3) == 4e-3
+    assert clip(AXES["learning_rate"], axis, 1e-3) == 4e-3
 
 
-def test_values_off_the_grid_or_out_of_range_do_not_lie_in_the_axis() -> None:
+def test_an_axis_does_not_contain_values_off_its_grid_or_out_of_range() -> None:
     depth = check_axis(AXES["depth"], Range(low=1, high=9, step=2))
-    assert [lies_in(AXES["depth"], depth, d) for d in (1, 2, 9, 11)] == [True, False, True, False]
+    assert [contains(AXES["depth"], depth, d) for d in (1, 2, 9, 11)] == [True, False, True, False]
     dropout = check_axis(AXES["dropout"], Range(low=0.0, high=0.3, step=0.1))
-    assert lies_in(AXES["dropout"], dropout, 0.1 * 3)
-    clip = check_axis(AXES["gradient_clip"], Range(low=0.5, high=2.0))
-    assert not lies_in(AXES["gradient_clip"], clip, None)
+    assert contains(AXES["dropout"], dropout, 0.1 * 3)
+    norms = check_axis(AXES["gradient_clip"], Range(low=0.5, high=2.0))
+    assert not contains(AXES["gradient_clip"], norms, None)
 
 
 def test_axes_are_shown_in_words_and_as_the_api_writes_them() -> None:
-    assert show_axis(choices(None)) == "only null"
-    assert show_axis(choices("relu", "gelu")) == "'relu', 'gelu'"
-    assert show_axis(Range(low=1, high=9, step=2)) == "[1, 9] in steps of 2"
+    assert format_axis(choices(None)) == "only null"
+    assert format_axis(choices("relu", "gelu")) == "'relu', 'gelu'"
+    assert format_axis(Range(low=1, high=9, step=2)) == "[1, 9] in steps of 2"
     assert describe_axis(choices(64)) == 64
     assert describe_axis(choices(32, 64)) == [32, 64]
     assert describe_axis(Range(low=1, high=9, step=2)) == {"low": 1, "high": 9, "step": 2}

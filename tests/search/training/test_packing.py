@@ -30,14 +30,16 @@ def test_every_lane_is_packed_once_with_its_like_whatever_the_order() -> None:
     stacks = pack(lanes)
     random.Random(0).shuffle(lanes)
     assert pack(lanes) == stacks
-    packed = [(one.trial, one.fold) for stack in stacks for one in stack]
-    assert sorted(packed) == sorted((one.trial, one.fold) for one in lanes)
+    packed = [(one.configuration, one.fold) for stack in stacks for one in stack]
+    assert sorted(packed) == sorted((one.configuration, one.fold) for one in lanes)
     assert all(len({one.config.stack_key for one in stack}) == 1 for stack in stacks)
 
 
 def test_the_folds_of_a_trial_stay_together() -> None:
-    for stack in pack(lanes_of(64, 40)):
-        assert len(stack) == 3 * len({one.trial for one in stack})
+    stacks = pack(lanes_of(64, 40))
+    assert len(stacks) > 10
+    for stack in stacks:
+        assert len(stack) == 3 * len({one.configuration for one in stack})
 
 
 def test_stacks_of_wide_layers_have_fewer_lanes() -> None:
@@ -59,5 +61,6 @@ def test_a_trial_of_more_folds_than_a_stack_holds_is_a_stack_of_its_own() -> Non
 
 def test_the_stack_that_takes_longest_comes_first() -> None:
     stacks = pack(lanes_of(64, 60, 1))
+    assert len(stacks) > 5
     depths = [sum(one.config.depth for one in stack) for stack in stacks]
     assert depths == sorted(depths, reverse=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,6 @@ from storage import open_database
 from storage.sql.tables import DATASETS
 
 CSV = "x,y,kind\n" + "\n".join(f"{i * i % 11},{i % 7},{'ab'[i % 2]}" for i in range(40))
-
-
-@pytest.fixture
-def client(tmp_path: Path) -> Iterator[TestClient]:
-    with TestClient(create_app(Settings(data_dir=tmp_path))) as client:
-        yield client
 
 
 def post_study(client: TestClient, **fields: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
-from tests.service.processes import Server, served
+from tests.service.processes import Server
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = (
@@ -59,12 +59,6 @@ class Watched:
 
     def open(self, path: str) -> None:
         self.page.goto(f"{self.base}{path}")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with served(tmp_path_factory.mktemp("dashboard")) as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

@@ -2,39 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
 from search.study import Progress, ProgressMade, StudyEnded, StudyState
-from service.api.app import create_app
-from service.settings import Settings
-from storage import Database, Queue, Recorder, open_database
+from storage import Database, Queue, Recorder
 
 WORKER = "worker-1"
 DONE = Progress(trials_total=30, trials_finished=30, best_value=0.5)
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(data_dir=tmp_path)
-
-
-@pytest.fixture
-def client(settings: Settings) -> Iterator[TestClient]:
-    with TestClient(create_app(settings)) as client:
-        yield client
-
-
-@pytest.fixture
-def database(settings: Settings, client: TestClient) -> Iterator[Database]:
-    database = open_database(settings.database)
-    yield database
-    database.close()
 
 
 def ended(

@@ -13,10 +13,8 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.api.app import create_app
 from service.api.problems import PROBLEM_JSON
 from service.api.schemas.study import EXAMPLE_FULL
-from service.settings import Settings
 from storage.sql.pagination import write_cursor
 from storage.trials import ORDERS
 from tests.service.api.test_openapi import OPERATIONS, check
@@ -68,19 +66,6 @@ PATIENT = settings(
 )
 
 
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    app = create_app(Settings(data_dir=tmp_path_factory.mktemp("fuzz")))
-    with TestClient(app, raise_server_exceptions=False, follow_redirects=False) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def study(client: TestClient) -> str:
-    study_id: str = client.post("/v1/studies", json=SMALL).json()["id"]
-    return study_id
-
-
 def mutated(data: st.DataObject, example: Any) -> Any:
     """`example` with one to three of its parts replaced, removed or added to."""
     whole = {"body": copy.deepcopy(example)}
@@ -126,7 +111,7 @@ def assert_documented(operation: str, answer: Any) -> None:
 @PATIENT
 @given(data=st.data())
 def test_no_input_earns_a_500(
-    client: TestClient, study: str, operation: str, data: st.DataObject
+    api: TestClient, study: str, operation: str, data: st.DataObject
 ) -> None:
     method, path = operation.split(" ")
     query: dict[str, str] = {}
@@ -151,23 +136,23 @@ def test_no_input_earns_a_500(
         is_readable = data.draw(st.integers(0, 9)) > 0
         content = json.dumps(body).encode() if is_readable else data.draw(unreadable)
         headers["Content-Type"] = "application/json"
-    answer = client.request(method, path, params=query, headers=headers, content=content)
+    answer = api.request(method, path, params=query, headers=headers, content=content)
     assert_documented(operation, answer)
 
 
 @settings(PATIENT, max_examples=150)
 @given(data=st.data())
-def test_a_study_is_refused_or_can_be_read_again(client: TestClient, data: st.DataObject) -> None:
-    answer = client.post("/v1/studies", content=json.dumps(mutated(data, EXAMPLE_FULL)),
+def test_a_study_is_refused_or_can_be_read_again(api: TestClient, data: st.DataObject) -> None:
+    answer = api.post("/v1/studies", content=json.dumps(mutated(data, EXAMPLE_FULL)),
                          headers={"Content-Type": "application/json"})  # fmt: skip
     assert_documented("POST /v1/studies", answer)
     if answer.status_code == 202:
         study = answer.json()
-        assert client.get(f"/v1/studies/{study['id']}").json() == study
-        results = client.get(f"/v1/studies/{study['id']}/results")
+        assert api.get(f"/v1/studies/{study['id']}").json() == study
+        results = api.get(f"/v1/studies/{study['id']}/results")
         assert_documented("GET /v1/studies/{study_id}/results", results)
         # What was understood is itself a study.
-        assert client.post("/v1/studies", json=study["spec"]).status_code == 202
+        assert api.post("/v1/studies", json=study["spec"]).status_code == 202
 
 
 CELLS = st.sampled_from(["1", "2.5", "-3e4", "", "NaN", "inf", "yes", "no", "ä", '"', "1e999", "x"])
@@ -184,22 +169,22 @@ TABLES = st.lists(st.lists(CELLS, min_size=1, max_size=4).map(",".join), max_siz
     name=st.text(max_size=10),
 )
 def test_no_upload_earns_a_500(
-    client: TestClient, content: bytes, target: str, task: str | None, name: str
+    api: TestClient, content: bytes, target: str, task: str | None, name: str
 ) -> None:
     form = {"target": target, "name": name} | ({} if task is None else {"task": task})
-    answer = client.post("/v1/datasets", files={"file": ("table.csv", content)}, data=form)
+    answer = api.post("/v1/datasets", files={"file": ("table.csv", content)}, data=form)
     assert_documented("POST /v1/datasets", answer)
     if answer.status_code == 201:
         dataset = answer.json()["id"]
-        assert client.get(f"/v1/datasets/{dataset}").json() == answer.json()
-        posted = client.post("/v1/studies", json={"dataset": dataset})
+        assert api.get(f"/v1/datasets/{dataset}").json() == answer.json()
+        posted = api.post("/v1/studies", json={"dataset": dataset})
         assert_documented("POST /v1/studies", posted)
 
 
-def test_a_body_larger_than_allowed_is_refused_stated_or_not(client: TestClient) -> None:
+def test_a_body_larger_than_allowed_is_refused_stated_or_not(api: TestClient) -> None:
     large = json.dumps({"dataset": "x" * 2**20}).encode()
     for content in (large, iter([large[: 2**19], large[2**19 :]])):
-        answer = client.post(
+        answer = api.post(
             "/v1/studies", content=content, headers={"Content-Type": "application/json"}
         )
         assert answer.status_code == 413, answer.text

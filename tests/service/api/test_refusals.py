@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
-from service.api.app import create_app
-from service.settings import Settings
 from storage.sql.pagination import write_cursor
 
 CSV = "x,y,kind\n" + "\n".join(f"{i * i % 11},{i % 7},{'ab'[i % 2]}" for i in range(40))
 DEEP = "W1tb" * 3000  # "[[[[..." in base64
-
-
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    app = create_app(Settings(data_dir=tmp_path_factory.mktemp("refusals")))
-    with TestClient(app, raise_server_exceptions=False) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def study(client: TestClient) -> str:
-    study_id: str = client.post("/v1/studies", json={"dataset": "iris"}).json()["id"]
-    return study_id
 
 
 def refused(answer: Any, pointer: str, *words: str) -> None:
@@ -40,10 +24,10 @@ def refused(answer: Any, pointer: str, *words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "cursor", [write_cursor(2**63), write_cursor(10**30), write_cursor(True), DEEP, "x"]
+    "cursor", [write_cursor(2**31), write_cursor(10**30), write_cursor(True), DEEP, "x"]
 )
-def test_a_forged_cursor_of_studies_is_refused(client: TestClient, cursor: str) -> None:
-    refused(client.get("/v1/studies", params={"cursor": cursor}), "query:cursor", "next_cursor")
+def test_a_forged_cursor_of_studies_is_refused(api: TestClient, cursor: str) -> None:
+    refused(api.get("/v1/studies", params={"cursor": cursor}), "query:cursor", "next_cursor")
 
 
 @pytest.mark.parametrize(
@@ -51,6 +35,9 @@ def test_a_forged_cursor_of_studies_is_refused(client: TestClient, cursor: str) 
     [
         ("number", 10**30, 0),
         ("number", 1, 10**30),
+        ("number", 1, 2**31),
+        ("number", 1.5, 0),
+        ("-parameters", float("inf"), 0),
         ("value", "2020-01-01T00:00:00+00:00", 0),
         ("value", True, 0),
         ("value", float("nan"), 0),
@@ -61,10 +48,10 @@ def test_a_forged_cursor_of_studies_is_refused(client: TestClient, cursor: str) 
     ],
 )
 def test_a_forged_cursor_of_trials_is_refused(
-    client: TestClient, study: str, order: str, key: Any, number: int
+    api: TestClient, study: str, order: str, key: Any, number: int
 ) -> None:
     query = {"order": order, "cursor": write_cursor(order, key, number)}
-    answer = client.get(f"/v1/studies/{study}/trials", params=query)
+    answer = api.get(f"/v1/studies/{study}/trials", params=query)
     refused(answer, "query:cursor", "next_cursor")
 
 
@@ -81,9 +68,9 @@ def test_a_forged_cursor_of_trials_is_refused(
     ],
 )
 def test_what_a_query_misspells_is_told(
-    client: TestClient, study: str, path: str, name: str, words: list[str]
+    api: TestClient, study: str, path: str, name: str, words: list[str]
 ) -> None:
-    refused(client.get(path.format(study=study)), name, *words)
+    refused(api.get(path.format(study=study)), name, *words)
 
 
 @pytest.mark.parametrize(
@@ -99,19 +86,19 @@ def test_what_a_query_misspells_is_told(
     ],
 )
 def test_a_rule_is_told_in_words_of_the_person(
-    client: TestClient, changes: dict[str, Any], pointer: str, words: str
+    api: TestClient, changes: dict[str, Any], pointer: str, words: str
 ) -> None:
-    refused(client.post("/v1/studies", json={"dataset": "iris", **changes}), pointer, words)
+    refused(api.post("/v1/studies", json={"dataset": "iris", **changes}), pointer, words)
 
 
-def test_a_number_that_json_does_not_know_is_refused(client: TestClient) -> None:
+def test_a_number_that_json_does_not_know_is_refused(api: TestClient) -> None:
     body = '{"dataset": "iris", "budget": {"seconds": NaN}}'
-    answer = client.post("/v1/studies", content=body, headers={"Content-Type": "application/json"})
+    answer = api.post("/v1/studies", content=body, headers={"Content-Type": "application/json"})
     refused(answer, "/budget/seconds", "JSON has no NaN")
 
 
-def test_an_empty_key_is_no_key(client: TestClient) -> None:
-    answer = client.post("/v1/studies", json={"dataset": "iris"}, headers={"Idempotency-Key": ""})
+def test_an_empty_key_is_no_key(api: TestClient) -> None:
+    answer = api.post("/v1/studies", json={"dataset": "iris"}, headers={"Idempotency-Key": ""})
     refused(answer, "header:idempotency-key", "1 or more characters")
 
 
@@ -124,37 +111,37 @@ def test_an_empty_key_is_no_key(client: TestClient) -> None:
     ],
 )
 def test_a_form_is_read_as_strictly_as_json(
-    client: TestClient, form: dict[str, str], pointer: str, words: str
+    api: TestClient, form: dict[str, str], pointer: str, words: str
 ) -> None:
-    answer = client.post(
+    answer = api.post(
         "/v1/datasets", files={"file": ("t.csv", CSV)}, data={"target": "kind", **form}
     )
     refused(answer, pointer, words)
 
 
-def test_a_file_must_be_one(client: TestClient) -> None:
-    answer = client.post("/v1/datasets", data={"target": "kind", "file": CSV})
+def test_a_file_must_be_one(api: TestClient) -> None:
+    answer = api.post("/v1/datasets", data={"target": "kind", "file": CSV})
     refused(answer, "/file", "multipart/form-data")
 
 
-def test_a_broken_form_is_a_sentence(client: TestClient) -> None:
+def test_a_broken_form_is_a_sentence(api: TestClient) -> None:
     headers = {"Content-Type": "multipart/form-data"}
-    answer = client.post("/v1/datasets", content=b"--x\r\n", headers=headers)
+    answer = api.post("/v1/datasets", content=b"--x\r\n", headers=headers)
     assert answer.status_code == 400
     assert answer.json()["detail"] == (
         "the request could not be read: Missing boundary in multipart; see /docs for an example"
     )
 
 
-def test_a_table_of_uneven_rows_says_what_to_do(client: TestClient) -> None:
-    answer = client.post(
+def test_a_table_of_uneven_rows_says_what_to_do(api: TestClient) -> None:
+    answer = api.post(
         "/v1/datasets", files={"file": ("t.csv", f"{CSV}\n1,2,3,4,5")}, data={"target": "kind"}
     )
     refused(answer, "/file", "table: Expected 3 fields in line 42, saw 5", "quote fields")
 
 
-def test_the_name_of_a_file_is_shown_without_its_control_characters(client: TestClient) -> None:
-    answer = client.post(
+def test_the_name_of_a_file_is_shown_without_its_control_characters(api: TestClient) -> None:
+    answer = api.post(
         "/v1/datasets",
         files={"file": ("a\u202eb.csv", CSV.replace("kind", "sort"))},
         data={"target": "sort"},
@@ -163,10 +150,10 @@ def test_the_name_of_a_file_is_shown_without_its_control_characters(client: Test
 
 
 def test_parquet_without_its_reader_says_what_to_install(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch
+    api: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    answer = client.post(
+    answer = api.post(
         "/v1/datasets", files={"file": ("t.parquet", b"PAR1...PAR1")}, data={"target": "kind"}
     )
     assert answer.status_code == 501

@@ -19,7 +19,7 @@ def test_an_interrupted_demo_ends_its_server_and_its_study(
     tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
     demo = subprocess.Popen(
-        [sys.executable, "-m", "service.cli.demo", "--data-dir", str(tmp_path)],
+        [sys.executable, "-P", "-m", "service.cli.demo", "--data-dir", str(tmp_path)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
-from pathlib import Path
 from typing import Any, TypeVar
 
-import pytest
 from fastapi.testclient import TestClient
 
 from search.training.executors import InlineExecutor
 from search.training.segment import Segment
-from service.api.app import create_app
 from service.settings import Settings
 from service.worker.worker import Worker
-from storage import Database, open_database
-from storage.confirmations import Evidence
+from storage import Database
+from storage.confirmations import Confirmations
 
 T = TypeVar("T")
 
@@ -44,24 +41,6 @@ class Counting(InlineExecutor):
         return super().submit(fn, *args, **kwargs)
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(data_dir=tmp_path)
-
-
-@pytest.fixture
-def client(settings: Settings) -> Iterator[TestClient]:
-    with TestClient(create_app(settings)) as client:
-        yield client
-
-
-@pytest.fixture
-def database(settings: Settings, client: TestClient) -> Iterator[Database]:
-    database = open_database(settings.database)
-    yield database
-    database.close()
-
-
 def post(client: TestClient, **fields: Any) -> str:
     answer = client.post("/v1/studies", json={**STUDY, **fields})
     assert answer.status_code == 202, answer.text
@@ -87,10 +66,10 @@ def test_a_study_goes_from_the_queue_to_its_verdict(
     assert verdict["test"]["linear"]["score"] is not None
     progress = results["progress"]
     assert progress["confirmations_finished"] == progress["confirmations_total"] > 0
-    evidence = Evidence(database)
+    recorded = Confirmations(database)
     study_id = here.rsplit("/", 1)[1]
-    assert len(evidence.tests(study_id)) == 4
-    assert evidence.winner(study_id)
+    assert len(recorded.tests(study_id)) == 4
+    assert recorded.winner(study_id)
 
 
 def test_what_finished_before_something_unexpected_is_kept(
@@ -99,7 +78,10 @@ def test_what_finished_before_something_unexpected_is_kept(
     class Breaking(Counting):
         def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
             segment = args[0]
-            if isinstance(segment, Segment) and max(lane.trial for lane in segment.lanes) >= 18:
+            if (
+                isinstance(segment, Segment)
+                and max(lane.configuration for lane in segment.lanes) >= 18
+            ):
                 raise ArithmeticError("of all things")
             return super().submit(fn, *args, **kwargs)
 
@@ -107,7 +89,7 @@ def test_what_finished_before_something_unexpected_is_kept(
     work(settings, database, Breaking())
     assert "of all things" in client.get(study).json()["error"]
     trials = client.get(f"{study}/trials").json()["items"]
-    # Two cohorts of three had come back when the seventh broke.
+    # Two batches of three trials had come back when the seventh broke.
     assert sum(trial["state"] == "complete" for trial in trials) == 6
 
 
@@ -117,8 +99,8 @@ def test_repeats_are_added_and_only_they_are_trained(
     here = post(client)
     executor = Counting()
     work(settings, database, executor)
-    evidence, study_id = Evidence(database), here.rsplit("/", 1)[1]
-    first = evidence.confirmations(study_id)
+    recorded, study_id = Confirmations(database), here.rsplit("/", 1)[1]
+    first = recorded.runs(study_id)
     before = client.get(f"{here}/results").json()
     assert client.post(f"{here}/extend", json={"repeats": 2}).status_code == 202
     assert client.get(f"{here}/results").json()["verdict"] == before["verdict"]
@@ -127,11 +109,11 @@ def test_repeats_are_added_and_only_they_are_trained(
     results = client.get(f"{here}/results").json()
     assert results["state"] == "completed"
     assert {row["n"] for row in results["verdict"]["comparisons"]} == {8}
-    second = evidence.confirmations(study_id)
+    second = recorded.runs(study_id)
     assert second[: len(first)] == first
     assert {run.repeat for run in second[len(first) :]} == {2, 3}
     configurations = len({str(run.params) for run in second})
-    refitted = len({str(run.params) for run in evidence.tests(study_id) if run.params})
+    refitted = len({str(run.params) for run in recorded.tests(study_id) if run.params})
     # Two new repeats of two folds, and four refits of winner and baseline.
     assert executor.whole == configurations * 4 + refitted * 4
     assert results["progress"]["trials_finished"] == 10

@@ -6,8 +6,9 @@ from math import inf, nan
 
 import pytest
 
+from search.errors import Conflict
 from search.study import Finding, FoldCurve, LayerSnapshot
-from storage.rows.trial_blob import Details, pack_details, unpack_details
+from storage.rows.trial_blob import FORMAT, TrialDetails, pack_trial_blob, unpack_trial_blob
 
 CURVES = (
     FoldCurve(
@@ -45,8 +46,8 @@ def test_what_goes_in_comes_out(
     layers: tuple[LayerSnapshot, ...],
     findings: tuple[Finding, ...],
 ) -> None:
-    details = Details(curves=curves, layers=layers, findings=findings)
-    assert repr(unpack_details(pack_details(details))) == repr(details)
+    details = TrialDetails(curves=curves, layers=layers, findings=findings)
+    assert repr(unpack_trial_blob(pack_trial_blob(details))) == repr(details)
 
 
 def test_thirty_epochs_of_three_folds_take_eight_bytes_a_number() -> None:
@@ -58,4 +59,42 @@ def test_thirty_epochs_of_three_folds_take_eight_bytes_a_number() -> None:
         validation_loss=column,
         validation_score=column,
     )
-    assert len(pack_details(Details(curves=(curve,) * 3))) < 8 * 3 * 4 * 30 + 200
+    assert len(pack_trial_blob(TrialDetails(curves=(curve,) * 3))) < 8 * 3 * 4 * 30 + 200
+
+
+#: The blob of OLD as version 0.1.0 wrote it, without a format version.
+OLD_BLOB = (
+    b'{"folds": [1], "layers": [[3, ["dead_units"]]], "lengths": [2, 2, 2, 2, 1], "findings": '
+    b'[{"name": "diverged", "layer": null, "numbers": {"loss": 4.0}, "sentence": "A line.", '
+    b'"remedy": ""}]}\n\x00\x00\x00\x00\x00\x00\xf0?\x00\x00\x00\x00\x00\x00\x08@'
+    b"\x00\x00\x00\x00\x00\x00\xe0?\x00\x00\x00\x00\x00\x00\xd0?"
+    b"\x00\x00\x00\x00\x00\x00\xf0?\x00\x00\x00\x00\x00\x00\xf0\x7f"
+    b"\x00\x00\x00\x00\x00\x00\xe8?\x00\x00\x00\x00\x00\x00\x00@"
+    b"\x00\x00\x00\x00\x00\x00\xc0?"
+)
+OLD = TrialDetails(
+    curves=(
+        FoldCurve(
+            fold=1,
+            epochs=(1, 3),
+            train_loss=(0.5, 0.25),
+            validation_loss=(1.0, inf),
+            validation_score=(0.75, 2.0),
+        ),
+    ),
+    layers=(LayerSnapshot(epoch=3, statistics={"dead_units": (0.125,)}),),
+    findings=(
+        Finding(name="diverged", layer=None, numbers={"loss": 4.0}, sentence="A line.", remedy=""),
+    ),
+)
+
+
+def test_a_blob_without_a_format_version_is_read_still() -> None:
+    assert unpack_trial_blob(OLD_BLOB) == OLD
+
+
+def test_a_blob_names_its_format_first() -> None:
+    blob = pack_trial_blob(OLD)
+    assert blob == bytes([FORMAT]) + OLD_BLOB
+    with pytest.raises(Conflict, match=f"format {FORMAT + 1}, but this version reads formats up"):
+        unpack_trial_blob(bytes([FORMAT + 1]) + OLD_BLOB)

@@ -1,21 +1,25 @@
-"""The schemas of the results say everything that the document says, and OpenAPI shows it."""
+"""The wire says everything that the results say, and OpenAPI shows it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter
 
 from search.analysis.live_results import LiveResults
-from search.data.datasets import load_builtin
+from search.data.datasets import Dataset
 from search.driver import run_study
 from search.study import Budget, Choices, Evaluation, PrunerSpec, Range, StudySpec
+from search.study.results import StudyResults
 from service.api.app import create_app
 from service.api.schemas.results import ResultsOut
 from service.settings import Settings
+from storage import Studies, open_database
+from storage.results import StoredResults, read_document, write_document
+from storage.rows.study_rows import StudyRow
 
 SPEC = StudySpec(
     dataset="iris",
@@ -31,14 +35,29 @@ SPEC = StudySpec(
 )
 
 
+#: Stored before documents had a format version, by the study that SPEC describes.
+FIRST_FORMAT = Path(__file__).parents[3] / "storage" / "results_format_1.json"
+
+
 @pytest.fixture(scope="module")
-def document() -> dict[str, Any]:
-    iris = load_builtin("iris")
-    summary = LiveResults(SPEC, iris)
+def results(iris: Dataset) -> StudyResults:
+    live = LiveResults(SPEC, iris)
     for event in run_study(SPEC, iris):
-        summary.take(event)
-    made: dict[str, Any] = json.loads(json.dumps(summary.document(phase_ended=True)))
-    return made
+        live.apply(event)
+    return live.to_document(phase_ended=True)
+
+
+@pytest.fixture
+def row(tmp_path: Path) -> Iterator[StudyRow]:
+    database = open_database(f"sqlite:///{tmp_path / 'search.db'}")
+    yield Studies(database).create(
+        SPEC, directions=["minimize", "minimize"], metric_names=list(SPEC.objectives)
+    )
+    database.close()
+
+
+def answer(row: StudyRow, results: StudyResults) -> ResultsOut:
+    return ResultsOut.from_stored(row, StoredResults(results=results, version=1))
 
 
 def paths(value: Any, at: str = "") -> Iterator[str]:
@@ -53,27 +72,53 @@ def paths(value: Any, at: str = "") -> Iterator[str]:
         yield at
 
 
-def test_nothing_of_the_document_is_lost_on_the_wire(document: dict[str, Any]) -> None:
-    assert set(document) <= set(ResultsOut.model_fields)
-    for name, part in document.items():
-        schema = TypeAdapter(ResultsOut.model_fields[name].annotation)
-        shown = json.loads(schema.dump_json(schema.validate_python(part)))
-        assert set(paths(part)) <= set(paths(shown))
+def test_a_client_reads_the_same_results_from_the_wire(
+    row: StudyRow, results: StudyResults
+) -> None:
+    wire = answer(row, results).model_dump_json()
+    assert ResultsOut.model_validate_json(wire).to_results() == results
 
 
-def test_the_document_holds_something_of_everything(document: dict[str, Any]) -> None:
-    assert document["front"]
-    assert document["verdict"]["comparisons"]
-    assert document["verdict"]["baseline"]["params"]
-    assert document["verdict"]["test"]["linear"]
-    assert document["slope_effect"][0]["initial"]["curve"]
-    assert document["slope_effect"][0]["learned"]["points"]
-    assert document["interactions"]["activation x depth"]["cells"]
-    assert document["by_activation"][0]["expected_best"]["5"] is not None
-    assert document["by_activation"][0]["n"] == 6
+def test_nothing_of_a_stored_document_is_lost_on_the_wire(
+    row: StudyRow, results: StudyResults
+) -> None:
+    stored = json.loads(write_document(results))
+    assert stored.pop("format_version")
+    wire = json.loads(answer(row, results).model_dump_json())
+    assert set(paths(stored)) <= set(paths(wire))
 
 
-def test_openapi_shows_the_evidence(tmp_path) -> None:
+def test_an_old_document_is_answered_number_by_number(row: StudyRow) -> None:
+    text = FIRST_FORMAT.read_text()
+    old = json.loads(text)
+    for table in old["interactions"].values():
+        table["cells"] = [{"initializer": None, "depth": None, **cell} for cell in table["cells"]]
+    wire = json.loads(answer(row, read_document(text)).model_dump_json())
+    assert {name: wire[name] for name in old} == old
+    assert set(wire) - set(old) == {"study_id", "state", "phase", "progress", "links"}
+
+
+def test_a_study_that_no_worker_has_begun_has_empty_results(row: StudyRow) -> None:
+    wire = json.loads(answer(row, StudyResults()).model_dump_json())
+    assert (wire["best"], wire["verdict"]) == (None, None)
+    assert (wire["front"], wire["by_activation"], wire["slope_effect"]) == ([], [], [])
+    assert (wire["importances"], wire["interactions"]) == ({}, {})
+
+
+def test_the_results_hold_something_of_everything(results: StudyResults) -> None:
+    verdict = results.verdict
+    assert results.front
+    assert verdict.comparisons
+    assert verdict.baseline.params
+    assert verdict.test.linear
+    assert results.slope_effect[0].initial.curve
+    assert results.slope_effect[0].learned.points
+    assert results.interactions["activation x depth"].cells
+    assert results.by_activation[0].expected_best[5] is not None
+    assert results.by_activation[0].n == 6
+
+
+def test_openapi_shows_the_parts(tmp_path) -> None:
     schemas = create_app(Settings(data_dir=tmp_path)).openapi()["components"]["schemas"]
     assert {"probability_best", "p_adjusted", "ci_low", "repeats_needed"} <= set(
         schemas["ComparisonOut"]["properties"]

@@ -1,0 +1,81 @@
+"""A study on PostgreSQL, from POST to verdict by server and worker, has the values of SQLite's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+
+from tests.postgresql import Cluster
+from tests.service.processes import Server, served
+
+CSV = "height,colour,kind\n" + "".join(
+    f"{k * k % 11},{('red', 'blue')[k % 2]},{'ab'[k % 3 == 0]}\n" for k in range(60)
+)
+STUDY: dict[str, Any] = {
+    "name": "plants",
+    "space": {"activation": ["relu", "tanh"], "width": 16, "depth": {"low": 1, "high": 2}},
+    "budget": {"trials": 12, "epochs": 6},
+    "evaluation": {"folds": 2, "confirm_top": 1, "confirm_repeats": 2},
+}
+#: Fields of a trial that are neither times nor ids.
+COMPARED = (
+    "number", "state", "source", "activation", "params", "values", "metrics", "flags", "error",
+    "parameters", "intermediate_values", "curves", "layers", "findings",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def url(postgresql: Cluster) -> Iterator[str]:
+    # Made from an empty database, as a user's is.
+    with postgresql.database(template="template0") as url:
+        yield url
+
+
+def timeless(verdict: dict[str, Any]) -> dict[str, Any]:
+    """The verdict without the seconds that its trainings took."""
+    rows = [
+        {name: value for name, value in row.items() if name != "fit_seconds"}
+        for row in verdict["comparisons"]
+    ]
+    return {**verdict, "comparisons": rows}
+
+
+def outcome(server: Server) -> dict[str, Any]:
+    """Upload, search, confirm and extend; return all that a seed determines."""
+    dataset = server.client.post(
+        "/v1/datasets", files={"file": ("plants.csv", CSV)}, data={"target": "kind"}
+    ).json()
+    study = server.start(**STUDY, dataset=dataset["id"])
+    first = server.finish(study)
+    answer = server.client.post(f"/v1/studies/{study}/extend", json={"trials": 3, "repeats": 1})
+    assert answer.status_code == 202
+    results = server.finish(study)
+    trials = [
+        server.client.get(f"/v1/studies/{study}/trials/{number}").json() for number in range(15)
+    ]
+    return {
+        "first verdict": timeless(first["verdict"]),
+        "verdict": timeless(results["verdict"]),
+        "best": {name: results["best"][name] for name in ("number", "params", "values")},
+        "importances": results["importances"],
+        "trials": [{name: trial[name] for name in COMPARED} for trial in trials],
+    }
+
+
+def test_a_study_on_postgresql_has_the_values_of_sqlite(url: str, tmp_path: Path) -> None:
+    one = {**os.environ, "ACTIVATION_SEARCH_PROCESSES": "1"}
+    with served(tmp_path / "sqlite", environment=one) as server:
+        expected = outcome(server)
+    other = {**one, "ACTIVATION_SEARCH_DATABASE_URL": url}
+    with served(tmp_path / "postgresql", environment=other) as server:
+        assert outcome(server) == expected
+    assert not (tmp_path / "postgresql" / "activation-search.db").exists()
+    (name,) = optuna.get_all_study_names(url)
+    study = optuna.load_study(study_name=name, storage=url)
+    assert len(study.trials) == 15
+    assert study.best_trial.number == expected["best"]["number"]

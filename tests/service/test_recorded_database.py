@@ -1,0 +1,68 @@
+"""A database of an earlier release is opened and answered from as that release answered.
+
+`data/` holds a database that version 0.1.0 made, before trial blobs had a format version, with an
+upload, a study run to its verdict and a paused one; and its answers to GET requests on them.
+"""
+
+from __future__ import annotations
+
+import json
+import lzma
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from search.study import StudyState
+from search.training.executors import InlineExecutor
+from service.api.app import create_app
+from service.settings import Settings
+from service.worker.worker import Worker
+from storage import Studies, open_database
+
+DATA = Path(__file__).parent / "data"
+ANSWERS: dict[str, Any] = json.loads(
+    lzma.decompress((DATA / "answers_of_0.1.0.json.xz").read_bytes())
+)
+STUDY = next(path for path in ANSWERS if path.endswith("/results")).split("/")[3]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    content = lzma.decompress((DATA / "database_of_0.1.0.db.xz").read_bytes())
+    (tmp_path / "activation-search.db").write_bytes(content)
+    return Settings(data_dir=tmp_path)
+
+
+def missing(old: Any, new: Any, at: str = "") -> Iterator[str]:
+    """Where `new` lacks a field of `old` or has another value; fields may have been added."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name, value in old.items():
+            yield from missing(value, new.get(name, "nothing"), f"{at}/{name}")
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for place, (first, second) in enumerate(zip(old, new, strict=True)):
+            yield from missing(first, second, f"{at}/{place}")
+    elif old != new:
+        yield f"{at}: {old!r} became {new!r}"
+
+
+@pytest.mark.parametrize("path", ANSWERS)
+def test_the_answers_are_those_of_the_release_that_made_it(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 200, answer.text
+    assert list(missing(ANSWERS[path], answer.json())) == []
+
+
+def test_a_study_of_that_release_is_extended_from_its_history(settings: Settings) -> None:
+    with TestClient(create_app(settings)) as client:
+        here = f"/v1/studies/{STUDY}"
+        assert client.post(f"{here}/extend", json={"trials": 2}).status_code == 202
+        database = open_database(settings.database)
+        Worker(settings, database, InlineExecutor()).run(until_idle=True)
+        assert Studies(database).get(STUDY).state is StudyState.COMPLETED
+        database.close()
+        trials = client.get(f"{here}/trials").json()["items"]
+        assert len(trials) == 8
+        assert list(missing(ANSWERS[f"{here}/trials"]["items"], trials[:6])) == []

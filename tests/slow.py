@@ -1,0 +1,35 @@
+"""Tests that take more than two seconds of processor time each, or hundreds that do together.
+
+`make test-fast` leaves them out. An entry is a folder, a file or `file::test`, measured with warm
+caches by processor seconds of the test and of the processes it started (tests run in parallel, so
+that wall time says little).
+"""
+
+from __future__ import annotations
+
+SLOW: tuple[str, ...] = (
+    "tests/benchmarks",
+    "tests/search/analysis/test_false_winners.py",
+    "tests/search/driver/test_confirm_phase.py::test_any_number_of_processes_gives_the_same_runs",
+    "tests/search/driver/test_driver.py::"
+    "test_a_seed_gives_the_same_trials_on_any_number_of_processes",
+    "tests/search/engines/test_stack.py::test_every_lane_equals_the_plain_network",
+    "tests/search/networks/test_theory.py",
+    "tests/service/api/schemas/test_results.py::test_nothing_of_the_document_is_lost_on_the_wire",
+    "tests/service/api/test_dashboard_browser.py",
+    "tests/service/api/test_server.py",
+    "tests/service/cli/test_demo.py",
+    "tests/storage/sql/test_database.py::"
+    "test_eight_processes_may_open_a_new_database_at_the_same_moment",
+    "tests/storage/test_dashboard.py::test_polling_while_a_worker_writes_never_fails",
+    "tests/storage/test_queue.py::test_eight_processes_never_claim_the_same_study",
+    "tests/storage/test_recorder.py::"
+    "test_any_record_comes_back_as_it_was_and_stays_readable_for_optuna",
+)
+
+
+def is_slow(node: str) -> bool:
+    """Whether the test with the id `node` is listed, whatever its parameters."""
+    test = node.partition("[")[0]
+    places = {test, test.partition("::")[0]}
+    return any(entry in places or test.startswith(f"{entry}/") for entry in SLOW)
