@@ -53,7 +53,7 @@ def recorded_summary(datasets: Datasets, row: DatasetRow) -> DatasetSummary:
     )
 
 
-def tidy_filename(name: str | None) -> str:
+def printable_filename(name: str | None) -> str:
     """Return what may be shown of a file's name."""
     return "".join(filter(str.isprintable, name or ""))[:_NAME_CHARACTERS]
 

@@ -1,4 +1,4 @@
-"""From a person's table to a dataset, or to a sentence on why it is none."""
+"""A person's table becomes a dataset, or an error that says why it cannot be one."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from search.data.datasets import Dataset
-from search.data.feature_columns import tidy_features
-from search.data.file_formats import MAX_BYTES, read_frame
+from search.data.feature_columns import clean_features
+from search.data.file_formats import MAX_BYTES, parse_file
 from search.data.target_column import encode_target
 from search.errors import InvalidDataset, UnknownChoice
 from search.study import Task
@@ -35,7 +35,7 @@ def read_table(
     Raises InvalidDataset, UnknownChoice (no such target column) or MissingExtra (Parquet without
     pyarrow).
     """
-    frame = read_frame(content, filename=filename, limit=limit)
+    frame = parse_file(content, filename=filename, limit=limit)
     return build_dataset(
         frame, target=target, task=task, name=name or filename, dataset_id=dataset_id
     )
@@ -82,7 +82,7 @@ def build_dataset(
             pointer="/file",
         )
     encoded = encode_target(table[target], task)
-    features, notes = tidy_features(table.drop(columns=target))
+    features, notes = clean_features(table.drop(columns=target))
     if dropped:
         notes = (f"{dropped} rows without a value of '{target}' were left out", *notes)
     return Dataset(

@@ -24,7 +24,7 @@ Target: TypeAlias = NDArray[np.float64] | NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetSummary:
-    """The facts of a dataset without its data."""
+    """The facts of a dataset, without its data."""
 
     id: str
     name: str
@@ -37,14 +37,14 @@ class DatasetSummary:
     classes: tuple[str, ...]
     #: Rows of each class, in the order of `classes`.
     class_counts: tuple[int, ...]
-    #: What was done to the table on the way in, one sentence each.
+    #: Changes made to the table at upload and warnings, one sentence each.
     notes: tuple[str, ...] = ()
     description: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Dataset:
-    """What a study learns from. Two of them are equal only where they are the same object."""
+    """A table of features beside one target. Two datasets are equal only if they are one object."""
 
     id: str
     name: str
@@ -60,7 +60,7 @@ class Dataset:
     description: str = ""
 
     def describe(self) -> DatasetSummary:
-        """Sum up the facts that the API shows."""
+        """Return the facts that the API shows."""
         return DatasetSummary(
             id=self.id,
             name=self.name,

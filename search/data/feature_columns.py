@@ -1,4 +1,4 @@
-"""Feature columns as networks can take them: float64, or text of few levels, NaN where missing.
+"""Feature columns are made float64 or text of few levels, NaN where a value is missing.
 
 Numbers and truth values become float64; times and ISO 8601 dates become days since 1970; text
 becomes categories. Columns that cannot help are left out, each with a note: without any value, with
@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from search.data.target_column import MAX_MAGNITUDE
 from search.errors import InvalidDataset
 
-#: A column (None: left out) and a note ("" where there is nothing to say).
-Tidied: TypeAlias = tuple[pd.Series | None, str]
+#: The column (None where it is left out) and a note on what was done ("" where nothing was).
+CleanedColumn: TypeAlias = tuple[pd.Series | None, str]
 
 MAX_LEVELS = 50
 #: A text column is numeric where at least this share of its values are; the others are missing.
@@ -32,15 +32,15 @@ _DATE = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?"
 _SECONDS_A_DAY = 86400
 
 
-def tidy_features(table: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Make every column of `table` float64 or text; return them beside notes on what was done.
+def clean_features(table: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return every usable column of `table` as float64 or text, and notes on what was done.
 
     Raises InvalidDataset where a column holds infinite values or no column is left.
     """
     kept: dict[str, pd.Series] = {}
     notes: list[str] = []
     for name in map(str, table.columns):
-        column, note = _tidy(name, table[name])
+        column, note = _clean(name, table[name])
         if note:
             notes.append(note)
         if column is not None:
@@ -61,14 +61,14 @@ def tidy_features(table: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
     return pd.DataFrame(kept).reset_index(drop=True), tuple(notes)
 
 
-def _tidy(name: str, column: pd.Series) -> Tidied:
+def _clean(name: str, column: pd.Series) -> CleanedColumn:
     for reads, read in _KINDS:
         if reads(column):
             return read(name, column)
-    return _tidy_text(name, column)
+    return _clean_text(name, column)
 
 
-def _tidy_number(name: str, column: pd.Series) -> Tidied:
+def _clean_number(name: str, column: pd.Series) -> CleanedColumn:
     values = pd.Series(column.to_numpy(np.float64, na_value=np.nan), name=name)
     if values.isna().all():
         return None, f"column '{name}' was left out: it holds no value"
@@ -85,7 +85,7 @@ def _tidy_number(name: str, column: pd.Series) -> Tidied:
 
 
 def _numbers_the_rows(values: NDArray[np.float64]) -> bool:
-    """Tell whether whole numbers rise from about 0 to about the number of rows, few left out."""
+    """Return whether whole numbers rise from about 0 to about the number of rows, with few gaps."""
     return bool(
         len(values) > 1
         and values[0] >= 0
@@ -95,7 +95,7 @@ def _numbers_the_rows(values: NDArray[np.float64]) -> bool:
     )
 
 
-def _refuse_complex(name: str, column: pd.Series) -> Tidied:
+def _refuse_complex(name: str, column: pd.Series) -> CleanedColumn:
     raise InvalidDataset(
         f"column '{name}' holds complex numbers, which networks cannot take; bring the real and "
         f"the imaginary part as columns of their own",
@@ -103,20 +103,20 @@ def _refuse_complex(name: str, column: pd.Series) -> Tidied:
     )
 
 
-def _tidy_time(name: str, column: pd.Series) -> Tidied:
+def _clean_time(name: str, column: pd.Series) -> CleanedColumn:
     # Whole seconds, since nanoseconds end in 2262 and tables do hold a 9999-12-31 for "never".
     seconds = pd.to_datetime(column, utc=True).dt.as_unit("s").dt.tz_localize(None)
     days = seconds.astype(np.int64).where(column.notna().to_numpy()) / _SECONDS_A_DAY
-    values, note = _tidy_number(name, days)
+    values, note = _clean_number(name, days)
     return values, note or f"column '{name}' was read as dates, in days since 1970"
 
 
-def _tidy_duration(name: str, column: pd.Series) -> Tidied:
-    values, note = _tidy_number(name, column.dt.total_seconds() / _SECONDS_A_DAY)
+def _clean_duration(name: str, column: pd.Series) -> CleanedColumn:
+    values, note = _clean_number(name, column.dt.total_seconds() / _SECONDS_A_DAY)
     return values, note or f"column '{name}' was read as durations, in days"
 
 
-def _tidy_text(name: str, column: pd.Series) -> Tidied:
+def _clean_text(name: str, column: pd.Series) -> CleanedColumn:
     try:
         column.nunique()
     except TypeError:  # unhashable
@@ -128,40 +128,40 @@ def _tidy_text(name: str, column: pd.Series) -> Tidied:
         return None, f"column '{name}' was left out: it holds no value"
     text = present.astype(object).reindex(column.index)
     for read in (_read_truth, _read_dates, _read_numbers):
-        tidied = read(name, text, present)
-        if tidied is not None:
-            return tidied
+        cleaned = read(name, text, present)
+        if cleaned is not None:
+            return cleaned
     return _read_categories(name, text, present)
 
 
-def _read_truth(name: str, text: pd.Series, present: pd.Series) -> Tidied | None:
+def _read_truth(name: str, text: pd.Series, present: pd.Series) -> CleanedColumn | None:
     if not present.str.lower().isin(list(_TRUTH)).all():
         return None
-    return _tidy_number(name, text.str.lower().map(_TRUTH))
+    return _clean_number(name, text.str.lower().map(_TRUTH))
 
 
-def _read_dates(name: str, text: pd.Series, present: pd.Series) -> Tidied | None:
+def _read_dates(name: str, text: pd.Series, present: pd.Series) -> CleanedColumn | None:
     if not present.str.fullmatch(_DATE).all():
         return None
     try:
         dates = pd.to_datetime(text, format="ISO8601", utc=True)
     except ValueError:  # such as the 31st of February
         return None
-    return _tidy_time(name, dates)
+    return _clean_time(name, dates)
 
 
-def _read_numbers(name: str, text: pd.Series, present: pd.Series) -> Tidied | None:
+def _read_numbers(name: str, text: pd.Series, present: pd.Series) -> CleanedColumn | None:
     numbers = pd.to_numeric(text, errors="coerce")
     strays = present[numbers[present.index].isna()]
     if len(strays) > len(present) * (1 - NUMERIC_SHARE):
         return None
-    values, note = _tidy_number(name, numbers)
+    values, note = _clean_number(name, numbers)
     if len(strays) and not note:
         note = f"{len(strays)} cells of column '{name}' such as '{strays.iloc[0]}' count as missing"
     return values, note
 
 
-def _read_categories(name: str, text: pd.Series, present: pd.Series) -> Tidied:
+def _read_categories(name: str, text: pd.Series, present: pd.Series) -> CleanedColumn:
     levels = present.nunique()
     if levels > MAX_LEVELS or levels == len(present):
         return None, (
@@ -171,13 +171,13 @@ def _read_categories(name: str, text: pd.Series, present: pd.Series) -> Tidied:
     return text.where(text.notna(), np.nan).rename(name).reset_index(drop=True), ""
 
 
-#: Which pandas type is read how; the first that fits, else as text.
+#: Predicate on the pandas type and its reader; the first that fits is used, else text.
 _KINDS: tuple[
-    tuple[Callable[[pd.Series], bool], Callable[[str, pd.Series], Tidied]],
+    tuple[Callable[[pd.Series], bool], Callable[[str, pd.Series], CleanedColumn]],
     ...,
 ] = (
     (pd.api.types.is_complex_dtype, _refuse_complex),
-    (pd.api.types.is_numeric_dtype, _tidy_number),
-    (pd.api.types.is_datetime64_any_dtype, _tidy_time),
-    (pd.api.types.is_timedelta64_dtype, _tidy_duration),
+    (pd.api.types.is_numeric_dtype, _clean_number),
+    (pd.api.types.is_datetime64_any_dtype, _clean_time),
+    (pd.api.types.is_timedelta64_dtype, _clean_duration),
 )

@@ -1,7 +1,7 @@
-"""From uploaded bytes to a table: CSV (also gzipped) and Parquet.
+"""Uploaded bytes are parsed into a table: CSV (also gzipped) and Parquet.
 
-What the file is, its bytes say: a person's file name or content type is often wrong, so they are
-only quoted in messages. CSV may be separated by commas, semicolons, tabs or bars, in UTF-8, UTF-16
+The format is told by the bytes: file names and content types are often wrong, so they are only
+quoted in messages. CSV may be separated by commas, semicolons, tabs or bars, in UTF-8, UTF-16
 with a byte-order mark, or Latin-1. `limit` bounds the bytes before and after decompression.
 """
 
@@ -23,7 +23,7 @@ from search.errors import InvalidDataset, MissingExtra
 MAX_BYTES = 100 * 2**20
 
 _SEPARATORS = (",", ";", "\t", "|")
-#: What pandas takes for missing, and the mark of the UCI repository.
+#: The mark of the UCI repository, missing beside those that pandas knows.
 _MISSING = ("?",)
 _SNIFFED_LINES = 20
 _SNIFFED_CHARACTERS = 100_000
@@ -36,7 +36,7 @@ _DECIMAL_COMMA = re.compile(r"(?:^|[;\t])\s*-?\d+,\d+\s*(?=[;\t]|$)", re.MULTILI
 _DECIMAL_POINT = re.compile(r"(?:^|[;\t])\s*-?\d+\.\d+\s*(?=[;\t]|$)", re.MULTILINE)
 
 
-def read_frame(content: bytes, *, filename: str = "", limit: int = MAX_BYTES) -> pd.DataFrame:
+def parse_file(content: bytes, *, filename: str = "", limit: int = MAX_BYTES) -> pd.DataFrame:
     """Read a table with unique, non-empty text column names.
 
     Raises InvalidDataset where the bytes hold no such table or too much of it, MissingExtra for

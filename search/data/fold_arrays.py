@@ -1,7 +1,7 @@
-"""What training gets of a dataset: plain arrays by fold, without the tools that made them.
+"""The arrays of each fold, ready for training, without the tools that made them.
 
-Training processes import this and not scikit-learn or pandas, which would cost each of them two
-seconds and some hundred megabytes.
+Training processes import this module but neither scikit-learn nor pandas, which would cost each
+process two seconds and some hundred megabytes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MISSING = " missing"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureSchema:
-    """What decides the outputs of the preprocessing, in this order."""
+    """The columns and levels that decide the outputs of the preprocessing, in this order."""
 
     numeric: tuple[str, ...]
     #: Numeric columns with missing values among the search rows.
@@ -55,7 +55,7 @@ class FeatureSchema:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FoldArrays:
-    """One fold, ready for training."""
+    """The arrays of one fold, ready for training."""
 
     #: `(N, D)` float32, C-contiguous.
     x_train: Floats
@@ -72,7 +72,7 @@ class FoldArrays:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TrainingData:
-    """All folds of a study, ready for training."""
+    """The arrays of all folds of a study, ready for training."""
 
     task: Task
     #: `D`

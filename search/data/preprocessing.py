@@ -1,4 +1,4 @@
-"""From a table to the float32 arrays that networks are trained on.
+"""A table is turned into the float32 arrays that networks are trained on.
 
 `N` rows, `D` outputs of the preprocessing, `C` classes. Two kinds of facts are kept apart:
 
@@ -116,7 +116,7 @@ def fit_preprocessor(
 def _fit_and_transform(
     dataset: Dataset, rows: Rows, schema: FeatureSchema
 ) -> tuple[Preprocessor, Floats]:
-    """Fit on `rows`; return these rows transformed too, which fitting makes anyway."""
+    """Fit on `rows`; return the preprocessor and these rows transformed."""
     transformer = _transformer(schema)
     outputs = transformer.fit_transform(_without_gaps(dataset.features.iloc[rows], schema))
     mean, scale = 0.0, 1.0

@@ -1,4 +1,4 @@
-"""Who trains, who validates, who is kept for the test: sorted row numbers.
+"""Splits: the rows that train, validate and test, as sorted row numbers.
 
 Test rows are cut off first and never seen by the search. The rest is split into `folds` parts that
 validate in turn, or once into 80 % training and 20 % validation for `folds=1`. Classes keep their
@@ -43,7 +43,7 @@ class Fold:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Splits:
-    """The folds of a study and the rows it never sees."""
+    """The folds of a study, and the test rows that its search never sees."""
 
     #: Sorted; empty where `test_fraction` is 0.
     test: Rows
@@ -55,7 +55,7 @@ class Splits:
 def split(dataset: Dataset, evaluation: Evaluation, seed: int) -> Splits:
     """Split the rows of `dataset`; the same arguments give the same rows.
 
-    Raises what `check_folds` raises.
+    Raises InvalidInput and InvalidDataset as `check_folds` does.
     """
     check_folds(dataset.describe(), evaluation)
     test_seed, fold_seed = _seeds(seed)

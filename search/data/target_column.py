@@ -67,7 +67,7 @@ def encode_target(column: pd.Series, task: Task | None) -> EncodedTarget:
         raise InvalidDataset(
             f"target '{name}' holds complex numbers; choose another column", pointer="/target"
         )
-    column = tidy_labels(column)
+    column = clean_labels(column)
     if _is_numeric(column):
         _check_finite(name, column.to_numpy(np.float64))
     distinct = column.nunique()
@@ -87,7 +87,7 @@ def encode_target(column: pd.Series, task: Task | None) -> EncodedTarget:
     return EncodedTarget(task=task, y=codes, classes=tuple(map(_label, labels)))
 
 
-def tidy_labels(column: pd.Series) -> pd.Series:
+def clean_labels(column: pd.Series) -> pd.Series:
     """Float64 where every value is a number, else text without blanks at either end."""
     if pd.api.types.is_bool_dtype(column.dtype):
         return column.astype(str)

@@ -12,7 +12,12 @@ from service.api.dependencies import DatasetId, ServicesDep
 from service.api.openapi import header, problems
 from service.api.schemas.base import Text
 from service.api.schemas.dataset import DatasetOut, DatasetPage
-from service.stored_datasets import content_type_of, recorded_summary, summary_of, tidy_filename
+from service.stored_datasets import (
+    content_type_of,
+    printable_filename,
+    recorded_summary,
+    summary_of,
+)
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
@@ -31,7 +36,7 @@ def add_dataset(
 ) -> DatasetOut:
     """Upload a table; the task is inferred from the target column unless given."""
     content = file.file.read(services.settings.max_upload_bytes + 1)
-    filename = tidy_filename(file.filename)
+    filename = printable_filename(file.filename)
     dataset = read_table(
         content,
         target=target,

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from search.data.datasets import load_builtin
-from search.data.target_column import encode_target, infer_task, tidy_labels
+from search.data.target_column import clean_labels, encode_target, infer_task
 from search.errors import InvalidDataset
 from search.study import Task
 
@@ -146,4 +146,4 @@ def test_column_that_cannot_be_the_target_is_refused(
 
 
 def test_text_of_numbers_is_numbers() -> None:
-    assert tidy_labels(series(["1.5", " 2", "3e2"])).tolist() == [1.5, 2.0, 300.0]
+    assert clean_labels(series(["1.5", " 2", "3e2"])).tolist() == [1.5, 2.0, 300.0]
