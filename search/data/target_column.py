@@ -27,8 +27,12 @@ ROWS_PER_CONSECUTIVE_CODE = 5
 ROWS_PER_LABEL = 2
 #: Whole numbers up to here are exact in float64.
 MAX_EXACT = 2**53
-#: Beyond this, float64 sums of squares overflow.
+#: Beyond this, float64 sums of squared features overflow.
 MAX_MAGNITUDE = 1e100
+#: Squared errors of a target whose values or spread lie outside leave the range of float64.
+MIN_SPREAD, MAX_AMOUNT = 1e-140, 1e140
+#: A target further from 0, in standard deviations, has too few digits of float64 left for scores.
+MAX_OFFSET = 2e9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -120,11 +124,33 @@ def _label(value: object) -> str:
 
 
 def _check_finite(name: str, values: NDArray[np.float64]) -> None:
-    wild = int(np.count_nonzero(~(np.abs(values) <= MAX_MAGNITUDE)))
+    wild = int(np.count_nonzero(~(np.abs(values) <= MAX_AMOUNT)))
     if wild:
         raise InvalidDataset(
-            f"target '{name}' holds {wild} infinite values or values beyond {MAX_MAGNITUDE:g}; "
-            f"leave those cells empty (their rows are then dropped) or correct them",
+            f"target '{name}' holds {wild} infinite values or values beyond {MAX_AMOUNT:g}, whose "
+            f"squared errors would overflow; leave those cells empty (their rows are then "
+            f"dropped), correct them, or bring the target in a larger unit",
+            pointer="/target",
+        )
+
+
+def _check_spread(name: str, values: NDArray[np.float64]) -> None:
+    """Refuse a target whose scores float64 cannot hold."""
+    offset = values[0]
+    centred = values - offset
+    spread = float(np.std(centred))
+    if spread < MIN_SPREAD:
+        raise InvalidDataset(
+            f"target '{name}' has a standard deviation of {spread:.3g}, but at least "
+            f"{MIN_SPREAD:g} is needed for squared errors above 0; bring it in a smaller unit",
+            pointer="/target",
+        )
+    mean = abs(offset + float(np.mean(centred)))
+    if mean > MAX_OFFSET * spread:
+        raise InvalidDataset(
+            f"target '{name}' lies {mean / spread:.3g} standard deviations from 0, but at most "
+            f"{MAX_OFFSET:g} leave enough digits for scores; subtract a constant such as "
+            f"{mean:.17g} from it",
             pointer="/target",
         )
 
@@ -136,6 +162,7 @@ def _check_regression(name: str, column: pd.Series, distinct: int) -> None:
             f"'{column.iloc[0]}'; leave task out, or choose a numeric column",
             pointer="/task",
         )
+    _check_spread(name, column.to_numpy(np.float64))
 
 
 def _check_binary(name: str, column: pd.Series, distinct: int) -> None:

@@ -7,7 +7,6 @@ import pytest
 import torch
 from numba import njit
 
-from search.engines.stacked import layer_statistics as looks
 from search.engines.compiled.jit import Array
 from search.engines.compiled.layer_statistics import (
     accumulate,
@@ -16,6 +15,7 @@ from search.engines.compiled.layer_statistics import (
     frobenius_norm,
     relative_change,
 )
+from search.engines.stacked import layer_statistics as looks
 from search.engines.stacked.layer_statistics import UnitStatistics
 from search.networks.dimensions import Dimensions
 
