@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -20,6 +21,56 @@ if TYPE_CHECKING:  # the process that lists datasets need not load pandas
     import pandas as pd
 
 Target: TypeAlias = NDArray[np.float64] | NDArray[np.int64]
+
+
+class ColumnRole(StrEnum):
+    """What a column is for."""
+
+    FEATURE = "feature"
+    IGNORE = "ignore"
+    TARGET = "target"
+    #: Rows of one group, such as a patient, stay together in every split.
+    GROUP = "group"
+
+
+class ColumnKind(StrEnum):
+    """What a column is taken for; DATA.md says when and why."""
+
+    NUMBER = "number"
+    TRUTH = "truth"
+    #: Days since 1970.
+    DATE = "date"
+    #: Days.
+    DURATION = "duration"
+    #: Text of few levels, an input each.
+    CATEGORY = "category"
+    #: Text of many levels, encoded by the mean target of the training rows.
+    MANY_CATEGORIES = "many_categories"
+    LABEL = "label"
+    IDENTIFIER = "identifier"
+    FREE_TEXT = "free_text"
+    EMPTY = "empty"
+    #: Cells that hold lists or tables.
+    NESTED = "nested"
+    #: Not looked at: its role is `ignore` or `group`.
+    UNREAD = "unread"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnReport:
+    """What one column was taken for."""
+
+    name: str
+    role: ColumnRole
+    kind: ColumnKind
+    #: Whether networks learn from it, or learn it.
+    used: bool
+    #: Why it was taken for that, a sentence.
+    reason: str
+    #: Cells of the rows with a target that are missing, or count as missing.
+    missing: int
+    #: First different cells as written.
+    examples: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +91,12 @@ class DatasetSummary:
     #: Changes made to the table at upload and warnings, one sentence each.
     notes: tuple[str, ...] = ()
     description: str = ""
+    #: What each column of the table was taken for, in its order; empty for built-in datasets.
+    columns: tuple[ColumnReport, ...] = ()
+    #: Groups of rows that splits keep together; None where every row stands for itself.
+    groups: int | None = None
+    #: Groups in which each class stands, in the order of `classes`; empty without groups.
+    class_groups: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,6 +115,9 @@ class Dataset:
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     description: str = ""
+    columns: tuple[ColumnReport, ...] = ()
+    #: `(N,)` number of the group of each row, 0 to G-1; None where every row stands for itself.
+    groups: NDArray[np.int64] | None = None
 
     def describe(self) -> DatasetSummary:
         """Return the facts that the API shows."""
@@ -73,6 +133,13 @@ class Dataset:
             class_counts=tuple(int((self.y == code).sum()) for code in range(len(self.classes))),
             notes=self.notes,
             description=self.description,
+            columns=self.columns,
+            groups=None if self.groups is None else int(self.groups.max()) + 1,
+            class_groups=()
+            if self.groups is None
+            else tuple(
+                len(np.unique(self.groups[self.y == code])) for code in range(len(self.classes))
+            ),
         )
 
 

@@ -33,11 +33,20 @@ class FeatureSchema:
     categorical: tuple[str, ...]
     #: Sorted levels of each categorical column; `MISSING` where values are missing.
     levels: tuple[tuple[str, ...], ...]
+    #: Text columns of many levels, each encoded by the target of its training rows.
+    encoded: tuple[str, ...] = ()
+    #: Names of the numbers that stand for a level of such a column.
+    encodings: tuple[str, ...] = ()
 
     @property
     def width(self) -> int:
         """Number of outputs `D`."""
-        return len(self.numeric) + len(self.indicators) + sum(map(len, self.levels))
+        return (
+            len(self.numeric)
+            + len(self.indicators)
+            + sum(map(len, self.levels))
+            + len(self.encoded) * len(self.encodings)
+        )
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -50,6 +59,7 @@ class FeatureSchema:
                 for column, levels in zip(self.categorical, self.levels, strict=True)
                 for level in levels
             ),
+            *(f"{column} ({name})" for column in self.encoded for name in self.encodings),
         )
 
 

@@ -15,7 +15,7 @@ from search.pruners import get_pruner
 from search.samplers import check_sampler
 from search.seeds import derive_seed
 from search.space import SearchSpace, build_space
-from search.study import ParamValue, StudySpec, Task
+from search.study import Choices, ParamValue, Scaling, StudySpec, Task
 from search.training.device import Device
 
 
@@ -45,6 +45,11 @@ class StudyPlan:
     def directions(self) -> tuple[str, ...]:
         """Optuna's directions of the objectives."""
         return tuple(str(metric.direction) for metric in self.objectives)
+
+    @property
+    def scaling(self) -> Scaling:
+        """Scaling of the numeric columns, one for all trials."""
+        return scaling_of(self.space)
 
     def lanes(self, number: int, params: Mapping[str, ParamValue]) -> tuple[Lane, ...]:
         """One lane a fold. Seeds follow (study seed, trial, fold), never time or company."""
@@ -76,7 +81,7 @@ def plan_study(spec: StudySpec, dataset: Dataset, device: Device = Device.CPU) -
     pruner = spec.pruner if len(objectives) == 1 else replace(spec.pruner, name="none")
     rungs = get_pruner(pruner.name).rungs(spec.budget.epochs)
     splits = split(dataset, spec.evaluation, spec.sampler.seed)
-    data = prepare(dataset, splits)
+    data = prepare(dataset, splits, scaling_of(space))
     return StudyPlan(
         spec=replace(spec, pruner=pruner),
         dataset=dataset,
@@ -91,6 +96,14 @@ def plan_study(spec: StudySpec, dataset: Dataset, device: Device = Device.CPU) -
         chance=tuple(chance_loss(dataset.task, fold.y_train) for fold in data.folds),
         device=device,
     )
+
+
+def scaling_of(space: SearchSpace) -> Scaling:
+    """Return the one value that the axis `scaling` has in a study."""
+    axis = space.axes["scaling"]
+    if not isinstance(axis, Choices):
+        raise TypeError(f"the axis scaling is {axis}, but it is a list of names")
+    return Scaling(str(axis.values[0]))
 
 
 def evaluations(epochs: int, rungs: Sequence[int]) -> tuple[int, ...]:

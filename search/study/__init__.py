@@ -39,6 +39,7 @@ from search.study.spec import (
     PrunerSpec,
     Range,
     SamplerSpec,
+    Scaling,
     StudySpec,
     Task,
 )
@@ -65,6 +66,7 @@ __all__ = [
     "Range",
     "Role",
     "SamplerSpec",
+    "Scaling",
     "Stop",
     "StudyEnded",
     "StudySpec",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from search.data.dataset_builder import read_table, with_task
+from search.data.dataset_builder import with_task
 from search.data.datasets import BUILTIN, DatasetSummary, load_builtin
 from search.data.splits import check_folds
 from search.errors import NotFound, UnknownChoice
@@ -13,7 +11,7 @@ from search.pruners import get_pruner
 from search.samplers import check_sampler
 from search.space import build_space
 from search.study import StudySpec
-from service.stored_datasets import summary_of
+from service.stored_datasets import read_upload, summary_of
 from storage import Datasets
 
 
@@ -37,6 +35,5 @@ def _summary(spec: StudySpec, datasets: Datasets) -> DatasetSummary:
         return summary
     if spec.dataset in BUILTIN:
         return with_task(load_builtin(spec.dataset), spec.task).describe()
-    row = datasets.get(spec.dataset)
-    table = read_table(datasets.content(row.id), target=row.target, task=spec.task, name=row.name)
-    return replace(table.describe(), id=row.id)
+    table = read_upload(datasets, datasets.get(spec.dataset))
+    return with_task(table, spec.task).describe()

@@ -21,7 +21,7 @@ def cleaned(values: Any) -> tuple[pd.Series | None, tuple[str, ...]]:
     """The column "c" as it comes out beside a harmless one, and the notes."""
     column = pd.Series(values, name="c")
     table = pd.DataFrame({"c": column, "other": np.arange(len(column)) % 7 / 2})
-    features, notes = clean_features(table)
+    features, _, notes = clean_features(table)
     return features.get("c"), notes
 
 
@@ -128,7 +128,6 @@ def test_few_stray_texts_in_a_numeric_column_count_as_missing() -> None:
         # Identifiers: a text of its own in every row, or too many.
         ([f"user {i}" for i in range(ROWS)], "60 different texts in 60 rows"),
         ([f"user {i}" for i in range(10)], "10 different texts in 10 rows"),
-        ([f"user {i % 51}" for i in range(120)], "51 different texts in 120 rows"),
         # Row numbers, from 0 or 1.
         (range(ROWS), "it numbers the rows"),
         (np.arange(1.0, ROWS + 1), "it numbers the rows"),
@@ -194,6 +193,6 @@ def test_table_given_is_not_changed() -> None:
 def test_rows_line_up_whatever_the_index_was() -> None:
     table = pd.DataFrame({"x": repeated(1, 2, 3), "y": repeated("a", "b", "c")})
     table.index = pd.Index(np.arange(ROWS)[::-1] * 5)
-    features, _ = clean_features(table)
+    features, _, _ = clean_features(table)
     assert features["x"].tolist()[:3] == [1, 2, 3]
     assert features["y"].tolist()[:3] == ["a", "b", "c"]

@@ -107,8 +107,8 @@ def test_number_of_folds_does_not_change_the_test_rows() -> None:
             labelled(50, 3),
             Evaluation(folds=3),
             r"class 'b' of target 'kind' has 3 rows, 2 of them for the search \(test_fraction 0.2 "
-            r"taken off\), but 3 folds need at least 3 of each class; choose fewer folds or a "
-            r"smaller test_fraction or bring more rows, or remove or merge that class",
+            r"taken off\), but 3 folds need at least 3 of each class; choose 2 folds or choose "
+            r"test_fraction 0 or bring at least 1 more of them or merge that class with another",
         ),
         (labelled(50, 1), Evaluation(folds=1, test_fraction=0), "one holdout split need"),
         # Test rows fewer than classes.

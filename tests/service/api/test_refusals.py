@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -160,15 +159,3 @@ def test_the_name_of_a_file_is_shown_without_its_control_characters(client: Test
         data={"target": "sort"},
     )
     assert answer.json()["name"] == "ab.csv"
-
-
-def test_parquet_without_its_reader_says_what_to_install(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
-    answer = client.post(
-        "/v1/datasets", files={"file": ("t.parquet", b"PAR1...PAR1")}, data={"target": "kind"}
-    )
-    assert answer.status_code == 501
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    assert "pip install 'activation-search[parquet]'" in answer.json()["detail"]
