@@ -555,7 +555,11 @@ def test_a_copy_of_the_target_is_warned_of(task: Task) -> None:
         Task.BINARY: np.where(table["rooms"] > 3, "yes", "no"),
         Task.MULTICLASS: [f"kind {i % 5}" for i in range(ROWS)],
     }[task]
-    codes = pd.Series(target) * -3 if task is Task.REGRESSION else pd.factorize(pd.Series(target))[0] * 10
+    codes = (
+        pd.Series(target) * -3
+        if task is Task.REGRESSION
+        else pd.factorize(pd.Series(target))[0] * 10
+    )
     table = table.drop(columns="price").assign(copied=codes, y=target)
     dataset = read_table(table.to_csv(index=False).encode(), target="y", task=task)
     note_about(dataset, "column 'copied' alone predicts the target almost perfectly")
