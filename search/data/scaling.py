@@ -101,7 +101,7 @@ def _apply_quantile(statistics: Mapping[str, Floats64], values: Floats64) -> Flo
     scaled = np.empty_like(values)
     for place in range(values.shape[1]):
         known = quantiles[:, place]
-        # From both sides, so that ties get the middle of their ranks, as in scikit-learn.
+        # From both sides, so that ties get the middle of their ranks, at the ends too.
         upward = np.interp(values[:, place], known, ranks)
         downward = -np.interp(-values[:, place], -known[::-1], -ranks[::-1])
         scaled[:, place] = (upward + downward) / 2

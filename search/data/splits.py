@@ -36,6 +36,8 @@ MAX_TEST_FRACTION = 0.8
 MIN_VALIDATION_ROWS = 2
 #: Of more groups than this, one row each is drawn to stand for its group: quick, and as even.
 _MANY_GROUPS = 1000
+#: Equal parts into which rows in groups are cut, to take some of them off.
+_MOST_PARTS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -215,12 +217,12 @@ def _cut(dataset: Dataset, rows: Rows, fraction: float, seed: int) -> tuple[Rows
         _, off = next(cut.split(firsts, dataset.y[rows[firsts]]))
         chosen = np.isin(groups, groups[firsts[off]])
     else:
-        # The parts of a split into equal folds come nearest to a share of rows and of classes.
-        smaller = min(fraction, 1 - fraction)
-        parts = _parts_of(dataset, rows, min(max(2, round(1 / smaller)), len(firsts)), seed)
-        chosen = np.isin(rows, parts[0][1])
-        if fraction > 0.5:
-            chosen = ~chosen
+        # Some of equal folds come nearest to a share of rows and of classes.
+        largest = np.unique(dataset.y[rows], return_counts=True)[1].max()
+        most = len(firsts) if dataset.task is Task.REGRESSION else min(len(firsts), largest)
+        parts, taken = _as_parts(fraction, int(most))
+        folds = _parts_of(dataset, rows, parts, seed)
+        chosen = np.isin(rows, np.concatenate([off for _, off in folds[:taken]]))
     return rows[~chosen], rows[chosen]
 
 
@@ -245,6 +247,17 @@ def _parts_of(dataset: Dataset, rows: Rows, folds: int, seed: int) -> list[tuple
         chosen = np.isin(groups, groups[firsts[off]])
         parts.append((rows[~chosen], rows[chosen]))
     return parts
+
+
+def _as_parts(fraction: float, most: int) -> tuple[int, int]:
+    """Return how many equal parts to make, at most `most`, and how many of them to take."""
+    choices = [
+        (abs(taken / parts - fraction), parts, taken)
+        for parts in range(2, max(min(most, _MOST_PARTS), 2) + 1)
+        for taken in range(1, parts)
+    ]
+    _, parts, taken = min(choices)
+    return parts, taken
 
 
 def _representatives(groups: Rows) -> Rows:
