@@ -287,6 +287,16 @@ def _read(
 
     row, ambiguous = _choose(sniffed, mark)
     cells = compute.if_else(pa.array(missing), pa.scalar(None, pa.large_string()), _arrow(text))
+    quick = _read_quickly(cells, row, sniffed.signs)
+    if quick is not None:
+        return Numbers(
+            values=quick,
+            strays=np.zeros(len(text), bool),
+            missing=missing,
+            format=row,
+            signs=sniffed.signs,
+            ambiguous=ambiguous and _read_thousands(cells),
+        )
     body = compute.replace_substring_regex(cells, _AFFIXES_ARROW, r"\1\2\3\4")
     negative = compute.match_substring_regex(body, r"^\(|^[+]?[-−]")
     body = compute.replace_substring_regex(body, r"^[(+−-]+", "")
@@ -308,6 +318,33 @@ def _read(
         signs=sniffed.signs,
         ambiguous=ambiguous and _read_thousands(cells),
     )
+
+
+def _read_quickly(
+    cells: Any, row: NumberFormat, signs: tuple[str, ...]
+) -> NDArray[np.float64] | None:
+    """Read cells that all are in the format, with nothing but signs at the ends.
+
+    None where one of them is not.
+    """
+    import pyarrow as pa  # noqa: PLC0415 - as above
+    from pyarrow import compute  # noqa: PLC0415
+
+    body = compute.utf8_trim(cells, "".join(signs) + _BLANKS) if signs else cells
+    if row.thousands:
+        fits = compute.match_substring_regex(body, f"^[+-]?(?:{row.pattern.pattern})$")
+        if not compute.all(fits).as_py():
+            return None
+    elif row.decimal == "," and compute.any(compute.match_substring(body, ".")).as_py():
+        return None
+    for character in row.thousands:
+        body = compute.replace_substring(body, character, "")
+    if row.decimal == ",":
+        body = compute.replace_substring(body, ",", ".")
+    try:
+        return _floats(compute.cast(body, pa.float64()))
+    except pa.ArrowInvalid:
+        return None
 
 
 def _choose(sniffed: NumberSniff, mark: str | None) -> tuple[NumberFormat, bool]:

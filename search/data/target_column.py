@@ -7,7 +7,6 @@ values for `multiclass`; whole numbers for `multiclass` where they look like cod
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -52,7 +51,7 @@ MIN_SPREAD, MAX_AMOUNT = 1e-140, 1e140
 MAX_OFFSET = 2e9
 
 _LISTED = 5
-_LEADING_ZERO = re.compile(r"[-+]?0\d+(?:\.\d*)?")
+_LEADING_ZERO = r"[-+]?0\d+(?:\.\d*)?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -233,11 +232,13 @@ def _are_codes(numbers: NDArray[np.float64]) -> bool:
 
 def _are_text_codes(text: pd.Series, numbers: NDArray[np.float64]) -> bool:
     """Return whether texts that read as numbers are names: 01, or 3.1 beside 3.10."""
-    labels = pd.unique(text)
-    if any(_LEADING_ZERO.fullmatch(label) for label in labels):
+    labels = text.nunique()
+    if len(text) < labels * ROWS_PER_LABEL:
+        return False  # amounts, maybe of a fixed width
+    if text.str.fullmatch(_LEADING_ZERO).any():
         return True
-    apart = len(labels) > len(np.unique(numbers))
-    return apart and len(labels) <= MAX_CODES and len(text) >= len(labels) * ROWS_PER_CODE
+    apart = labels > len(np.unique(numbers))
+    return apart and labels <= MAX_CODES and len(text) >= labels * ROWS_PER_CODE
 
 
 def _written(column: pd.Series) -> pd.Series:

@@ -99,7 +99,5 @@ def test_a_table_of_text_needs_no_scaling(scaling: Scaling) -> None:
 
 def test_a_study_has_one_scaling() -> None:
     assert build_space({"scaling": Choices(values=("quantile",))}).axes["scaling"].is_fixed
-    with pytest.raises(
-        InvalidAxis, match=r"scaled once for all trials.* but 2 are listed"
-    ):
+    with pytest.raises(InvalidAxis, match=r"scaled once for all trials.* but 2 are listed"):
         build_space({"scaling": Choices(values=("standard", "robust"))})

@@ -225,9 +225,7 @@ def test_groups_follow_the_seed() -> None:
 
 def test_too_few_groups_are_refused_with_a_way_out() -> None:
     dataset = grouped(labelled(50, 50), 3)
-    with pytest.raises(
-        InvalidDataset, match=r"3 groups that must not be split.* at least 4"
-    ):
+    with pytest.raises(InvalidDataset, match=r"3 groups that must not be split.* at least 4"):
         split(dataset, Evaluation(folds=3), 0)
     assert len(split(dataset, Evaluation(folds=3, test_fraction=0), 0).folds) == 3
 

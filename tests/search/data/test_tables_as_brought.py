@@ -421,6 +421,13 @@ def test_prices_of_uneven_digits_stay_amounts() -> None:
     assert read_table(with_target(cells), target="label").task is Task.REGRESSION
 
 
+def test_amounts_of_a_fixed_width_stay_amounts() -> None:
+    cells = [f"{value:07.2f}" for value in noise().uniform(1, 99, ROWS)]
+    dataset = read_table(with_target(cells), target="label")
+    assert dataset.task is Task.REGRESSION
+    np.testing.assert_array_equal(dataset.y, [float(cell) for cell in cells])
+
+
 def test_counts_are_amounts_and_say_so() -> None:
     counts = np.minimum(noise().poisson(2, ROWS), 10)
     dataset = read_table(
