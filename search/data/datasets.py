@@ -186,6 +186,11 @@ _ROWS = (
             feature_names=tuple(f"pixel_{row}_{column}" for row in range(8) for column in range(8)),
             classes=tuple(map(str, range(10))),
             class_counts=(178, 182, 177, 183, 181, 182, 181, 179, 174, 180),
+            notes=(
+                "columns 'pixel_0_7', 'pixel_1_0', 'pixel_1_7' and 9 more hold one value in almost "
+                "all rows; by scaling 'standard' their rare values are cut off at 10 standard "
+                "deviations (the furthest lies at 42)",
+            ),
             description="Handwritten digits as 8 by 8 grey pixels.",
         ),
         load=_scikit_learn("load_digits"),
@@ -254,6 +259,11 @@ _ROWS = (
             ),
             classes=("malignant", "benign"),
             class_counts=(212, 357),
+            notes=(
+                "columns 'area error', 'concavity error' have a long tail, up to 12 standard "
+                "deviations from the mean, and are kept whole; scaling 'quantile' or 'robust' "
+                "would tame it",
+            ),
             description="Breast tumours, malignant or benign, by the shape of their cell nuclei.",
         ),
         load=_scikit_learn("load_breast_cancer"),
@@ -296,5 +306,6 @@ def load_builtin(name: str) -> Dataset:
         features=features,
         y=bunch.target.to_numpy(np.int64 if facts.classes else np.float64),
         classes=tuple(map(str, bunch.target_names)) if facts.classes else (),
+        notes=facts.notes,
         description=facts.description,
     )

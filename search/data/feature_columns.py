@@ -27,7 +27,7 @@ from search.data.number_formats import (
     sniff,
     trim,
 )
-from search.data.scaling import ALMOST_CONSTANT, CLIP
+from search.data.tails import notes_on_tails
 from search.data.target_column import MAX_MAGNITUDE, notes_on_numbers
 from search.errors import InvalidDataset
 
@@ -160,7 +160,7 @@ def clean_features(
         _report(name, table[name], texts.get(name), column) for name, column in cleaned.items()
     )
     features = pd.DataFrame({name: column.to_numpy() for name, column in kept.items()})
-    return features, reports, tuple(notes)
+    return features, reports, (*notes, *notes_on_tails(features))
 
 
 def examples_of(column: pd.Series) -> tuple[str, ...]:
@@ -278,19 +278,6 @@ def _notes_on_values(name: str, values: NDArray[np.float64]) -> tuple[str, ...]:
                 f"column '{name}' holds {sentinel:g} in {times} rows, far from all other values; "
                 f"leave these cells empty if they mean missing"
             )
-    spread = float(np.std(known))
-    if spread == 0:
-        return tuple(notes)
-    highest = float(np.abs(known - known.mean()).max()) / spread
-    if highest > CLIP:
-        common = pd.Series(known).value_counts().iloc[0] / len(values)
-        notes.append(
-            f"column '{name}' is almost constant, and its rare values are cut off at "
-            f"{CLIP:g} standard deviations (the furthest lies at {highest:.0f})"
-            if common >= ALMOST_CONSTANT
-            else f"column '{name}' has a long tail, up to {highest:.0f} standard deviations from "
-            f"the mean, and is kept whole; scaling 'quantile' or 'robust' would tame it"
-        )
     return tuple(notes)
 
 

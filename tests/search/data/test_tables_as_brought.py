@@ -650,7 +650,7 @@ def test_a_long_tail_is_kept_whole_and_named() -> None:
         }
     )
     dataset = read_table(content, target="y")
-    assert "has a long tail" in note_about(dataset, "'size'")
+    assert "have a long tail" in note_about(dataset, "'size'")
     assert linear_score(dataset, "r2") > 0.999
 
 
