@@ -22,6 +22,7 @@ from search.data.feature_columns import (
     clean_features,
     examples_of,
     file_mark,
+    notes_on_sentinels,
     text_columns,
 )
 from search.data.file_formats import MAX_BYTES, parse_file
@@ -257,6 +258,8 @@ def _notes_on_task(cells: TargetCells, encoded: EncodedTarget, task: Task | None
                 f"and be judged; leave its target cell empty, merge it with another class, or "
                 f"bring more rows of it"
             )
+    if encoded.task is Task.REGRESSION:
+        notes += notes_on_sentinels(f"target '{name}'", encoded.y.astype(np.float64))
     if task is not None or cells.numbers is None:
         return notes
     if encoded.task is Task.MULTICLASS:

@@ -262,21 +262,22 @@ def _clean_number(
             f"{why}: each of its whole numbers stands once; give it the role 'feature' to keep it",
             values,
         )
-    more = () if kind is ColumnKind.TRUTH else _notes_on_values(name, values.to_numpy())
+    more = notes_on_sentinels(f"column '{name}'", values.to_numpy())
     return CleanedColumn(kind=kind, reason=reason, values=values, notes=(*notes, *more))
 
 
-def _notes_on_values(name: str, values: NDArray[np.float64]) -> tuple[str, ...]:
+def notes_on_sentinels(called: str, values: NDArray[np.float64]) -> tuple[str, ...]:
+    """Warn of numbers such as -999 that lie far from all other values of a column."""
     known = values[~np.isnan(values)]
     notes = []
     for sentinel in sorted({known.min(), known.max()} & _SENTINELS):
         times = int((known == sentinel).sum())
         others = known[known != sentinel]
         apart = np.abs(others - sentinel).min() if len(others) else 0.0
-        if times > 1 and apart > (np.ptp(others) or 1.0):
+        if apart > (np.ptp(others) if len(others) > 1 else 1.0):
             notes.append(
-                f"column '{name}' holds {sentinel:g} in {times} rows, far from all other values; "
-                f"leave these cells empty if they mean missing"
+                f"{called} holds {sentinel:g} in {times} rows, far from all other values; leave "
+                f"these cells empty if they mean missing"
             )
     return tuple(notes)
 

@@ -82,6 +82,8 @@ def split(dataset: Dataset, evaluation: Evaluation, seed: int) -> Splits:
 def split_anew(dataset: Dataset, rows: Rows, folds: int, seed: int) -> tuple[Fold, ...]:
     """Split `rows`, sorted row numbers, into `folds`; the same arguments give the same folds."""
     seed %= 2**32  # as scikit-learn takes them
+    if dataset.groups is not None:
+        _check_groups(len(np.unique(dataset.groups[rows])), folds)
     parts = (
         [_cut(dataset, rows, HOLDOUT_FRACTION, seed)]
         if folds == 1
@@ -263,6 +265,16 @@ def _as_parts(fraction: float, most: int) -> tuple[int, int]:
 def _representatives(groups: Rows) -> Rows:
     """Return the index of the first row of each group."""
     return np.unique(groups, return_index=True)[1].astype(np.int64)
+
+
+def _check_groups(left: int, folds: int) -> None:
+    """Refuse to split `left` groups, those outside the test rows, into more parts than that."""
+    if left < max(folds, 2):
+        raise InvalidDataset(
+            f"the test rows leave {left} groups of rows to split, but {folds} folds need at least "
+            f"{max(folds, 2)}; choose fewer folds, test_fraction 0, or a column with more groups",
+            pointer="/evaluation/folds",
+        )
 
 
 def _check_parts(dataset: Dataset, splits: Splits) -> None:

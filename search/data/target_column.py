@@ -220,7 +220,9 @@ def notes_on_numbers(called: str, text: pd.Series, numbers: Numbers) -> list[str
 
 def _are_codes(numbers: NDArray[np.float64]) -> bool:
     values, counts = np.unique(numbers, return_counts=True)
-    if len(values) > MAX_CODES or not len(values) or not np.equal(np.mod(values, 1), 0).all():
+    if not 0 < len(values) <= MAX_CODES or not np.isfinite(values).all():
+        return False
+    if not np.equal(np.mod(values, 1), 0).all():
         return False
     low, high = values.min(), values.max()
     if len(values) > FEW_CODES and counts.min() < ROWS_OF_RAREST_CODE:

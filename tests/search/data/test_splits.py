@@ -236,3 +236,10 @@ def test_a_class_of_one_group_is_refused() -> None:
     alone = replace(dataset, groups=np.where(dataset.y == 1, 0, dataset.groups))
     with pytest.raises(InvalidDataset, match=r"class 'b' .* has 1 group"):
         check_folds(alone.describe(), Evaluation())
+
+
+def test_groups_that_the_test_rows_use_up_are_refused() -> None:
+    sizes = np.repeat(np.arange(4), [90, 5, 4, 1])
+    dataset = replace(measured(100), groups=sizes)
+    with pytest.raises(InvalidDataset, match=r"leave \d groups of rows to split, but 3 folds need"):
+        split(dataset, Evaluation(folds=3, test_fraction=0.8), 0)

@@ -173,6 +173,13 @@ def test_a_number_that_may_mean_missing_is_warned_of_and_kept() -> None:
     assert (dataset.features["lab"] == -999).sum() == 9
 
 
+def test_a_number_that_may_mean_missing_is_warned_of_in_a_target_too() -> None:
+    price = noise().normal(50, 5, ROWS).round(2)
+    price[7] = -999
+    dataset = read_table(csv_of({"x": noise().normal(size=ROWS), "y": price}), target="y")
+    assert "-999 in 1 rows" in note_about(dataset, "target 'y' holds")
+
+
 # Dates --------------------------------------------------------------------------------------------
 
 

@@ -142,6 +142,7 @@ def test_given_task_outranks_the_inferred_one() -> None:
         (["a", " a"] * 30, None, "holds only the value 'a'", "/target"),
         (np.array([1, 2j, 3] * 9), None, "complex numbers", "/target"),
         ([1.0, 2.0, np.inf] * 9, None, "holds 9 infinite values", "/target"),
+        (["1", "inf", "nan", "0"] * 9, None, "holds 9 infinite values", "/target"),
         ([1.0, 2.0, 1e200] * 9, Task.REGRESSION, "values beyond 1e\\+140", "/target"),
     ],
 )
