@@ -13,7 +13,7 @@ from enum import StrEnum
 from search.activations import ACTIVATIONS, Activation, ActivationName, Parameter
 from search.activations.gains import GainRule
 from search.space.initializers import InitializerName
-from search.study import Axis, Choices, ParamValue, Range
+from search.study import Axis, Choices, ParamValue, Range, Scaling
 
 
 class AxisKind(StrEnum):
@@ -54,6 +54,8 @@ class AxisRow:
     aliases: Mapping[str, str] = field(default_factory=dict)
     #: Known value that is not legal here -> the reason, for the error.
     refused: Mapping[str, str] = field(default_factory=dict)
+    #: Why the axis takes one value a study; empty where it can be searched.
+    fixed_because: str = ""
 
 
 def _fixed(value: ParamValue) -> Choices:
@@ -201,6 +203,15 @@ _GENERAL: tuple[AxisRow, ...] = (
         default=_fixed(0.9),
         usual=0.9,
         condition=Condition(axis="optimizer", value="sgd"),
+    ),
+    AxisRow(
+        name="scaling",
+        description="how numeric columns are scaled, on the training rows of each fold",
+        kind=AxisKind.CATEGORICAL,
+        choices=tuple(scaling.value for scaling in Scaling),
+        default=_fixed(Scaling.STANDARD.value),
+        usual=Scaling.STANDARD.value,
+        fixed_because="the folds are scaled once for all trials",
     ),
     AxisRow(
         name="schedule",
