@@ -135,8 +135,10 @@ def vanishing_gradients(evidence: TrainingEvidence, thresholds: Thresholds) -> M
     """
     if not evidence.layers:
         return None
-    little = evidence.unlearned > thresholds["loss_over_chance"]
-    for place in (-1, 0) if little else (-1,):
+    left = evidence.unlearned
+    little = left > thresholds["loss_over_chance"]
+    places = (-1, 0) if left > thresholds["loss_over_chance_since_the_first_step"] else (-1,)
+    for place in places:
         norms, ratio = evidence.statistic("gradient_norm", place), _gradient_ratio(evidence, place)
         faded = little and max(norms) < thresholds["gradient_norm"]
         if ratio < thresholds["gradient_ratio"] or faded:

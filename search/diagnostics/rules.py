@@ -206,8 +206,13 @@ _ROWS: tuple[Rule, ...] = (
         meaning="The gradient fades on its way to the first layer, or is next to nothing in all "
         "layers while there is still much to learn.",
         condition=conditions.vanishing_gradients,
-        # The least ratio at the end of good ones was 0.26.
-        thresholds={"gradient_ratio": 0.01, "gradient_norm": 1e-3, "loss_over_chance": 0.9},
+        # The least ratio of good ones was 0.06 at the first step, 0.26 at the end.
+        thresholds={
+            "gradient_ratio": 0.01,
+            "gradient_norm": 1e-3,
+            "loss_over_chance": 0.9,
+            "loss_over_chance_since_the_first_step": 0.6,
+        },
         sentence="Too little gradient reaches the first layer: at epoch {epoch} its norm was "
         "{first_layer:.1e} there, {last_layer:.1e} at the last hidden one.",
         advices=(

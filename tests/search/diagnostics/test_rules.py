@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from math import log
 
 import numpy as np
+import pandas as pd
 import pytest
 from optuna.trial import TrialState
 
 from search.activations import ACTIVATIONS, get_activation
+from search.data.dataset_builder import build_dataset
 from search.data.datasets import Dataset, load_builtin
-from search.diagnostics import RULES, FindingName, diagnose, warn
-from search.diagnostics.advice import Advice, advise
+from search.diagnostics import RULES, FindingName, diagnose, evidence_of, warn
+from search.diagnostics.advice import Advice, advise, change
+from search.diagnostics.evidence import TrainingEvidence
 from search.driver import run_study
 from search.driver.plan import StudyPlan, plan_study
 from search.engines.probe_schedule import mean_snapshots
@@ -98,9 +101,23 @@ def chance(name: str = "digits") -> float:
     return chance_loss(prepared.task, prepared.data.folds[0].y_train)
 
 
+def findings(
+    record: TrialRecord, name: str = "digits", *, complete: bool = True
+) -> tuple[Finding, ...]:
+    epochs = record.curves[0].epochs
+    return diagnose(
+        evidence_of(
+            record,
+            chance(name),
+            epochs=epochs[-1] if complete and epochs else EPOCHS,
+            complete=complete,
+            failure=record.error,
+        )
+    )
+
+
 def names(record: TrialRecord, name: str = "digits", *, complete: bool = True) -> list[str]:
-    found = diagnose(record, chance(name), complete=complete, failure=record.error)
-    return [finding.name for finding in found]
+    return [finding.name for finding in findings(record, name, complete=complete)]
 
 
 #: Finding -> a training that has it, and the layer it is found in where that is certain.
@@ -144,6 +161,15 @@ PROVOKED: dict[str, dict[str, ParamValue]] = {
         "depth": 5,
         "learning_rate": 0.1,
     },
+    # He et al. (2015), figure 3: thirty ReLU layers with Xavier's initializer stall.
+    "fading_signal": {
+        "activation": "relu",
+        "depth": 30,
+        "initializer": "xavier_normal",
+        "learning_rate": 0.01,
+        "optimizer": "sgd",
+    },
+    "stalled": {"activation": "relu", "width": 2, "depth": 3, "learning_rate": 3e-3},
     "underfitting": {
         "activation": "tanh",
         "depth": 4,
@@ -156,7 +182,7 @@ PROVOKED: dict[str, dict[str, ParamValue]] = {
 @pytest.mark.parametrize("name", PROVOKED)
 def test_a_finding_is_provoked_by_a_training_made_for_it(name: str) -> None:
     record = trained(**PROVOKED[name])
-    found = diagnose(record, chance(), complete=True)
+    found = findings(record)
     assert name in [finding.name for finding in found]
     finding = next(finding for finding in found if finding.name == name)
     assert finding.sentence
@@ -165,18 +191,56 @@ def test_a_finding_is_provoked_by_a_training_made_for_it(name: str) -> None:
     assert all(np.isfinite(value) for value in finding.numbers.values())
 
 
+def test_random_labels_learned_by_heart_are_overfitting() -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(80, 10)), columns=[f"x{k}" for k in range(10)])
+    frame["y"] = rng.choice(["heads", "tails"], size=80)
+    data = build_dataset(frame, target="y", name="coins")
+    spec = StudySpec(
+        dataset="coins",
+        space={
+            "activation": Choices(values=("relu",)),
+            "width": Choices(values=(512,)),
+            "depth": Choices(values=(2,)),
+            "learning_rate": Choices(values=(3e-3,)),
+            "initializer": Choices(values=("kaiming_normal",)),
+        },
+        sampler=SamplerSpec(name="random"),
+        pruner=PrunerSpec(name="none"),
+        budget=Budget(trials=1, epochs=20),
+        evaluation=Evaluation(folds=2, confirm_top=0, test_fraction=0.0),
+    )
+    (trial,) = {
+        record.number: record
+        for event in run_study(spec, data)
+        if isinstance(event, TrialsChanged)
+        for record in event.trials
+    }.values()
+    assert trial.state is TrialState.COMPLETE
+    assert "overfitting" in trial.flags
+
+
+def test_a_deep_sigmoid_network_that_learned_little_has_vanishing_gradients() -> None:
+    record = trained(
+        activation="sigmoid", depth=10, initializer="xavier_normal", learning_rate=3e-3, epochs=30
+    )
+    assert "vanishing_gradients" in names(record)
+
+
 def test_overfitting_is_found_where_the_validation_loss_rises() -> None:
     record = trained("breast_cancer", activation="relu", depth=4, width=128, learning_rate=0.01,
                      epochs=40)  # fmt: skip
     assert names(record, "breast_cancer") == ["overfitting"]
 
 
-def test_a_loss_that_is_no_number_is_divergence_with_the_engines_reason() -> None:
+def test_a_loss_that_is_no_number_is_divergence_in_its_own_words() -> None:
     record = trained(activation="identity", depth=6, learning_rate=10.0, optimizer="sgd")
-    (finding,) = diagnose(record, chance(), complete=False, failure=record.error)
+    finding = findings(record, complete=False)[0]
     assert finding.name == "diverged"
-    assert finding.sentence == record.error
-    assert "gradient_clip" in finding.remedy
+    assert finding.sentence == "The training loss became no finite number."
+    assert "learning_rate" in finding.remedy
+    assert record.error
+    assert record.error != finding.sentence
 
 
 def test_every_rule_is_provoked_and_has_a_source() -> None:
@@ -218,7 +282,7 @@ def test_a_healthy_network_on_other_tasks_has_no_findings(
 @pytest.mark.parametrize("name", ["diverged", "dead_layer", "stuck_at_chance"])
 def test_what_is_beyond_hope_is_warned_of_before_the_end(name: str) -> None:
     record = trained(last=4, **PROVOKED[name])
-    warning = warn(record, record.curves[0], record.layers, chance())
+    warning = warn(record, record.curves[0], record.layers, chance(), epochs=EPOCHS)
     assert warning is not None
     assert warning.name == name
     assert warning.sentence.startswith("Fold 0: ")
@@ -227,7 +291,7 @@ def test_what_is_beyond_hope_is_warned_of_before_the_end(name: str) -> None:
 @pytest.mark.parametrize("name", ["born_dead", "dying_relu", "slope_collapsed", "underfitting"])
 def test_what_may_mend_is_not_warned_of(name: str) -> None:
     record = trained(last=4, **PROVOKED[name])
-    assert warn(record, record.curves[0], record.layers, chance()) is None
+    assert warn(record, record.curves[0], record.layers, chance(), epochs=EPOCHS) is None
 
 
 def test_a_slow_starter_is_not_given_up() -> None:
@@ -238,7 +302,7 @@ def test_a_slow_starter_is_not_given_up() -> None:
     }
     record = trained(last=4, epochs=30, **slow)
     assert record.curves[0].train_loss[-1] > 0.99 * chance()
-    assert warn(record, record.curves[0], record.layers, chance()) is None
+    assert warn(record, record.curves[0], record.layers, chance(), epochs=EPOCHS) is None
     assert trained(epochs=30, **slow).curves[0].train_loss[-1] < 0.8 * chance()
 
 
@@ -324,24 +388,75 @@ def test_trials_that_were_given_up_replay_as_they_were() -> None:
         assert replayed.should_prune(number) is is_pruned
 
 
+def case(
+    epochs: int = 30, layers: Sequence[LayerSnapshot] = (), **params: ParamValue
+) -> TrainingEvidence:
+    """A training whose validation loss was least after 10 of its epochs."""
+    return TrainingEvidence(
+        params={**USUAL, **params},
+        layers=layers,
+        train_loss=(1.0, 0.5, 0.2),
+        validation_loss=(1.0, 0.6, 0.9),
+        evaluated_at=(5, 10, 30),
+        chance=1.0,
+        complete=True,
+        epochs=epochs,
+    )
+
+
+def first_step(ratio: float) -> LayerSnapshot:
+    return LayerSnapshot(epoch=0, statistics={"update_ratio": (ratio / 2, ratio)})
+
+
 def test_advice_that_is_followed_already_is_left_out() -> None:
-    params = {**USUAL, "activation": "relu", "gradient_clip": 1.0, "learning_rate": 0.1}
-    advices = (Advice.CLIP, Advice.GAIN_AWARE, Advice.LOWER_RATE, Advice.SELU)
-    assert advise(advices, params) == "Lower learning_rate to 0.01; or use selu with lecun_normal."
-    assert advise((Advice.CLIP,), params) == ""
+    evidence = case(activation="relu", gradient_clip=1.0, learning_rate=0.1, dropout=0.5)
+    advices = (Advice.CLIP, Advice.LOWER_RATE, Advice.DROPOUT, Advice.SELU)
+    assert advise(advices, evidence) == "Set learning_rate to 0.01; or use selu with lecun_normal."
+    assert advise((Advice.CLIP, Advice.DROPOUT), evidence) == ""
+
+
+@pytest.mark.parametrize(
+    ("advice", "rate", "ratio", "advised"),
+    [
+        # A first step of the weight's own length is a hundred times too long.
+        (Advice.LOWER_RATE, 0.5, 1.0, 0.005),
+        (Advice.LOWER_RATE, 0.5, 1e9, 0.0005),  # at most a thousandth
+        (Advice.LOWER_RATE, 0.3, 0.011, 0.1),  # at least a third
+        (Advice.LOWER_RATE, 0.5, 0.001, None),  # the steps are short
+        (Advice.RAISE_RATE, 1e-5, 1e-4, 1e-3),
+        (Advice.RAISE_RATE, 1e-3, 1e-6, 0.03),  # no higher than Adam's greatest
+        (Advice.RAISE_RATE, 1e-3, 0.1, None),
+    ],
+)
+def test_a_rate_is_advised_by_the_measured_length_of_the_first_step(
+    advice: Advice, rate: float, ratio: float, advised: float | None
+) -> None:
+    made = change(advice, case(learning_rate=rate, layers=(first_step(ratio),)))
+    assert (made and made.params["learning_rate"]) == advised
+
+
+def test_epochs_are_named() -> None:
+    assert advise((Advice.FEWER_EPOCHS,), case()) == "Train for 10 epochs instead of 30."
+    assert advise((Advice.MORE_EPOCHS,), case()) == "Train for 90 epochs instead of 30."
 
 
 @pytest.mark.parametrize("advice", list(Advice))
-def test_every_advice_is_given_to_some_configuration(advice: Advice) -> None:
-    cases: tuple[Mapping[str, ParamValue], ...] = (
-        {**USUAL, "initializer": "xavier_uniform", "depth": 6, "optimizer": "sgd"},
-        {**USUAL, "activation": "tanh", "dropout": 0.2, "learning_rate": 1e-5},
-        {**USUAL, "activation": "prelu"},
+def test_every_advice_is_given_to_some_training_and_says_what_changes(advice: Advice) -> None:
+    cases = (
+        case(initializer="xavier_uniform", depth=6, optimizer="sgd", activation="relu"),
+        case(activation="tanh", dropout=0.2, learning_rate=1e-5),
+        case(activation="prelu"),
     )
-    assert any(advise((advice,), params) for params in cases)
+    made = [each for training in cases if (each := change(advice, training)) is not None]
+    assert made
+    for each in made:
+        assert each.params or each.epochs
+        for axis, value in each.params.items():
+            named = str(value) if isinstance(value, str) else f"{value:g}"
+            assert named in each.text or axis in each.text
 
 
-def test_a_nan_in_the_statistics_is_no_finding_and_no_error() -> None:
+def test_a_nan_in_the_statistics_is_no_error_and_in_a_gradient_an_explosion() -> None:
     record = trained(last=2)
     nothing = tuple(
         LayerSnapshot(
@@ -349,13 +464,14 @@ def test_a_nan_in_the_statistics_is_no_finding_and_no_error() -> None:
         )
         for s in record.layers
     )
-    assert names(replace(record, layers=mean_snapshots([nothing, record.layers]))) == []
+    mixed = replace(record, layers=mean_snapshots([nothing, record.layers]))
+    assert names(mixed) == ["exploding_gradients"]
     assert names(replace(record, layers=())) == []
 
 
 def test_a_finding_tells_the_layer_and_the_share() -> None:
     record = trained(**PROVOKED["born_dead"])
-    finding: Finding = diagnose(record, chance(), complete=True)[0]
+    finding: Finding = findings(record)[0]
     assert finding.layer is not None
     share = record.layers[0].statistics["dead_units"][finding.layer - 1]
     assert finding.numbers["dead_units"] == share == max(record.layers[0].statistics["dead_units"])

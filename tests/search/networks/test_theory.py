@@ -15,7 +15,7 @@ from search.activations import ACTIVATIONS, get_activation
 from search.activations.gains import numerical_gain
 from search.data.datasets import load_builtin
 from search.data.fold_arrays import FeatureSchema, FoldArrays, TrainingData
-from search.diagnostics import diagnose
+from search.diagnostics import diagnose, evidence_of
 from search.driver.plan import plan_study
 from search.metrics import chance_loss
 from search.networks.initial_weights import draw_weight
@@ -210,7 +210,8 @@ def findings(report: LaneReport, data: TrainingData, **params: ParamValue) -> li
         layers=report.layers,
     )
     chance = chance_loss(data.task, data.folds[0].y_train)
-    return [finding.name for finding in diagnose(record, chance, complete=False)]
+    evidence = evidence_of(record, chance, epochs=30, complete=False)
+    return [finding.name for finding in diagnose(evidence)]
 
 
 def test_thirty_relu_layers_train_with_he_and_stall_with_xavier() -> None:
