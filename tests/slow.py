@@ -15,7 +15,7 @@ SLOW: tuple[str, ...] = (
     "test_a_seed_gives_the_same_trials_on_any_number_of_processes",
     "tests/search/engines/test_stack.py::test_every_lane_equals_the_plain_network",
     "tests/search/networks/test_theory.py",
-    "tests/service/api/schemas/test_results.py::test_nothing_of_the_document_is_lost_on_the_wire",
+    "tests/service/api/schemas/test_results.py::test_nothing_of_a_stored_document_is_lost_on_the_wire",
     "tests/service/api/test_dashboard_browser.py",
     "tests/service/api/test_server.py",
     "tests/service/cli/test_demo.py",
