@@ -32,6 +32,7 @@ from search.data.fold_arrays import (
     LossTarget,
     TrainingData,
 )
+from search.data.inner_split import inner_validation
 from search.data.splits import Rows, Splits
 from search.errors import InvalidDataset
 from search.study import Task
@@ -154,6 +155,7 @@ def prepare(dataset: Dataset, splits: Splits) -> TrainingData:
                 target_validation=dataset.y[fold.validation],
                 target_mean=fitted.target_mean,
                 target_scale=fitted.target_scale,
+                inner_validation=inner_validation(dataset.y[fold.train], splits.inner_seed),
             )
         )
     return TrainingData(

@@ -22,6 +22,7 @@ from sklearn.model_selection import (
 
 from search.data.datasets import Dataset, DatasetSummary
 from search.errors import InvalidDataset, InvalidInput
+from search.seeds import derive_seed
 from search.study import Evaluation, Task
 
 Rows: TypeAlias = NDArray[np.int64]
@@ -50,6 +51,8 @@ class Splits:
     folds: tuple[Fold, ...]
     #: All rows but the test rows, sorted.
     search: Rows
+    #: Seed of the inner split of each fold's training rows, see `search.data.inner_split`.
+    inner_seed: int
 
 
 def split(dataset: Dataset, evaluation: Evaluation, seed: int) -> Splits:
@@ -66,7 +69,8 @@ def split(dataset: Dataset, evaluation: Evaluation, seed: int) -> Splits:
         search, test = next(cut.split(rows, dataset.y))
     search, test = np.sort(search), np.sort(test)
     folds = split_anew(dataset, search, evaluation.folds, fold_seed)
-    return Splits(test=test, folds=folds, search=search)
+    inner_seed = derive_seed(seed, "inner split")
+    return Splits(test=test, folds=folds, search=search, inner_seed=inner_seed)
 
 
 def split_anew(dataset: Dataset, rows: Rows, folds: int, seed: int) -> tuple[Fold, ...]:

@@ -69,10 +69,12 @@ class Minibatches:
         self.streams = sorted({lane.stream for lane in lanes})
         #: Index of each lane's stream in `streams`.
         self.lane_streams = [self.streams.index(lane.stream) for lane in lanes]
-        sizes = [len(fold.x_train) for fold in data.folds]
         config = lanes[0].config
-        self.plan = plan = batch_plan(sizes, config.batch_size)
+        fitted = [fold.fitted_rows(keeps_best=config.keeps_best) for fold in data.folds]
+        self.plan = plan = batch_plan(list(map(len, fitted)), config.batch_size)
         folds = [data.folds[fold] for fold, _ in self.streams]
+        #: Indices in `tables` of the rows that each stream's minibatches are drawn from.
+        self._fitted = [torch.from_numpy(fitted[fold]) for fold, _ in self.streams]
         #: All training rows of each stream, (rows, D).
         self.tables = [
             torch.from_numpy(f.x_train).to(dimensions.device, dimensions.dtype) for f in folds
@@ -130,10 +132,12 @@ class Minibatches:
             )
 
     def _orders(self, epoch: int) -> list[Tensor]:
-        """Return the order of each stream's rows in an epoch, (rows,) each."""
+        """Return the order of each stream's rows in an epoch, as indices in its table."""
         return [
-            torch.randperm(len(x), generator=_generator(stream, "rows", epoch)).to(x.device)
-            for stream, x in zip(self.streams, self.tables, strict=True)
+            rows[torch.randperm(len(rows), generator=_generator(stream, "rows", epoch))].to(
+                self._dimensions.device
+            )
+            for stream, rows in zip(self.streams, self._fitted, strict=True)
         ]
 
     def _generators(self, epoch: int) -> dict[tuple[str, int, int], Generator]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from search.networks.initial_weights import first_state
@@ -34,6 +36,11 @@ class Dimensions:
     def column(self, values: Sequence[float]) -> Tensor:
         """Return `values`, one a lane, as (L, 1, 1), to broadcast over rows and units."""
         return torch.tensor(values, dtype=self.dtype, device=self.device).view(-1, 1, 1)
+
+    def target(self, y: NDArray[np.generic]) -> Tensor:
+        """Return the targets `y` (N,) of a fold in the form that the losses take."""
+        target = torch.from_numpy(y).to(self.device)
+        return target.to(self.dtype) if target.is_floating_point() else target
 
     def first_state(self, lane: Lane) -> LaneState:
         """Return the initial state of `lane`."""

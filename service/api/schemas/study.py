@@ -194,7 +194,8 @@ class StudyModel(RequestModel):
         max_length=MAX_AXES,
         description="Axes that differ from the default space: activation, initializer, depth, "
         "width, learning_rate, weight_decay, dropout, normalization, gradient_clip, batch_size, "
-        "optimizer, momentum, schedule, and <activation>_<parameter> of `GET /v1/activations`.",
+        "optimizer, momentum, schedule, stopping, patience, and <activation>_<parameter> of "
+        "`GET /v1/activations`.",
     )
     sampler: SamplerModel = Field(default=SamplerModel(), description="Who proposes.")
     pruner: PrunerModel = Field(default=PrunerModel(), description="Who ends trials early.")

@@ -234,3 +234,12 @@ def test_the_mean_over_folds_is_taken_layer_by_layer() -> None:
     (mean,) = mean_snapshots([(one,), (two,)])
     assert mean == LayerSnapshot(epoch=3, statistics={"dead_units": (0.25, 0.5)})
     assert mean_snapshots([]) == ()
+
+
+def test_the_mean_is_over_the_folds_that_made_an_epoch() -> None:
+    one, two, late = (
+        LayerSnapshot(epoch=epoch, statistics={"dead_units": (share,)})
+        for epoch, share in ((0, 0.0), (0, 0.5), (9, 1.0))
+    )
+    mean = LayerSnapshot(epoch=0, statistics={"dead_units": (0.25,)})
+    assert mean_snapshots([(one,), (two, late)]) == (mean, late)
