@@ -242,6 +242,7 @@ def train_plainly(
     for epoch in range(1, epochs + 1):
         generator = torch.Generator().manual_seed(derive_seed(which.order_seed, "rows", epoch))
         order = fitted[torch.randperm(len(fitted), generator=generator)]
+        order = torch.cat([order, order])  # so that the last minibatch is full
         noise = {
             kind: [
                 torch.Generator().manual_seed(

@@ -44,9 +44,9 @@ def seen(which: Lane, data: TrainingData, *epochs: int, last: int = 2) -> tuple[
 
 
 def first_order(which: Lane, data: TrainingData) -> Tensor:
-    """The order of a lane's training rows in the first epoch."""
+    """The order of a lane's training rows in the first epoch, twice: a minibatch may need more."""
     generator = torch.Generator().manual_seed(derive_seed(which.order_seed, "rows", 1))
-    return torch.randperm(len(data.folds[which.split].x_train), generator=generator)
+    return torch.randperm(len(data.folds[which.split].x_train), generator=generator).repeat(2)
 
 
 def probe_rows(which: Lane, data: TrainingData) -> list[Tensor]:
