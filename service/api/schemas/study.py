@@ -194,7 +194,8 @@ class StudyModel(RequestModel):
         max_length=MAX_AXES,
         description="Axes that differ from the default space: activation, initializer, gain, "
         "depth, width, learning_rate, weight_decay, dropout, normalization, gradient_clip, "
-        "batch_size, optimizer, momentum, scaling, schedule, and <activation>_<parameter> of "
+        "batch_size, optimizer, momentum, scaling, schedule, stopping, patience, and "
+        "<activation>_<parameter> of "
         "`GET /v1/activations`.",
     )
     sampler: SamplerModel = Field(default=SamplerModel(), description="Who proposes.")
