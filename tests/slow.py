@@ -19,6 +19,7 @@ SLOW: tuple[str, ...] = (
     "tests/search/networks/test_theory.py",
     "tests/service/api/schemas/test_results.py::test_nothing_of_a_stored_document_is_lost_on_the_wire",
     "tests/service/api/test_dashboard_browser.py",
+    "tests/service/api/test_fuzz.py::test_a_study_is_refused_or_can_be_read_again",
     "tests/service/api/test_server.py",
     "tests/service/cli/test_demo.py",
     "tests/service/test_postgresql.py",
