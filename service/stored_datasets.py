@@ -6,8 +6,20 @@ only where a file is read.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
 from search.data.dataset_builder import read_table, with_task
-from search.data.datasets import BUILTIN, Dataset, DatasetSummary, load_builtin
+from search.data.datasets import (
+    BUILTIN,
+    ColumnKind,
+    ColumnReport,
+    ColumnRole,
+    Dataset,
+    DatasetSummary,
+    load_builtin,
+)
 from search.study import StudySpec, Task
 from storage import Datasets
 from storage.datasets import DatasetRow
@@ -47,8 +59,10 @@ def summary_of_upload(
     datasets: Datasets, row: DatasetRow, task: Task | None = None
 ) -> DatasetSummary:
     """Return the summary of the upload `row`, as `summary_of` does."""
-    if (task is not None and task is not row.task) or row.class_counts is None or row.notes is None:
+    if task is not None and task is not row.task:
         return _read_upload(datasets, row, task).describe()
+    if row.class_counts is None or row.notes is None or row.report is None:
+        return _read_upload(datasets, row, None).describe()
     return DatasetSummary(
         id=row.id,
         name=row.name,
@@ -60,6 +74,9 @@ def summary_of_upload(
         classes=row.classes,
         class_counts=row.class_counts,
         notes=row.notes,
+        columns=tuple(_read_report(column) for column in row.report["columns"]),
+        groups=row.report["groups"],
+        class_groups=tuple(row.report["class_groups"]),
     )
 
 
@@ -68,7 +85,46 @@ def content_type_of(content: bytes) -> str:
     return _PARQUET if content.startswith(_PARQUET_MAGIC) else _CSV
 
 
-def tidy_filename(name: str | None) -> str:
+def report_of(summary: DatasetSummary) -> dict[str, Any]:
+    """Return the facts of columns and groups as they are recorded."""
+    return {
+        "columns": [asdict(column) for column in summary.columns],
+        "groups": summary.groups,
+        "class_groups": list(summary.class_groups),
+    }
+
+
+def _read_report(column: Mapping[str, Any]) -> ColumnReport:
+    return ColumnReport(
+        **{
+            **column,
+            "role": ColumnRole(column["role"]),
+            "kind": ColumnKind(column["kind"]),
+            "examples": tuple(column["examples"]),
+        }
+    )
+
+
+def first_rows(datasets: Datasets, dataset_id: str, rows: int) -> list[dict[str, Any]]:
+    """Return the first rows of a dataset as read, by column; NotFound where there is none.
+
+    Missing values are None, classes are their labels.
+    """
+    if dataset_id in BUILTIN:
+        dataset = load_builtin(dataset_id)
+    else:
+        dataset = _read_upload(datasets, datasets.get(dataset_id), None)
+    table = dataset.features.head(rows).astype(object)
+    values = table.where(table.notna(), None).to_dict("records")
+    y = dataset.y[:rows].tolist()
+    labels = [dataset.classes[code] for code in y] if dataset.classes else y
+    return [
+        {**{str(name): value for name, value in row.items()}, dataset.target: label}
+        for row, label in zip(values, labels, strict=True)
+    ]
+
+
+def printable_filename(name: str | None) -> str:
     """Return the printable characters of a file's name, at most 200."""
     return "".join(filter(str.isprintable, name or ""))[:_NAME_CHARACTERS]
 
@@ -78,6 +134,7 @@ def _read_upload(datasets: Datasets, row: DatasetRow, task: Task | None) -> Data
         datasets.content(row.id),
         target=row.target,
         task=row.task,
+        columns={name: ColumnRole(role) for name, role in row.roles.items()},
         name=row.name,
         dataset_id=row.id,
         filename=row.id + _SUFFIX[row.content_type],

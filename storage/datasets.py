@@ -7,7 +7,7 @@ database, and so that listing datasets reads no file.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -45,6 +45,11 @@ class DatasetRow:
     #: where a version recorded the dataset that read them off the file.
     class_counts: tuple[int, ...] | None
     notes: tuple[str, ...] | None
+    #: Role of each column that a person gave one, by the column's name.
+    roles: Mapping[str, str]
+    #: What each column was taken for and how rows are grouped, as the caller wrote it; None where
+    #: an older version has recorded the dataset.
+    report: Mapping[str, Any] | None
     size_bytes: int
     #: "text/csv" or "application/vnd.apache.parquet".
     content_type: str
@@ -72,8 +77,10 @@ class Datasets:
         notes: Sequence[str],
         content: bytes,
         content_type: str,
+        roles: Mapping[str, str] | None = None,
+        report: Mapping[str, Any] | None = None,
     ) -> DatasetRow:
-        """Record a dataset; equal content, target and task return the one recorded first."""
+        """Record a dataset; equal content, target, task and roles return the one recorded first."""
         row = DatasetRow(
             id=ids.new_id(ids.DATASET),
             name=name,
@@ -85,12 +92,15 @@ class Datasets:
             classes=tuple(classes),
             class_counts=tuple(class_counts),
             notes=tuple(notes),
+            roles=dict(roles or {}),
+            report=report,
             size_bytes=len(content),
             content_type=content_type,
             sha256=sha256(content).hexdigest(),
             created_at=datetime.now(UTC),
         )
-        identity = sha256(json.dumps([row.sha256, target, task]).encode()).hexdigest()
+        asked = [row.sha256, target, task, *([sorted(roles.items())] if roles else [])]
+        identity = sha256(json.dumps(asked).encode()).hexdigest()
         try:
             with self._database.writing() as connection:
                 first = _find(connection, identity)
@@ -159,7 +169,12 @@ def _find(connection: Connection, identity: str) -> DatasetRow | None:
 
 def _write(row: DatasetRow) -> dict[str, Any]:
     columns = asdict(row)
-    return {**columns, **{name: json.dumps(columns[name]) for name in _LISTS}}
+    return {
+        **columns,
+        **{name: json.dumps(columns[name]) for name in _LISTS},
+        "roles": json.dumps(columns["roles"]) if row.roles else None,
+        "report": None if row.report is None else json.dumps(columns["report"]),
+    }
 
 
 def _read(row: Row[Any]) -> DatasetRow:
@@ -169,4 +184,9 @@ def _read(row: Row[Any]) -> DatasetRow:
     lists = {
         name: None if text is None else tuple(json.loads(text)) for name, text in texts.items()
     }
-    return DatasetRow(**{**columns, **lists, "task": Task(columns["task"])})
+    roles, report = columns.pop("roles"), columns.pop("report")
+    return DatasetRow(
+        **{**columns, **lists, "task": Task(columns["task"])},
+        roles=json.loads(roles) if roles else {},
+        report=json.loads(report) if report else None,
+    )

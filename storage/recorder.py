@@ -134,6 +134,6 @@ def reduce_events(
             case ProgressMade():
                 columns.update({name: getattr(event.progress, name) for name in _PROGRESS})
             case StudyEnded():
-                columns.update(end_columns(event.state, now))
+                columns.update(end_columns(event.state, now), error=event.error)
                 ended = event.state
     return records, columns, ended

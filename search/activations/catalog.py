@@ -59,6 +59,8 @@ class Activation:
     #: E[f(z)²]^(-1/2) for z ~ N(0, 1) where a closed form is known; None: by quadrature, which
     #: expects kinks at whole numbers only.
     exact_gain: Gain | None = None
+    #: Gain of He et al. (2015): sqrt(2), but for rectifiers with a slope below zero.
+    he_gain: Gain = gains.rectifier_gain
     parameters: tuple[Parameter, ...] = ()
     aliases: tuple[str, ...] = ()
     #: Whether it may stand in hidden layers and so in a search space.
@@ -183,6 +185,7 @@ class ActivationName(StrEnum):
         formula="z if z > 0 else a·z, a ~ U(lower, upper) in training, (lower + upper)/2 after",
         expression=lambda xp, z, p: xp.where(z > 0.0, z, (p["lower"] + p["upper"]) / 2.0 * z),
         exact_gain=gains.rrelu_gain,
+        he_gain=gains.rrelu_gain,
         operations=12,
         noisy=True,
         parameters=(
@@ -385,6 +388,7 @@ class ActivationName(StrEnum):
         formula="z",
         expression=lambda xp, z, p: z + 0.0,
         exact_gain=gains.unit_gain,
+        he_gain=gains.unit_gain,
         operations=0,
         output_for=(Task.REGRESSION,),
         paper="Saxe, McClelland & Ganguli (2014), Exact Solutions to the Nonlinear Dynamics of "

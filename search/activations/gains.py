@@ -1,25 +1,36 @@
-"""The gain of an activation: what a layer's weights are scaled by so that signals keep their size.
+"""What a layer's weights are scaled by so that signals keep their size, forward and backward.
 
-With weights of mean 0 and variance `gain² / fan_in` and inputs `f(z)`, z ~ N(0, 1), the variance
-of the next pre-activation is `gain² E[f(z)²]`. It is 1 again for `gain = E[f(z)²]^(-1/2)`, which
-is the rule of He et al. (2015) for ReLU and is applied here to every activation alike.
+Notation: z a pre-activation, z ~ N(0, q) in a wide network; f the activation; weights of a hidden
+layer have variance `gain² / fan_in`, biases variance `bias²`. Then (Poole et al. 2016; Schoenholz
+et al. 2017, equations 3 and 7)
 
-Variance 1 is then a fixed point of the map from layer to layer, in wide networks. It attracts for
-tanh, selu, elu, softsign, ... and is neutral for the rectifiers; for gelu, silu, mish and hardswish
-it repels (a deviation grows by 1.14, 1.17, 1.08 and 1.22 a layer), so that in networks tens of
-layers deep the chance deviations of a finite width grow. No constant gain can mend that.
+    q of the next layer          gain² E[f(z)²] + bias²
+    squared gradients, backward  times chi = gain² E[f'(z)²] a layer
+    deviations of q, forward     times eta = gain² dE[f(z)²]/dq a layer
 
-`torch.nn.init.calculate_gain` agrees on the rectifiers and the identity, and differs elsewhere.
-It has 5/3 for tanh, where E[tanh(z)²]^(-1/2) = 1.5925 (its number is a rounded empirical one);
-3/4 for selu, chosen against saturation, while the self-normalizing argument of Klambauer et al.
-(2017) needs 1; 1 for sigmoid, where this rule gives 1.8462; and it knows no other function.
+**Variance** asks for a fixed point at q = 1 without biases: `gain = E[f(z)²]^(-1/2)`, the rule of
+He et al. (2015) for ReLU applied to every activation alike. It says nothing about chi, which is
+then 1 for the rectifiers and 1.178 for tanh, 1.244 for softsign, 1.323 for hardtanh; nor about eta,
+which is below 1 for those and 1.144, 1.173, 1.076, 1.224 for gelu, silu, mish, hardswish: there a
+chance deviation of a finite width grows from layer to layer, and no constant gain mends that.
+
+**Critical** asks for a fixed point with chi = 1, the edge of chaos (Schoenholz et al. 2017; Hayou,
+Doucet & Rousseau 2019), by gain and bias together: `gain = E[f'(z)²]^(-1/2)` and `bias² = q -
+gain² E[f(z)²]` for a q that is still to be chosen, see `critical_gains`.
+
+`torch.nn.init.calculate_gain` agrees with variance on the rectifiers and the identity, and differs
+elsewhere. It has 5/3 for tanh, where E[tanh(z)²]^(-1/2) = 1.5925 (its number is a rounded empirical
+one); 3/4 for selu, chosen against saturation, while the self-normalizing argument of Klambauer et
+al. (2017) needs 1; 1 for sigmoid, where variance gives 1.8462; and it knows no other function.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache, lru_cache
-from math import pi, sqrt
+from math import ceil, pi, sqrt
 from typing import TypeAlias
 
 import numpy as np
@@ -103,3 +114,166 @@ def selu_gain(p: Numbers) -> float:
 def gelu_gain(p: Numbers) -> float:
     """E[z² Phi(z)²] = 1/3 + 1 / (2 pi sqrt 3)."""
     return 1.0 / sqrt(1.0 / 3.0 + 1.0 / (2.0 * pi * sqrt(3.0)))
+
+
+class GainRule(StrEnum):
+    """Criteria for a gain. Names are stored with every trial: values are only ever added."""
+
+    VARIANCE = "variance"
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerGains:
+    """Gains and biases of a whole network: a weight's standard deviation is gain / sqrt(fan_in)."""
+
+    #: Gain of the first hidden layer, which is fed with data of variance 1.
+    first: float = 1.0
+    #: Gain of every further hidden layer.
+    hidden: float = 1.0
+    #: Gain of the output layer.
+    output: float = 1.0
+    #: Standard deviation of the biases of hidden layers.
+    bias: float = 0.0
+    #: What the bias of every layer behind an activation takes off the activation, so that the next
+    #: layer is fed with `f - center` in effect.
+    center: float = 0.0
+
+    @classmethod
+    def same(cls, gain: float) -> LayerGains:
+        """Return `gain` for every layer, without biases."""
+        return cls(first=gain, hidden=gain, output=gain)
+
+    def of_layer(self, layer: int, depth: int) -> float:
+        """Return the gain of a layer of a network of `depth` hidden ones; 0 is the first."""
+        if layer == 0:
+            return self.first
+        return self.hidden if layer < depth else self.output
+
+
+#: Least eta at the critical fixed point. Nearer to 1 the network is more linear, and a deviation
+#: of q lives longer; further away the bends that make chi = 1 true only on average are met more
+#: often. Between 0.6 and 0.9 the bounded functions train alike at depth 50, at 0.4 (q = 1 for tanh)
+#: and at 1 (q = 0) worse; see INITIALIZATION.md.
+_LEAST_ETA = 0.75
+#: Where the fixed point repels, eta is at most 1 + this / depth². For gelu, silu and hardswish ten
+#: layers train best at q = 1 whatever eta is there (1.10 for silu), fifty only near eta = 1.
+_REPULSION = 10.0
+#: q is sought between these variances.
+_SMALLEST_Q, _LARGEST_Q = 1e-3, 16.0
+#: Errors of the moments stay below this.
+_TOLERANCE = 1e-6
+#: Step of the numerical derivative of f.
+_STEP = 1e-5
+
+
+@lru_cache(maxsize=4096)
+def _nodes_at(q: float) -> tuple[Array, Array]:
+    """Return nodes z and weights of E[g(z)], z ~ N(0, q), for g smooth between whole numbers."""
+    deviation = sqrt(q)
+    reach = _REACH * deviation
+    whole = np.arange(-ceil(reach), ceil(reach) + 1, dtype=np.float64)
+    edges = np.union1d(np.linspace(-reach, reach, 2 * _REACH + 1), whole[np.abs(whole) < reach])
+    node, weight = np.polynomial.legendre.leggauss(_NODES)
+    left, size = edges[:-1, None], np.diff(edges)[:, None]
+    z = (left + size * (node + 1.0) / 2.0).ravel()
+    density = np.exp(-0.5 * z**2 / q) / (deviation * sqrt(2.0 * pi))
+    return z, (size / 2.0 * weight).ravel() * density
+
+
+@dataclass(frozen=True, slots=True)
+class _Moments:
+    """E[f²], dE[f²]/dq and E[f'²] for z ~ N(0, q)."""
+
+    square: float
+    growth: float
+    slope: float
+
+    @property
+    def eta(self) -> float:
+        """Factor on deviations of q where chi is 1."""
+        return self.growth / self.slope
+
+
+def _moments(formula: Formula, p: Numbers, q: float, center: float = 0.0) -> _Moments:
+    z, weights = _nodes_at(q)
+    square = (formula(z, p) - center) ** 2
+    slope = (formula(z + _STEP, p) - formula(z - _STEP, p)) / (2.0 * _STEP)
+    return _Moments(
+        square=float(weights @ square),
+        # The derivative of the normal density by its variance is the density times this factor.
+        growth=float(weights @ (square * (z * z / q - 1.0))) / (2.0 * q),
+        slope=float(weights @ slope**2),
+    )
+
+
+def _bias_variance(moments: _Moments, q: float) -> float:
+    """Return the variance of biases that makes q a fixed point where chi is 1."""
+    return q - moments.square / moments.slope
+
+
+def _root(excess: Callable[[float], float], low: float, high: float) -> float:
+    """Return where `excess` falls through 0; the end nearest to that where it does so nowhere."""
+    if excess(low) <= 0.0:
+        return low
+    if excess(high) >= 0.0:
+        return high
+    # Imported here because it costs every process 0.2 s, and few ask.
+    from scipy.optimize import brentq  # noqa: PLC0415
+
+    return float(brentq(excess, low, high, xtol=1e-9))
+
+
+def critical_gains(formula: Formula, p: Numbers, depth: int) -> LayerGains:
+    """Return gains and biases of the edge of chaos, chi = 1, for `depth` hidden layers.
+
+    q is the variance of the pre-activations at the fixed point. There is a choice of it:
+
+    - eta is the same at every q for powers of z on either side of 0: 1 for the rectifiers, without
+      a bias, and 1.5 for squared ReLU. q = 1.
+    - eta is below 1 at every q for tanh, elu, ...: it falls as q grows. q is the one where
+      `_LEAST_ETA` is reached, 1 at most.
+    - eta is above 1 at q = 1 for gelu, silu, mish, hardswish, and comes down to 1 at a half-stable
+      point (Roberts, Yaida & Hanin 2022, section 5.3.4), which may be far: 14.3 for silu. Large q
+      make shallow networks worse: q is the least, from 1 on, at which eta is near enough to 1 for
+      the depth, see `_REPULSION`.
+    - No q has a bias of positive variance for sigmoid and softplus, whose mean grows with the
+      layers: `center` takes f(0) off, and sigmoid is treated as the tanh that it is then. Softplus
+      has eta above 1 even so, up to the largest q that is tried.
+
+    The first layer's gain leads from data of variance 1 to q; the output layer's is 1, or less
+    where logits would have a variance above 1. Remembered for each parameter set.
+    """
+    return _critical_gains(formula, tuple(sorted(p.items())), depth)
+
+
+@lru_cache(maxsize=4096)
+def _critical_gains(
+    formula: Formula, items: tuple[tuple[str, float], ...], depth: int
+) -> LayerGains:
+    p = dict(items)
+    center = 0.0
+    if _bias_variance(_moments(formula, p, 1.0), 1.0) < -_TOLERANCE:
+        center = float(formula(np.zeros(1), p)[0])
+
+    def eta(q: float) -> float:
+        return _moments(formula, p, q, center).eta
+
+    if abs(eta(_SMALLEST_Q) - eta(_LARGEST_Q)) < _TOLERANCE:
+        q = 1.0
+    elif eta(1.0) > 1.0:
+        most = 1.0 + _REPULSION / depth**2
+        q = _root(lambda q: eta(q) - most, 1.0, _LARGEST_Q)
+    else:
+        q = _root(lambda q: eta(q) - _LEAST_ETA, _SMALLEST_Q, 1.0)
+    found = _moments(formula, p, q, center)
+    bias = _bias_variance(found, q)
+    if bias < _TOLERANCE:
+        bias = 0.0
+    return LayerGains(
+        first=sqrt(q - bias),
+        hidden=found.slope**-0.5,
+        output=min(1.0, found.square**-0.5),
+        bias=sqrt(bias),
+        center=center,
+    )

@@ -42,8 +42,9 @@ from search.study import ConfirmationRun, ParamValue, Role
 _TYPICAL_DF = 4.0
 #: The between-search variance over tau²/K, see above.
 _SELECTION_FACTOR = 3.0
-#: A score this size comes from a network that has all but overflowed, and its square would.
-_ABSURD = 1e50
+#: A score this size comes from a network that has all but overflowed, and its square would. Targets
+#: of 1e60 have squared errors of 1e120.
+_ABSURD = 1e150
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

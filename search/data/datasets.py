@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -22,9 +23,59 @@ if TYPE_CHECKING:  # the process that lists datasets need not load pandas
 Target: TypeAlias = NDArray[np.float64] | NDArray[np.int64]
 
 
+class ColumnRole(StrEnum):
+    """What a column is for."""
+
+    FEATURE = "feature"
+    IGNORE = "ignore"
+    TARGET = "target"
+    #: Rows of one group, such as a patient, stay together in every split.
+    GROUP = "group"
+
+
+class ColumnKind(StrEnum):
+    """What a column is taken for; DATA.md says when and why."""
+
+    NUMBER = "number"
+    TRUTH = "truth"
+    #: Days since 1970.
+    DATE = "date"
+    #: Days.
+    DURATION = "duration"
+    #: Text of few levels, an input each.
+    CATEGORY = "category"
+    #: Text of many levels, encoded by the mean target of the training rows.
+    MANY_CATEGORIES = "many_categories"
+    LABEL = "label"
+    IDENTIFIER = "identifier"
+    FREE_TEXT = "free_text"
+    EMPTY = "empty"
+    #: Cells that hold lists or tables.
+    NESTED = "nested"
+    #: Not looked at: its role is `ignore` or `group`.
+    UNREAD = "unread"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnReport:
+    """What one column was taken for."""
+
+    name: str
+    role: ColumnRole
+    kind: ColumnKind
+    #: Whether networks learn from it, or learn it.
+    used: bool
+    #: Why it was taken for that, a sentence.
+    reason: str
+    #: Cells of the rows with a target that are missing, or count as missing.
+    missing: int
+    #: First different cells as written.
+    examples: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetSummary:
-    """The facts of a dataset without its data."""
+    """The facts of a dataset, without its data."""
 
     id: str
     name: str
@@ -37,14 +88,20 @@ class DatasetSummary:
     classes: tuple[str, ...]
     #: Rows of each class, in the order of `classes`.
     class_counts: tuple[int, ...]
-    #: What was done to the table on the way in, one sentence each.
+    #: Changes made to the table at upload and warnings, one sentence each.
     notes: tuple[str, ...] = ()
     description: str = ""
+    #: What each column of the table was taken for, in its order; empty for built-in datasets.
+    columns: tuple[ColumnReport, ...] = ()
+    #: Groups of rows that splits keep together; None where every row stands for itself.
+    groups: int | None = None
+    #: Groups in which each class stands, in the order of `classes`; empty without groups.
+    class_groups: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Dataset:
-    """What a study learns from. Two of them are equal only where they are the same object."""
+    """A table of features beside one target. Two datasets are equal only if they are one object."""
 
     id: str
     name: str
@@ -58,9 +115,12 @@ class Dataset:
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     description: str = ""
+    columns: tuple[ColumnReport, ...] = ()
+    #: `(N,)` number of the group of each row, 0 to G-1; None where every row stands for itself.
+    groups: NDArray[np.int64] | None = None
 
     def describe(self) -> DatasetSummary:
-        """Sum up the facts that the API shows."""
+        """Return the facts that the API shows."""
         return DatasetSummary(
             id=self.id,
             name=self.name,
@@ -73,6 +133,13 @@ class Dataset:
             class_counts=tuple(int((self.y == code).sum()) for code in range(len(self.classes))),
             notes=self.notes,
             description=self.description,
+            columns=self.columns,
+            groups=None if self.groups is None else int(self.groups.max()) + 1,
+            class_groups=()
+            if self.groups is None
+            else tuple(
+                len(np.unique(self.groups[self.y == code])) for code in range(len(self.classes))
+            ),
         )
 
 
@@ -119,6 +186,11 @@ _ROWS = (
             feature_names=tuple(f"pixel_{row}_{column}" for row in range(8) for column in range(8)),
             classes=tuple(map(str, range(10))),
             class_counts=(178, 182, 177, 183, 181, 182, 181, 179, 174, 180),
+            notes=(
+                "columns 'pixel_0_7', 'pixel_1_0', 'pixel_1_7' and 9 more hold one value in almost "
+                "all rows; by scaling 'standard' their rare values are cut off at 10 standard "
+                "deviations (the furthest lies at 42)",
+            ),
             description="Handwritten digits as 8 by 8 grey pixels.",
         ),
         load=_scikit_learn("load_digits"),
@@ -187,6 +259,11 @@ _ROWS = (
             ),
             classes=("malignant", "benign"),
             class_counts=(212, 357),
+            notes=(
+                "columns 'area error', 'concavity error' have a long tail, up to 12 standard "
+                "deviations from the mean, and are kept whole; scaling 'quantile' or 'robust' "
+                "would tame it",
+            ),
             description="Breast tumours, malignant or benign, by the shape of their cell nuclei.",
         ),
         load=_scikit_learn("load_breast_cancer"),
@@ -229,5 +306,6 @@ def load_builtin(name: str) -> Dataset:
         features=features,
         y=bunch.target.to_numpy(np.int64 if facts.classes else np.float64),
         classes=tuple(map(str, bunch.target_names)) if facts.classes else (),
+        notes=facts.notes,
         description=facts.description,
     )

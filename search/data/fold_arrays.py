@@ -1,7 +1,7 @@
-"""What training gets of a dataset: plain arrays by fold, without the tools that made them.
+"""The arrays of each fold, ready for training, without the tools that made them.
 
-Training processes import this and not scikit-learn or pandas, which would cost each of them two
-seconds and some hundred megabytes.
+Training processes import this module but neither scikit-learn nor pandas, which would cost each
+process two seconds and some hundred megabytes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MISSING = " missing"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureSchema:
-    """What decides the outputs of the preprocessing, in this order."""
+    """The columns and levels that decide the outputs of the preprocessing, in this order."""
 
     numeric: tuple[str, ...]
     #: Numeric columns with missing values among the search rows.
@@ -33,11 +33,20 @@ class FeatureSchema:
     categorical: tuple[str, ...]
     #: Sorted levels of each categorical column; `MISSING` where values are missing.
     levels: tuple[tuple[str, ...], ...]
+    #: Text columns of many levels, each encoded by the target of its training rows.
+    encoded: tuple[str, ...] = ()
+    #: Names of the numbers that stand for a level of such a column.
+    encodings: tuple[str, ...] = ()
 
     @property
     def width(self) -> int:
         """Number of outputs `D`."""
-        return len(self.numeric) + len(self.indicators) + sum(map(len, self.levels))
+        return (
+            len(self.numeric)
+            + len(self.indicators)
+            + sum(map(len, self.levels))
+            + len(self.encoded) * len(self.encodings)
+        )
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -50,12 +59,13 @@ class FeatureSchema:
                 for column, levels in zip(self.categorical, self.levels, strict=True)
                 for level in levels
             ),
+            *(f"{column} ({name})" for column in self.encoded for name in self.encodings),
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FoldArrays:
-    """One fold, ready for training."""
+    """The arrays of one fold, ready for training."""
 
     #: `(N, D)` float32, C-contiguous.
     x_train: Floats
@@ -80,7 +90,7 @@ class FoldArrays:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TrainingData:
-    """All folds of a study, ready for training."""
+    """The arrays of all folds of a study, ready for training."""
 
     task: Task
     #: `D`

@@ -1,29 +1,31 @@
-"""From a table to the float32 arrays that networks are trained on.
+"""A table is turned into the float32 arrays that networks are trained on.
 
 `N` rows, `D` outputs of the preprocessing, `C` classes. Two kinds of facts are kept apart:
 
 - the *schema*, read off all search rows (never the test rows): which columns are categorical, their
   levels, which columns get a "was missing" indicator. It decides `D`, which must be the same in all
   folds, since their lanes are trained in one stack;
-- the *statistics*, fitted on the training rows of one fold only: medians, means, scales.
+- the *statistics*, fitted on the training rows of one fold only: medians, scales, and the mean
+  targets that stand for the levels of a text column that has many.
 
-Numbers: missing ones become the median, then standardised, then cut off at `CLIP`.
+Numbers: missing ones become the median, then they are scaled (`search.data.scaling`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.compose import ColumnTransformer
-from sklearn.impute import MissingIndicator, SimpleImputer
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.impute import SimpleImputer
+from sklearn.model_selection import KFold
+from sklearn.preprocessing import OneHotEncoder, TargetEncoder
 
 from search.data.datasets import Dataset, Target
+from search.data.feature_columns import MAX_LEVELS
 from search.data.fold_arrays import (
     MISSING,
     FeatureSchema,
@@ -33,15 +35,29 @@ from search.data.fold_arrays import (
     TrainingData,
 )
 from search.data.inner_split import inner_validation
+from search.data.scaling import Scaler, fit_scaler
 from search.data.splits import Rows, Splits
 from search.errors import InvalidDataset
-from search.study import Task
+from search.study import Scaling, Task
 
-#: Standardised numbers are cut off here. A column that is almost constant in the training rows has
-#: a tiny scale; one odd value elsewhere (2,014 in a sample of MNIST) would drown its row.
-CLIP = 10.0
 #: All folds of a study are held in memory at once, in every worker process.
 MAX_BYTES = 2 * 2**30
+#: Parts of the training rows that are encoded by the mean targets of the others.
+_CROSS_FITS = 5
+_TARGET_TYPES = {
+    Task.REGRESSION: "continuous",
+    Task.BINARY: "binary",
+    Task.MULTICLASS: "multiclass",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LevelEncodings:
+    """The numbers that stand for the levels of one text column, (E,) each, already scaled."""
+
+    levels: Mapping[str, NDArray[np.float64]]
+    #: For levels that the training rows lack.
+    unknown: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -51,32 +67,43 @@ class Preprocessor:
     task: Task
     classes: tuple[str, ...]
     schema: FeatureSchema
-    #: scikit-learn's fitted ColumnTransformer.
-    transformer: Any
+    #: `(K,)` medians of the numeric columns, which stand for missing values.
+    median: NDArray[np.float64]
+    scaler: Scaler
+    #: One entry per column of `schema.encoded`.
+    encodings: tuple[LevelEncodings, ...]
     #: Of the training rows, in units of the target; 0 and 1 for classification.
     target_mean: float
     target_scale: float
 
     @property
     def statistics(self) -> dict[str, NDArray[np.float64]]:
-        """`median`, `mean` and `scale` of each numeric column of the schema."""
-        if not self.schema.numeric:
-            return {name: np.empty(0) for name in ("median", "mean", "scale")}
-        imputer, scaler, _ = (
-            step for _, step in self.transformer.named_transformers_.numeric.steps
-        )
-        return {
-            "median": imputer.statistics_,
-            "mean": scaler.mean_,
-            "scale": scaler.scale_,
-        }
+        """`median` and the arrays of the scaling, of each numeric column of the schema."""
+        return {"median": self.median, **self.scaler.statistics}
 
     def transform(self, features: pd.DataFrame) -> Floats:
         """Turn a table with the dataset's feature columns into `(N, D)`, C-contiguous.
 
-        Levels that the schema does not know become zeros in all outputs of their column.
+        Levels that the schema does not know become zeros in all outputs of their column, or the
+        mean target where the column is encoded by it.
         """
-        return _as_floats(self.transformer.transform(_without_gaps(features, self.schema)))
+        encoded = [
+            np.array([known.levels.get(text, known.unknown) for text in _texts(features[name])])
+            for name, known in zip(self.schema.encoded, self.encodings, strict=True)
+        ]
+        return self._stack(features, encoded)
+
+    def _stack(self, features: pd.DataFrame, encoded: list[NDArray[np.float64]]) -> Floats:
+        schema = self.schema
+        parts: list[NDArray[Any]] = []
+        if schema.numeric:
+            values = features[list(schema.numeric)].to_numpy(np.float64)
+            parts.append(self.scaler.apply(np.where(np.isnan(values), self.median, values)))
+        if schema.indicators:
+            parts.append(features[list(schema.indicators)].isna().to_numpy(np.float32))
+        if schema.categorical:
+            parts.append(_one_hot(features, schema))
+        return _as_floats(np.hstack([*parts, *encoded]))
 
     def encode_target(self, y: Target) -> LossTarget:
         """Turn `(N,)` targets into what the loss wants; standardised for regression."""
@@ -94,58 +121,76 @@ class Preprocessor:
         return prediction.astype(np.float64) * self.target_scale + self.target_mean
 
 
-def infer_schema(features: pd.DataFrame, rows: Rows) -> FeatureSchema:
+def infer_schema(dataset: Dataset, rows: Rows) -> FeatureSchema:
     """Read the schema off `rows` of the table."""
-    seen = features.iloc[rows]
+    seen = dataset.features.iloc[rows]
     numeric = tuple(seen.select_dtypes("number").columns)
-    categorical = tuple(column for column in seen.columns if column not in set(numeric))
+    texts = [column for column in seen.columns if column not in set(numeric)]
+    encoded = tuple(column for column in texts if seen[column].nunique() > MAX_LEVELS)
+    categorical = tuple(column for column in texts if column not in set(encoded))
     return FeatureSchema(
         numeric=numeric,
         indicators=tuple(column for column in numeric if seen[column].isna().any()),
         categorical=categorical,
         levels=tuple(_levels(seen[column]) for column in categorical),
+        encoded=encoded,
+        encodings=_encodings_of(dataset),
     )
 
 
 def fit_preprocessor(
-    dataset: Dataset, rows: Rows, schema: FeatureSchema | None = None
+    dataset: Dataset,
+    rows: Rows,
+    schema: FeatureSchema | None = None,
+    scaling: Scaling = Scaling.STANDARD,
 ) -> Preprocessor:
     """Fit on `rows` only; the schema too is read off them where none is given."""
-    return _fit_and_transform(dataset, rows, schema or infer_schema(dataset.features, rows))[0]
+    return _fit_and_transform(dataset, rows, schema or infer_schema(dataset, rows), scaling)[0]
 
 
 def _fit_and_transform(
-    dataset: Dataset, rows: Rows, schema: FeatureSchema
+    dataset: Dataset, rows: Rows, schema: FeatureSchema, scaling: Scaling
 ) -> tuple[Preprocessor, Floats]:
-    """Fit on `rows`; return these rows transformed too, which fitting makes anyway."""
-    transformer = _transformer(schema)
-    outputs = transformer.fit_transform(_without_gaps(dataset.features.iloc[rows], schema))
+    """Fit on `rows`; return the preprocessor and these rows transformed.
+
+    Levels of these rows are encoded by the targets of others only, which `transform` cannot know.
+    """
+    features = dataset.features.iloc[rows]
+    values = features[list(schema.numeric)].to_numpy(np.float64)
+    median = _medians(values)
     mean, scale = 0.0, 1.0
     if dataset.task is Task.REGRESSION:
         y = dataset.y[rows]
         mean = float(np.mean(y))
         scale = float(np.std(y)) or 1.0
+    answers = (dataset.y[rows] - mean) / scale if dataset.task is Task.REGRESSION else None
+    encodings, encoded = _fit_encodings(
+        features, schema, dataset.y[rows] if answers is None else answers, dataset.task
+    )
     preprocessor = Preprocessor(
         task=dataset.task,
         classes=dataset.classes,
         schema=schema,
-        transformer=transformer,
+        median=median,
+        scaler=fit_scaler(scaling, np.where(np.isnan(values), median, values)),
+        encodings=encodings,
         target_mean=mean,
         target_scale=scale,
     )
-    return preprocessor, _as_floats(outputs)
+    return preprocessor, preprocessor._stack(features, encoded)
 
 
-def prepare(dataset: Dataset, splits: Splits) -> TrainingData:
+def prepare(dataset: Dataset, splits: Splits, scaling: Scaling = Scaling.STANDARD) -> TrainingData:
     """Fit and apply the preprocessing of every fold.
 
     Raises InvalidDataset where the arrays would not fit into memory.
     """
-    schema = infer_schema(dataset.features, splits.search)
+    schema = infer_schema(dataset, splits.search)
     _check_size(schema.width, splits)
     folds = []
     for fold in splits.folds:
-        fitted, x_train = _fit_and_transform(dataset, fold.train, schema)
+        groups = None if dataset.groups is None else dataset.groups[fold.train]
+        fitted, x_train = _fit_and_transform(dataset, fold.train, schema, scaling)
         folds.append(
             FoldArrays(
                 x_train=x_train,
@@ -155,7 +200,7 @@ def prepare(dataset: Dataset, splits: Splits) -> TrainingData:
                 target_validation=dataset.y[fold.validation],
                 target_mean=fitted.target_mean,
                 target_scale=fitted.target_scale,
-                inner_validation=inner_validation(dataset.y[fold.train], splits.inner_seed),
+                inner_validation=inner_validation(dataset.y[fold.train], splits.inner_seed, groups),
             )
         )
     return TrainingData(
@@ -169,40 +214,71 @@ def prepare(dataset: Dataset, splits: Splits) -> TrainingData:
     )
 
 
-def _transformer(schema: FeatureSchema) -> Any:
-    # An empty training column becomes zeros: dropping it would change D in that fold only.
-    numeric = make_pipeline(
-        SimpleImputer(strategy="median", keep_empty_features=True),
-        StandardScaler(),
-        FunctionTransformer(np.clip, kw_args={"a_min": -CLIP, "a_max": CLIP}),
-    )
-    levels = OneHotEncoder(
+def _medians(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the median of each column, 0 where a column holds no value at all.
+
+    Dropping such a column would change D in one fold only.
+    """
+    if not values.shape[1]:
+        return np.empty(0)
+    fitted = SimpleImputer(strategy="median", keep_empty_features=True).fit(values)
+    return np.nan_to_num(np.asarray(fitted.statistics_, dtype=np.float64), nan=0.0)
+
+
+def _one_hot(features: pd.DataFrame, schema: FeatureSchema) -> NDArray[np.float32]:
+    encoder = OneHotEncoder(
         categories=[np.array(levels, dtype=object) for levels in schema.levels],
         handle_unknown="ignore",
         sparse_output=False,
         dtype=np.float32,
     )
-    return ColumnTransformer(
-        [
-            ("numeric", numeric, list(schema.numeric)),
-            ("missing", MissingIndicator(features="all"), list(schema.indicators)),
-            ("categorical", levels, list(schema.categorical)),
-        ],
-        sparse_threshold=0,
-    )
+    texts = pd.DataFrame({name: _texts(features[name]) for name in schema.categorical})
+    outputs: NDArray[np.float32] = encoder.fit(texts).transform(texts)
+    return outputs
+
+
+def _encodings_of(dataset: Dataset) -> tuple[str, ...]:
+    """Return the names of the numbers that stand for a level: the mean target, or class shares."""
+    if dataset.task is Task.REGRESSION:
+        return (f"mean {dataset.target}",)
+    labels = dataset.classes[1:] if dataset.task is Task.BINARY else dataset.classes
+    return tuple(f"share of {label}" for label in labels)
+
+
+def _fit_encodings(
+    features: pd.DataFrame, schema: FeatureSchema, y: NDArray[Any], task: Task
+) -> tuple[tuple[LevelEncodings, ...], list[NDArray[np.float64]]]:
+    """Fit mean targets by level; return them, and those of the rows, each from other rows' targets.
+
+    Both are scaled alike, by the spread over the rows.
+    """
+    fitted, rows = [], []
+    for name in schema.encoded:
+        texts = _texts(features[name]).to_numpy(dtype=object)[:, None]
+        encoder = TargetEncoder(
+            target_type=_TARGET_TYPES[task],
+            cv=KFold(min(_CROSS_FITS, len(y)), shuffle=True, random_state=0),
+        )
+        encoded = encoder.fit_transform(texts, y)
+        mean, scale = encoded.mean(axis=0), encoded.std(axis=0)
+        scale = np.where(scale > 0, scale, 1.0)
+        table = (np.stack(encoder.encodings_, axis=1) - mean) / scale  # (levels, E)
+        fitted.append(
+            LevelEncodings(
+                levels=dict(zip(encoder.categories_[0].tolist(), table, strict=True)),
+                unknown=(np.atleast_1d(encoder.target_mean_) - mean) / scale,
+            )
+        )
+        rows.append((encoded - mean) / scale)
+    return tuple(fitted), rows
 
 
 def _as_floats(outputs: NDArray[Any]) -> Floats:
     return np.ascontiguousarray(outputs, dtype=np.float32)
 
 
-def _without_gaps(features: pd.DataFrame, schema: FeatureSchema) -> pd.DataFrame:
-    """Give missing categories their own level."""
-    filled = {name: _texts(features[name]) for name in schema.categorical}
-    return features.assign(**filled) if filled else features
-
-
 def _texts(column: pd.Series) -> pd.Series:
+    """Give missing categories their own level."""
     texts = column.astype(object)
     return texts.where(column.notna(), MISSING)
 

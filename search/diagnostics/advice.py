@@ -84,7 +84,7 @@ def _gain_aware(params: Params) -> str | None:
     # SELU's gain is 1: there lecun_normal is gain-aware too.
     if row.uses_gain or params["activation"] == ActivationName.SELU:
         return None
-    return "use kaiming_normal or orthogonal, which take the activation's gain into account"
+    return "use scaled_orthogonal or lsuv, which take the activation's gain into account"
 
 
 def _selu(params: Params) -> str | None:

@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 
 from search.analysis.candidates import select_candidates
 from search.data.datasets import Dataset
+from search.driver.common_failure import common_failure
 from search.driver.confirm_phase import Confirmation
 from search.driver.holdout_phase import evaluate_holdout
 from search.driver.ordered_jobs import Interrupted, OrderedJobs
@@ -61,17 +62,18 @@ def run_study(
     # Cancelled jobs may still be writing into the folder while it is removed.
     with TemporaryDirectory(prefix="activation-search-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        state = StudyState.COMPLETED
+        state, error = StudyState.COMPLETED, None
         try:
             yield PhaseStarted(phase=Phase.SEARCH)
             search = SearchPhase(plan, history, control, workers, folder)
             yield from search.run()
+            error = common_failure(search.trials)
             yield from _confirm_and_test(
                 plan, search, confirmations, OrderedJobs(workers, folder, control)
             )
         except Interrupted as interruption:
             state = STOP_ACTIONS[interruption.stop].study_state
-        yield StudyEnded(state=state)
+        yield StudyEnded(state=state, error=error if state is StudyState.COMPLETED else None)
 
 
 def _confirm_and_test(

@@ -62,6 +62,7 @@ def evaluate_holdout(
     data = prepare(
         plan.dataset,
         replace(plan.splits, folds=(Fold(train=plan.splits.search, validation=test),)),
+        plan.scaling,
     )
     finalists = _finalists(plan, runs)
     refits = _refit(plan, finalists, data, jobs)
@@ -191,5 +192,8 @@ def _archive(
     if params is None or state is None:
         return None
     return save_model_archive(
-        params, state, fit_preprocessor(plan.dataset, plan.splits.search), plan.dataset
+        params,
+        state,
+        fit_preprocessor(plan.dataset, plan.splits.search, scaling=plan.scaling),
+        plan.dataset,
     )

@@ -13,7 +13,7 @@ from search.metrics import Metric, Source, chance_loss, task_metrics
 from search.networks.lane import Lane, NetworkConfig
 from search.seeds import derive_seed
 from search.space import SearchSpace
-from search.study import ParamValue, StudySpec, Task
+from search.study import Choices, ParamValue, Scaling, StudySpec, Task
 from search.study_checks import check_study
 from search.training.device import Device
 
@@ -47,6 +47,11 @@ class StudyPlan:
         """Optuna's directions of the objectives."""
         return tuple(str(metric.direction) for metric in self.objectives)
 
+    @property
+    def scaling(self) -> Scaling:
+        """Scaling of the numeric columns, one for all trials."""
+        return scaling_of(self.space)
+
     def lanes(self, number: int, params: Mapping[str, ParamValue]) -> tuple[Lane, ...]:
         """Return the lanes of trial `number`, one a fold.
 
@@ -78,7 +83,7 @@ def plan_study(spec: StudySpec, dataset: Dataset, device: Device = Device.CPU) -
     recorded = [metric.name for metric in task_metrics(checked.task)]
     rungs = checked.pruner.rungs(spec.budget.epochs)
     splits = split(dataset, spec.evaluation, spec.sampler.seed)
-    data = prepare(dataset, splits)
+    data = prepare(dataset, splits, scaling_of(checked.space))
     return StudyPlan(
         spec=checked.spec,
         dataset=dataset,
@@ -93,6 +98,14 @@ def plan_study(spec: StudySpec, dataset: Dataset, device: Device = Device.CPU) -
         chance=tuple(chance_loss(checked.task, fold.y_train) for fold in data.folds),
         device=device,
     )
+
+
+def scaling_of(space: SearchSpace) -> Scaling:
+    """Return the one value that the axis `scaling` has in a study."""
+    axis = space.axes["scaling"]
+    if not isinstance(axis, Choices):
+        raise TypeError(f"the axis scaling is {axis}, but it is a list of names")
+    return Scaling(str(axis.values[0]))
 
 
 def evaluations(epochs: int, rungs: Sequence[int]) -> tuple[int, ...]:

@@ -48,4 +48,5 @@ class Resplits:
         for repeat in block:
             seed = derive_seed(plan.spec.sampler.seed, "confirm split", repeat)
             folds += split_anew(plan.dataset, plan.splits.search, len(plan.splits.folds), seed)
-        return prepare(plan.dataset, replace(plan.splits, folds=tuple(folds)))
+        splits = replace(plan.splits, folds=tuple(folds))
+        return prepare(plan.dataset, splits, plan.scaling)

@@ -42,6 +42,6 @@ class Dimensions:
         target = torch.from_numpy(y).to(self.device)
         return target.to(self.dtype) if target.is_floating_point() else target
 
-    def first_state(self, lane: Lane) -> LaneState:
-        """Return the initial state of `lane`."""
-        return first_state(lane, features=self.features, outputs=self.outputs, dtype=self.dtype)
+    def first_state(self, lane: Lane, rows: NDArray[np.floating]) -> LaneState:
+        """Draw the state in which `lane` begins; `rows` (N, D) are those of its fold's training."""
+        return first_state(lane, rows, outputs=self.outputs, dtype=self.dtype)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.activations import get_activation
+from search.activations.gains import GainRule
 from search.study import ParamValue
 
 
@@ -47,6 +48,8 @@ class NetworkConfig:
     #: The numbers among the activation's parameters, by the parameter's name.
     activation_numbers: Mapping[str, float]
     initializer: str
+    #: Name of a `GainRule`, for initializers that take the activation's gain by rule.
+    gain: str
     depth: int
     width: int
     normalization: str
@@ -75,6 +78,7 @@ class NetworkConfig:
             activation_params=row.options(params),
             activation_numbers=row.numbers(params),
             initializer=str(params["initializer"]),
+            gain=str(params.get("gain", GainRule.CRITICAL)),
             depth=int(_number(params["depth"])),
             width=int(_number(params["width"])),
             normalization=str(params["normalization"]),
@@ -112,11 +116,6 @@ class NetworkConfig:
         """Whether the activation's own parameters are all at their defaults, none learned."""
         defaults = get_activation(self.activation).numbers({})
         return self.activation_numbers == defaults and not self.learned
-
-    @property
-    def gain(self) -> float:
-        """Factor on the standard deviation of weights that keeps the forward variance at one."""
-        return get_activation(self.activation).gain(self.activation_numbers)
 
     @property
     def stack_key(self) -> StackKey:

@@ -18,16 +18,16 @@ from numpy.typing import NDArray
 
 from search.data.datasets import Dataset
 from search.data.fold_arrays import FeatureSchema
-from search.data.preprocessing import CLIP, Preprocessor
+from search.data.preprocessing import Preprocessor
 from search.errors import InvalidInput
 from search.networks.lane import LaneState
-from search.study import ParamValue, Task
+from search.study import ParamValue, Scaling, Task
 
 #: Version of the blob's format, stored in it as `format_version`. Blobs made before versions were
 #: stored lack that entry and have the format of version 1.
-FORMAT_VERSION = 1
-
-_STATISTICS = ("median", "mean", "scale")
+FORMAT_VERSION = 2
+#: Arrays that are no statistics of numeric columns.
+_OTHERS = ("format_version", "document", "params", "running")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -40,10 +40,12 @@ class ModelArchive:
     classes: tuple[str, ...]
     target: str
     schema: FeatureSchema
-    #: `median`, `mean` and `scale` of each numeric column; standardised numbers are cut off at
-    #: -`clip` and `clip`.
+    scaling: Scaling
+    #: `median` of each numeric column, and the statistics of its scaling (`search.data.scaling`):
+    #: for standard `mean`, `scale` and the `limit` at which scaled numbers are cut off.
     statistics: Mapping[str, NDArray[np.float64]]
-    clip: float
+    #: Column of `schema.encoded` -> level -> its numbers; None stands for all other levels.
+    encodings: Mapping[str, Mapping[str | None, tuple[float, ...]]]
     #: Predictions of a regression are `output * target_scale + target_mean`; 0 and 1 otherwise.
     target_mean: float
     target_scale: float
@@ -69,7 +71,14 @@ def save_model_archive(
         "classes": preprocessor.classes,
         "target": dataset.target,
         "schema": asdict(preprocessor.schema),
-        "clip": CLIP,
+        "scaling": preprocessor.scaler.kind.value,
+        "encodings": [
+            {
+                "unknown": known.unknown.tolist(),
+                "levels": {level: numbers.tolist() for level, numbers in known.levels.items()},
+            }
+            for known in preprocessor.encodings
+        ],
         "target_mean": preprocessor.target_mean,
         "target_scale": preprocessor.target_scale,
     }
@@ -100,6 +109,9 @@ def load_model_archive(blob: bytes) -> ModelArchive:
         )
     document: dict[str, Any] = json.loads(arrays["document"].tobytes())
     schema = document["schema"]
+    statistics = {name: array for name, array in arrays.items() if name not in _OTHERS}
+    if "clip" in document:  # of an older version, with one limit for all columns
+        statistics["limit"] = np.full(len(schema["numeric"]), document["clip"])
     return ModelArchive(
         params=document["params"],
         task=Task(document["task"]),
@@ -110,9 +122,20 @@ def load_model_archive(blob: bytes) -> ModelArchive:
             indicators=tuple(schema["indicators"]),
             categorical=tuple(schema["categorical"]),
             levels=tuple(map(tuple, schema["levels"])),
+            encoded=tuple(schema.get("encoded", ())),
+            encodings=tuple(schema.get("encodings", ())),
         ),
-        statistics={name: arrays[name] for name in _STATISTICS},
-        clip=document["clip"],
+        scaling=Scaling(document.get("scaling", Scaling.STANDARD)),
+        statistics=statistics,
+        encodings={
+            column: {
+                **{level: tuple(numbers) for level, numbers in known["levels"].items()},
+                None: tuple(known["unknown"]),
+            }
+            for column, known in zip(
+                schema.get("encoded", ()), document.get("encodings", ()), strict=True
+            )
+        },
         target_mean=document["target_mean"],
         target_scale=document["target_scale"],
         weights=arrays["params"],

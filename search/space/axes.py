@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from search.activations import ACTIVATIONS, Activation, ActivationName, Parameter
+from search.activations.gains import GainRule
 from search.space.initializers import InitializerName
-from search.study import Axis, Choices, ParamValue, Range
+from search.study import Axis, Choices, ParamValue, Range, Scaling
 
 
 class AxisKind(StrEnum):
@@ -53,6 +54,8 @@ class AxisRow:
     aliases: Mapping[str, str] = field(default_factory=dict)
     #: Known value that is not legal here -> the reason, for the error.
     refused: Mapping[str, str] = field(default_factory=dict)
+    #: Why the axis takes one value a study; empty where it can be searched.
+    fixed_because: str = ""
 
 
 def _fixed(value: ParamValue) -> Choices:
@@ -98,7 +101,7 @@ _GENERAL: tuple[AxisRow, ...] = (
                 InitializerName.XAVIER_UNIFORM.value,
                 InitializerName.KAIMING_NORMAL.value,
                 InitializerName.LECUN_NORMAL.value,
-                InitializerName.ORTHOGONAL.value,
+                InitializerName.SCALED_ORTHOGONAL.value,
             )
         ),
         usual=InitializerName.KAIMING_NORMAL.value,
@@ -108,6 +111,16 @@ _GENERAL: tuple[AxisRow, ...] = (
             "he_uniform": InitializerName.KAIMING_UNIFORM.value,
             "he_normal": InitializerName.KAIMING_NORMAL.value,
         },
+    ),
+    AxisRow(
+        name="gain",
+        description="what scaled_orthogonal asks of a layer: to keep the variance of signals, or "
+        "to be critical, which keeps the size of gradients too",
+        kind=AxisKind.CATEGORICAL,
+        choices=tuple(rule.value for rule in GainRule),
+        default=_fixed(GainRule.CRITICAL.value),
+        usual=GainRule.CRITICAL.value,
+        condition=Condition(axis="initializer", value=InitializerName.SCALED_ORTHOGONAL.value),
     ),
     AxisRow(
         name="depth",
@@ -190,6 +203,15 @@ _GENERAL: tuple[AxisRow, ...] = (
         default=_fixed(0.9),
         usual=0.9,
         condition=Condition(axis="optimizer", value="sgd"),
+    ),
+    AxisRow(
+        name="scaling",
+        description="how numeric columns are scaled, on the training rows of each fold",
+        kind=AxisKind.CATEGORICAL,
+        choices=tuple(scaling.value for scaling in Scaling),
+        default=_fixed(Scaling.STANDARD.value),
+        usual=Scaling.STANDARD.value,
+        fixed_because="the folds are scaled once for all trials",
     ),
     AxisRow(
         name="schedule",

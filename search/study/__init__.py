@@ -41,6 +41,7 @@ from search.study.spec import (
     PrunerSpec,
     Range,
     SamplerSpec,
+    Scaling,
     StudySpec,
     Task,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "Range",
     "Role",
     "SamplerSpec",
+    "Scaling",
     "Stop",
     "StudyEnded",
     "StudyResults",

@@ -77,6 +77,8 @@ class StudyEnded:
     """The last event of a run: completed, paused or cancelled."""
 
     state: StudyState
+    #: Why no trial of a completed study completed, one sentence; None where one did.
+    error: str | None = None
 
 
 Event: TypeAlias = (

@@ -18,6 +18,14 @@ class Task(StrEnum):
     MULTICLASS = "multiclass"
 
 
+class Scaling(StrEnum):
+    """How numeric columns are scaled; `search.data.scaling` says how each works."""
+
+    STANDARD = "standard"
+    QUANTILE = "quantile"
+    ROBUST = "robust"
+
+
 class PrunerScope(StrEnum):
     """Trials that a trial is compared with when pruning is decided."""
 

@@ -17,7 +17,7 @@ from search.metrics import get_metric
 from search.networks.dimensions import Dimensions
 from search.networks.lane import Lane, LaneState
 from search.networks.losses import LOSSES
-from search.study import LayerSnapshot
+from search.study import LayerSnapshot, Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +70,7 @@ class Scorer:
     ) -> None:
         self._lanes = lanes
         self._metrics = [get_metric(name) for name in metrics]
+        self._task = data.task
         self._loss = LOSSES[data.task]
         self._splits = data.folds
         #: Positions of the lanes that share a split, by split: they are scored by one call.
@@ -91,7 +92,10 @@ class Scorer:
             own = logits[members, :, : len(arrays.y_validation)]
             loss = self._validation_loss(own, arrays.y_validation)
             prediction = self._loss.predict(own).cpu().numpy()
-            prediction = prediction * arrays.target_scale + arrays.target_mean
+            if self._task is Task.REGRESSION:
+                # In float64: float32 has no digits left for a small spread on a large offset.
+                prediction = prediction.astype(np.float64)
+                prediction = prediction * arrays.target_scale + arrays.target_mean
             scores = {
                 metric.name: metric.score(arrays.target_validation, prediction)
                 for metric in self._metrics

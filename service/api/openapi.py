@@ -26,8 +26,8 @@ _EXAMPLES: dict[int, dict[str, Any]] = {
                       "did you mean 'relu'? choose one of relu, leaky_relu, prelu, ..."}]},
     500: {"title": "Internal server error", "detail": "something went wrong that should not have; "
           "the server's log says what"},
-    501: {"title": "Missing extra", "detail": "reading Parquet needs an optional package; install "
-          "it with pip install 'activation-search[parquet]'"},
+    501: {"title": "Missing extra", "detail": "a PostgreSQL database needs an optional package; "
+          "install it with pip install 'activation-search[postgres]'"},
     503: {"title": "Not ready", "detail": "the database does not answer; see the server's log, and "
           "the disk it is on"},
 }  # fmt: skip

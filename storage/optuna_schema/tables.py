@@ -9,7 +9,7 @@ leave the database prevents that; the columns stay exactly Optuna's.
 from __future__ import annotations
 
 # The schema has no public name; Optuna versions it with Alembic, and a contract test reads our
-# rows back through the public RDBStorage.
+# rows back through the public RDBStorage. No other module of `storage` uses a private name of it.
 from optuna.storages._rdb import models
 from sqlalchemy import MetaData, Table
 
@@ -24,6 +24,10 @@ def _copy() -> MetaData:
             copy.dialect_options["sqlite"]["autoincrement"] = True
     return metadata
 
+
+#: How Optuna stores a number: (number or None, its kind), since not every database holds infinity.
+encode_value = models.TrialValueModel.value_to_stored_repr
+encode_intermediate_value = models.TrialIntermediateValueModel.intermediate_value_to_stored_repr
 
 METADATA: MetaData = _copy()
 

@@ -15,13 +15,19 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, TypeAlias
 
-from optuna.storages._rdb.models import TrialIntermediateValueModel, TrialValueModel
 from optuna.trial import TrialState
 from sqlalchemy import Table
 
 from search.errors import InvalidInput
 from search.study import TrialRecord
-from storage.optuna_schema.tables import INTERMEDIATE_VALUES, PARAMS, TRIAL_USER_ATTRIBUTES, VALUES
+from storage.optuna_schema.tables import (
+    INTERMEDIATE_VALUES,
+    PARAMS,
+    TRIAL_USER_ATTRIBUTES,
+    VALUES,
+    encode_intermediate_value,
+    encode_value,
+)
 from storage.rows.trial_rows import write_distribution
 
 #: Key of a row within its trial -> its value columns: numbers, strings and None only.
@@ -79,8 +85,7 @@ def _values(record: TrialRecord) -> Rows:
         values = _value_when_pruned(record)
     if values is None or any(map(math.isnan, values)):
         return {}
-    encode = TrialValueModel.value_to_stored_repr
-    return {objective: _plain(*encode(float(v))) for objective, v in enumerate(values)}
+    return {objective: _plain(*encode_value(float(v))) for objective, v in enumerate(values)}
 
 
 def _value_when_pruned(record: TrialRecord) -> tuple[float, ...] | None:
@@ -91,8 +96,10 @@ def _value_when_pruned(record: TrialRecord) -> tuple[float, ...] | None:
 
 
 def _intermediate_values(record: TrialRecord) -> Rows:
-    encode = TrialIntermediateValueModel.intermediate_value_to_stored_repr
-    return {step: _plain(*encode(float(v))) for step, v in record.intermediate_values.items()}
+    return {
+        step: _plain(*encode_intermediate_value(float(v)))
+        for step, v in record.intermediate_values.items()
+    }
 
 
 def _plain(value: float | None, kind: Enum) -> tuple[float | None, str]:

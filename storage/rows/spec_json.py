@@ -1,6 +1,8 @@
 """A StudySpec as JSON text and back, exactly.
 
-A field that an older version did not write gets its default.
+What an older version did not write gets its default. An axis that a study does not mention is not
+written, and had the default of the day: where that has changed since, an old study keeps its own,
+because Optuna refuses another list of choices in the same study.
 """
 
 from __future__ import annotations
@@ -22,10 +24,22 @@ from search.study import (
     Task,
 )
 
+#: Raised with every change of a default axis.
+_DEFAULTS = 1
+#: Version of the defaults -> what each axis that has changed since then was before.
+_FORMER_AXES: dict[int, dict[str, Axis]] = {
+    0: {
+        "initializer": Choices(
+            values=("xavier_uniform", "kaiming_normal", "lecun_normal", "orthogonal")
+        )
+    },
+}
+
 
 def write_spec(spec: StudySpec) -> str:
     """Return `spec` as JSON text, the axes in the order given."""
     document = {
+        "defaults": _DEFAULTS,
         "dataset": spec.dataset,
         "name": spec.name,
         "task": spec.task,
@@ -42,13 +56,15 @@ def write_spec(spec: StudySpec) -> str:
 def read_spec(text: str) -> StudySpec:
     """Return the spec of a text by `write_spec`."""
     document = json.loads(text)
+    former = _FORMER_AXES.get(document.pop("defaults", 0), {})
+    given = {axis: _read_axis(value) for axis, value in document.pop("space", {}).items()}
     task = document.pop("task", None)
     pruner = document.pop("pruner", {})
     if "scope" in pruner:
         pruner["scope"] = PrunerScope(pruner["scope"])
     return StudySpec(
         task=None if task is None else Task(task),
-        space={axis: _read_axis(value) for axis, value in document.pop("space", {}).items()},
+        space={**former, **given},
         sampler=SamplerSpec(**document.pop("sampler", {})),
         pruner=PrunerSpec(**pruner),
         budget=Budget(**document.pop("budget", {})),

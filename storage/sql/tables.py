@@ -262,6 +262,8 @@ DATASETS = Table(
     Column("classes", Text, nullable=False),  # JSON list
     Column("class_counts", Text),  # JSON list; NULL, as are notes, in rows of revision 0001
     Column("notes", Text),  # JSON list
+    Column("roles", Text),  # JSON object, column -> role, as given; NULL where none was
+    Column("report", Text),  # JSON object; NULL where an older version recorded it
     Column("size_bytes", Integer, nullable=False),
     Column("content_type", String(64), nullable=False),
     Column("sha256", String(64), nullable=False),

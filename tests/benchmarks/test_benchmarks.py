@@ -17,6 +17,7 @@ from optuna.samplers import RandomSampler
 from sklearn.ensemble import RandomForestRegressor
 
 from search.space import build_space
+from tests.benchmarks import initializers
 from tests.benchmarks.engine import MIXED, make_lanes, product_seconds, step_cost
 from tests.benchmarks.equal_work import depth_of, peer_work
 from tests.benchmarks.later_trials import later_trials
@@ -283,3 +284,17 @@ def test_rustunas_tpe_learns_from_the_trials_that_are_handed_over() -> None:
         for which in (name, "random")
     )
     assert rustunas.best_ten[200] < random.best_ten[200]
+
+
+def test_initializers_are_measured_once_and_told_by_depth(tmp_path: Path) -> None:
+    results = tmp_path / "initializers.json"
+    point = initializers.Point("sgd", "tanh", "critical", 1)
+    scores = initializers.measure([0], [point], results)
+    assert scores[point.key(0)] > 0.9
+    # What is in the file is not trained again.
+    results.write_text(json.dumps({point.key(0): 0.25}))
+    assert initializers.measure([0], [point], results) == {point.key(0): 0.25}
+    told = {p.key(0): p.depth / 100 for p in initializers.points(["sgd"], ["tanh"])}
+    lines = initializers.table(told, "sgd").splitlines()
+    assert lines[0].startswith("| sgd | critical | variance | lsuv |")
+    assert lines[-1] == "| depth 50 |" + " 0.500 |" * len(initializers.CONTENDERS)

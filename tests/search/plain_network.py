@@ -14,7 +14,6 @@ from torch.nn import functional
 
 from search.data.fold_arrays import FeatureSchema, FoldArrays, TrainingData
 from search.engines.minibatches import batch_plan
-from search.engines.stacked.parameters import Parameters
 from search.networks.dimensions import Dimensions
 from search.networks.lane import Lane, NetworkConfig
 from search.networks.sequential import build_network, load_state
@@ -182,7 +181,8 @@ def initial_network(which: Lane, data: TrainingData) -> nn.Sequential:
     """The plain network with the lane's own first weights, in float64."""
     shape = Dimensions(features=data.features_in, outputs=data.outputs, dtype=torch.float64)
     network = build_network(which.config, features=data.features_in, outputs=data.outputs).double()
-    load_state(network, Parameters([which], [None], shape).state(0), which.config)
+    rows = data.folds[which.fold].x_train
+    load_state(network, shape.first_state(which, rows), which.config)
     return nn.Sequential(*map(_with_common_noise, network))
 
 

@@ -43,6 +43,8 @@ def record(server: Server) -> dict[str, Any]:
         "POST", "/v1/datasets", "/v1/datasets", files={"file": ("plants.csv", CSV)}, data=form
     )
     keep("GET", f"/v1/datasets/{dataset['id']}", "/v1/datasets/{dataset_id}")
+    path = "/v1/datasets/{dataset_id}/preview"
+    keep("GET", path.format(dataset_id=dataset["id"]), path)
     one = "/v1/studies/{study_id}"
     study = keep("POST", "/v1/studies", "/v1/studies", json=STUDY)["id"]
     server.finish(study)

@@ -123,6 +123,14 @@ def test_progress_phase_and_end_reach_the_study(
     assert row.progress.seconds_left is None
 
 
+def test_the_end_may_say_why_nothing_completed(
+    studies: Studies, recorder: Recorder, running: StudyRow
+) -> None:
+    recorder.record([StudyEnded(state=StudyState.COMPLETED, error="none of 3 trials completed")])
+    row = studies.get(running.id)
+    assert (row.state, row.error) == (StudyState.COMPLETED, "none of 3 trials completed")
+
+
 def test_the_end_gives_the_lease_back(
     queue: Queue, studies: Studies, recorder: Recorder, running: StudyRow
 ) -> None:

@@ -15,6 +15,7 @@ from search.activations import ActivationName
 from search.activations.formulas import SELU_ALPHA, SELU_SCALE
 from search.engines.compiled.elementary import (
     exp,
+    expm1,
     like,
     log1p_unit,
     normal_cdf,
@@ -82,19 +83,19 @@ def _prelu(z: float, p: float) -> Derivatives:
 
 @activation("elu")
 def _elu(z: float, p: float) -> Derivatives:
-    a = z if z > like(z, 0.0) else p * (exp(z) - like(z, 1.0))
+    a = z if z > like(z, 0.0) else p * expm1(z)
     return a, like(a, 1.0) if a > like(a, 0.0) else a + p
 
 
 @activation("celu")
 def _celu(z: float, p: float) -> Derivatives:
-    a = z if z > like(z, 0.0) else p * (exp(z / p) - like(z, 1.0))
+    a = z if z > like(z, 0.0) else p * expm1(z / p)
     return a, like(a, 1.0) if a > like(a, 0.0) else like(a, 1.0) + a / p
 
 
 @activation("selu")
 def _selu(z: float, p: float) -> Derivatives:
-    negative = like(z, SELU_SCALE * SELU_ALPHA) * (exp(z) - like(z, 1.0))
+    negative = like(z, SELU_SCALE * SELU_ALPHA) * expm1(z)
     a = like(z, SELU_SCALE) * z if z > like(z, 0.0) else negative
     slope = like(a, SELU_SCALE) if a > like(a, 0.0) else a + like(a, SELU_SCALE * SELU_ALPHA)
     return a, slope
@@ -115,10 +116,12 @@ def _silu(z: float, p: float) -> Derivatives:
 @activation("mish")
 def _mish(z: float, p: float) -> Derivatives:
     # tanh(log(1 + e)) = h / (h + 1) with h = e + e**2 / 2: one exponential
-    e = exp(like(z, _MISH_CEILING) if z > like(z, _MISH_CEILING) else z)
+    low = like(z, _MISH_CEILING) if z > like(z, _MISH_CEILING) else z
+    e = exp(low)
     h = e + like(z, 0.5) * e * e
     inverse = like(z, 1.0) / (h + like(z, 1.0))
-    return z * (h * inverse), (h + z * (e + e * e) * inverse) * inverse
+    # What z adds to the slope is below rounding above the ceiling, where e stays and z grows.
+    return z * (h * inverse), (h + low * (e + e * e) * inverse) * inverse
 
 
 @activation("hardswish")

@@ -67,6 +67,38 @@ def _exp(x: Any) -> Any:
 
 
 def _exp32(x: Any) -> Any:
+    rest, power = _reduced32(x)
+    return (rest + np.float32(1.0)) * power
+
+
+def _exp64(x: Any) -> Any:
+    rest, power = _reduced64(x)
+    return (rest + 1.0) * power
+
+
+def expm1(x: float) -> float:
+    """Return e**x - 1 to a few units in the last place of itself, near 0 too; cut off as `exp`."""
+    return math.expm1(min(max(x, -708.0), 709.0))
+
+
+@overload(expm1)
+def _expm1(x: Any) -> Any:
+    return _expm132 if x == types.float32 else _expm164
+
+
+def _expm132(x: Any) -> Any:
+    rest, power = _reduced32(x)
+    return rest * power + (power - np.float32(1.0))
+
+
+def _expm164(x: Any) -> Any:
+    rest, power = _reduced64(x)
+    return rest * power + (power - 1.0)
+
+
+@inlined
+def _reduced32(x: Any) -> Any:
+    """Return (e**r - 1, 2**n) with x = r + n ln 2 and |r| at most ln 2 / 2."""
     # Comparisons in this order let NaN through.
     x = np.float32(-87.0) if x < np.float32(-87.0) else x
     x = np.float32(88.0) if x > np.float32(88.0) else x
@@ -75,10 +107,12 @@ def _exp32(x: Any) -> Any:
     r = x - n * _LN2_HIGH32 - n * _LN2_LOW32
     p = ((((_E6 * r + _E5) * r + _E4) * r + _E3) * r + _E2) * r + _E1
     power = np.int32((shifted.view(np.int32) << np.int32(23)) + _ONE32)
-    return (p * r * r + r + np.float32(1.0)) * power.view(np.float32)
+    return p * r * r + r, power.view(np.float32)
 
 
-def _exp64(x: Any) -> Any:
+@inlined
+def _reduced64(x: Any) -> Any:
+    """Return (e**r - 1, 2**n) as `_reduced32` does."""
     x = -708.0 if x < -708.0 else x
     x = 709.0 if x > 709.0 else x
     shifted = np.float64(x * _LOG2E + _ROUND64)
@@ -90,7 +124,7 @@ def _exp64(x: Any) -> Any:
     p = ((p * r + 1.0 / 720) * r + 1.0 / 120) * r + 1.0 / 24
     p = (p * r + 1.0 / 6) * r + 0.5
     power = np.int64((shifted.view(np.int64) << np.int64(52)) + _ONE64)
-    return (p * r * r + r + 1.0) * power.view(np.float64)
+    return p * r * r + r, power.view(np.float64)
 
 
 @inlined
@@ -120,8 +154,9 @@ def sigmoid(z: float) -> float:
 
 @inlined
 def tanh(z: float) -> float:
-    """Return 1 - 2 / (exp(2 z) + 1), with the absolute error of rounding 1."""
-    return like(z, 1.0) - like(z, 2.0) / (exp(z + z) + like(z, 1.0))
+    """Return e / (e + 2) with e = exp(2 z) - 1, to a few units in the last place."""
+    e = expm1(z + z)
+    return e / (e + like(z, 2.0))
 
 
 def normal_cdf(z: float) -> float:

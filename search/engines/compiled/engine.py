@@ -42,7 +42,7 @@ class CompiledEngine:
         self._steps_total = training.epochs * batches.plan.steps
         dimensions = training.dimensions
         self._states = [
-            _copied(state or dimensions.first_state(lane))
+            _copied(state or dimensions.first_state(lane, data.folds[lane.split].x_train))
             for lane, state in zip(lanes, training.states, strict=True)
         ]
         self._networks = [network_spec(lane, dimensions, data.task) for lane in lanes]

@@ -36,7 +36,12 @@ class StackedEngine:
         self._positions = sorted(range(len(order)), key=order.__getitem__)
         streams = [batches.lane_streams[i] for i in order]
         self._lanes, self._streams = len(lanes), torch.tensor(streams, device=dimensions.device)
-        self._parameters = Parameters(lanes, [training.states[i] for i in order], dimensions)
+        folds = training.data.folds
+        states = [
+            training.states[i] or dimensions.first_state(lane, folds[lane.split].x_train)
+            for i, lane in zip(order, lanes, strict=True)
+        ]
+        self._parameters = Parameters(lanes, states, dimensions)
         self._batches, self._dimensions = batches, dimensions
         self._target = torch.int64 if task is Task.MULTICLASS else dimensions.dtype
         self._stack = Stack(
@@ -56,10 +61,12 @@ class StackedEngine:
             probe_at=training.probe_at,
             dimensions=dimensions,
         )
-        folds = [training.data.folds[fold] for fold, _ in batches.streams]
-        self._validation = self._whole_minibatches([fold.x_validation for fold in folds])
-        inner = [fold.x_train[fold.inner_validation] for fold in folds]
-        self._inner = self._whole_minibatches(inner) if lanes[0].config.keeps_best else ()
+        by_stream = [folds[split] for split, _ in batches.streams]
+        self._validation = self._whole_minibatches([fold.x_validation for fold in by_stream])
+        self._inner: tuple[Tensor, ...] = ()
+        if lanes[0].config.keeps_best:
+            inner = [fold.x_train[fold.inner_validation] for fold in by_stream]
+            self._inner = self._whole_minibatches(inner)
         #: Indices of the lanes that are trained no further.
         self._ended: set[int] = set()
 

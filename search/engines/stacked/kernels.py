@@ -35,6 +35,7 @@ Backward: TypeAlias = Callable[[Tensor, Tensor, Tensor, Params, Scratch], object
 Gradient: TypeAlias = Callable[[Tensor, Tensor, Tensor, Params, Scratch], Tensor]
 
 # Overloads are looked up once: finding one takes longer than running it.
+_ELU = torch.ops.aten.elu.out
 _ELU_BACKWARD = torch.ops.aten.elu_backward.grad_input
 _GELU = torch.ops.aten.gelu.out
 _GELU_BACKWARD = torch.ops.aten.gelu_backward.grad_input
@@ -74,9 +75,11 @@ def _relu_backward(grad: Tensor, _z: Tensor, a: Tensor, _p: Params, _s: Scratch)
 
 
 def _leaky(z: Tensor, out: Tensor, p: Params, s: Scratch) -> None:
-    # max(z, 0) + slope * (z - max(z, 0)): two passes, and the slope may differ by lane.
-    torch.clamp_min(z, 0, out=s[0])
-    torch.lerp(s[0], z, p["slope"], out=out)
+    # max(z, 0) + slope * min(z, 0): the slope may differ by lane. Interpolating between max(z, 0)
+    # and z would save a pass, but take infinity from infinity.
+    torch.clamp_max(z, 0, out=s[0])
+    torch.clamp_min(z, 0, out=out)
+    torch.addcmul(out, s[0], p["slope"], out=out)
 
 
 def _leaky_backward(grad: Tensor, _z: Tensor, a: Tensor, p: Params, s: Scratch) -> None:
@@ -96,12 +99,11 @@ def _slope_gradient(grad: Tensor, z: Tensor, _a: Tensor, _p: Params, s: Scratch)
 
 
 def _elu(z: Tensor, out: Tensor, p: Params, s: Scratch) -> None:
-    # max(z, 0) + amplitude * (exp(rate * min(z, 0)) - 1); torch's expm1 takes seven times as long,
-    # and its precision near 0 is lost in the sum.
+    # max(z, 0) + amplitude * (exp(rate * min(z, 0)) - 1)
     torch.clamp_max(z, 0, out=s[0])
     if "rate" in p:
         s[0].mul_(p["rate"])
-    s[0].exp_().sub_(1)
+    s[0].expm1_()
     torch.clamp_min(z, 0, out=out)
     torch.addcmul(out, s[0], p["amplitude"], out=out)
 
@@ -124,13 +126,8 @@ def _celu_backward(grad: Tensor, _z: Tensor, a: Tensor, p: Params, s: Scratch) -
 def _scaled_elu(scale: float, alpha: float) -> tuple[Forward, Backward]:
     """ELU with constants: scale * (z if z > 0 else alpha * (exp(z) - 1))."""
 
-    def forward(z: Tensor, out: Tensor, _p: Params, s: Scratch) -> None:
-        torch.clamp_max(z, 0, out=s[0])
-        s[0].exp_().sub_(1)
-        torch.clamp_min(z, 0, out=out)
-        if scale != 1.0:
-            out.mul_(scale)
-        torch.add(out, s[0], alpha=scale * alpha, out=out)
+    def forward(z: Tensor, out: Tensor, _p: Params, _s: Scratch) -> None:
+        _ELU(z, alpha, scale, 1.0, out=out)
 
     def backward(grad: Tensor, _z: Tensor, a: Tensor, _p: Params, _s: Scratch) -> None:
         _ELU_BACKWARD(grad, alpha, scale, 1.0, True, a, grad_input=grad)
@@ -192,12 +189,13 @@ def _mish(z: Tensor, out: Tensor, _p: Params, s: Scratch) -> None:
 
 
 def _mish_backward(grad: Tensor, z: Tensor, _a: Tensor, _p: Params, s: Scratch) -> None:
-    # With h = w / 2 and i = 1 / (h + 1): f' = (h + z * e * (e + 1) * i) * i
+    # With h = w / 2 and i = 1 / (h + 1): f' = (h + z * e * (e + 1) * i) * i. What z adds is below
+    # rounding above the ceiling, where e stays and z grows: there z is cut off too.
     torch.clamp_max(z, _MISH_CEILING, out=s[0])
-    torch.exp(s[0], out=s[0])
-    torch.addcmul(s[0], s[0], s[0], value=0.5, out=s[1])  # h
-    torch.addcmul(s[0], s[0], s[0], out=s[0])  # e * (e + 1)
-    s[0].mul_(z)
+    torch.exp(s[0], out=s[1])  # e
+    torch.addcmul(s[0], s[0], s[1], out=s[0])
+    s[0].mul_(s[1])  # z * (1 + e) * e
+    torch.addcmul(s[1], s[1], s[1], value=0.5, out=s[1])  # h
     s[1].add_(1)
     s[0].div_(s[1])
     s[0].add_(s[1]).sub_(1)  # h + z * e * (e + 1) * i

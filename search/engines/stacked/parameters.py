@@ -47,7 +47,7 @@ class Parameters:
     """The states of the lanes of a stack, with which a segment begins and ends."""
 
     def __init__(
-        self, lanes: Sequence[Lane], states: Sequence[LaneState | None], dimensions: Dimensions
+        self, lanes: Sequence[Lane], states: Sequence[LaneState], dimensions: Dimensions
     ) -> None:
         first = lanes[0].config
         self.lanes = lanes
@@ -77,8 +77,8 @@ class Parameters:
         self.steps = torch.zeros((), device=dimensions.device)
         #: Running mean and variance of each layer, (L, depth, 2, H).
         self.running = dimensions.zeros(len(lanes), self.depths[0], 2, first.width)
-        for index, (lane, state) in enumerate(zip(lanes, states, strict=True)):
-            self._restore(index, state or dimensions.first_state(lane))
+        for index, state in enumerate(states):
+            self._restore(index, state)
 
     def _pieces(self, index: int) -> Iterator[ParameterSlice]:
         """Yield the vectors of a lane: that of the output layer, then layer by layer."""

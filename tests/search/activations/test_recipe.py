@@ -96,7 +96,7 @@ company = [
 ]
 reports = train(segment(company, compiled=engine == "compiled"), small_data())
 for member in company:
-    assert_equals_plain_network(member, reports[member.trial, 0])
+    assert_equals_plain_network(member, reports[member.configuration, 0])
 print("trained")
 """
 

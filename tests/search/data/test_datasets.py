@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from search.data.datasets import BUILTIN, load_builtin
+from search.data.tails import notes_on_tails
 from search.errors import UnknownChoice
 from search.study import Task
 
@@ -17,6 +18,11 @@ from search.study import Task
 @pytest.mark.parametrize("name", BUILTIN)
 def test_table_tells_the_facts_of_what_is_loaded(name: str) -> None:
     assert load_builtin(name).describe() == BUILTIN[name].summary
+
+
+@pytest.mark.parametrize("name", BUILTIN)
+def test_table_tells_which_columns_are_cut_off(name: str) -> None:
+    assert list(BUILTIN[name].summary.notes) == notes_on_tails(load_builtin(name).features)
 
 
 def test_listing_loads_neither_scikit_learn_nor_pandas_nor_torch() -> None:

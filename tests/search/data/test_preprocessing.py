@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from search.data import preprocessing
 from search.data.datasets import Dataset, load_builtin
-from search.data.preprocessing import CLIP, fit_preprocessor, infer_schema, prepare
+from search.data.preprocessing import fit_preprocessor, infer_schema, prepare
+from search.data.scaling import CLIP
 from search.data.splits import Splits, split
 from search.errors import InvalidDataset
 from search.study import Evaluation, Task
@@ -182,7 +183,7 @@ def test_training_arrays_do_not_know_the_rows_they_must_not_see(
     np.testing.assert_array_equal(before.y_train, after.y_train)
     assert before.target_mean == after.target_mean
     assert before.target_scale == after.target_scale
-    schema = infer_schema(dataset.features, splits.search)
+    schema = infer_schema(dataset, splits.search)
     one, two = (fit_preprocessor(d, splits.folds[0].train, schema) for d in (dataset, other))
     for name, values in one.statistics.items():
         np.testing.assert_array_equal(values, two.statistics[name])

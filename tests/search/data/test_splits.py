@@ -107,8 +107,8 @@ def test_number_of_folds_does_not_change_the_test_rows() -> None:
             labelled(50, 3),
             Evaluation(folds=3),
             r"class 'b' of target 'kind' has 3 rows, 2 of them for the search \(test_fraction 0.2 "
-            r"taken off\), but 3 folds need at least 3 of each class; choose fewer folds or a "
-            r"smaller test_fraction or bring more rows, or remove or merge that class",
+            r"taken off\), but 3 folds need at least 3 of each class; choose 2 folds or choose "
+            r"test_fraction 0 or bring at least 1 more of them or merge that class with another",
         ),
         (labelled(50, 1), Evaluation(folds=1, test_fraction=0), "one holdout split need"),
         # Test rows fewer than classes.
@@ -178,3 +178,68 @@ def test_check_needs_the_summary_only() -> None:
     summary: DatasetSummary = replace(load_builtin("iris").describe(), class_counts=(50, 50, 2))
     with pytest.raises(InvalidDataset, match="class 'virginica'"):
         check_folds(summary, Evaluation())
+
+
+def grouped(dataset: Dataset, groups: int, seed: int = 0) -> Dataset:
+    codes = np.random.default_rng(seed).integers(groups, size=len(dataset.y))
+    return replace(dataset, groups=np.unique(codes, return_inverse=True)[1].astype(np.int64))
+
+
+@pytest.mark.parametrize("folds", [1, 2, 5])
+@pytest.mark.parametrize("fraction", [0.0, 0.1, 0.2, 0.6])
+@pytest.mark.parametrize(
+    "dataset",
+    [
+        grouped(labelled(300, 200, 100), 40),
+        grouped(measured(600), 40),
+        # So many groups that representatives are drawn.
+        grouped(labelled(2000, 1500), 2500),
+        grouped(measured(3500), 2500),
+    ],
+    ids=["classes", "values", "classes of many groups", "values of many groups"],
+)
+def test_groups_are_never_divided(dataset: Dataset, fraction: float, folds: int) -> None:
+    assert dataset.groups is not None
+    splits = split(dataset, Evaluation(folds=folds, test_fraction=fraction), 3)
+    everything = np.concatenate([splits.test, splits.search])
+    np.testing.assert_array_equal(np.sort(everything), np.arange(len(dataset.y)))
+    assert len(splits.test) / len(dataset.y) == pytest.approx(fraction, abs=0.1)
+    assert not set(dataset.groups[splits.test]) & set(dataset.groups[splits.search])
+    for fold in splits.folds:
+        assert not set(dataset.groups[fold.train]) & set(dataset.groups[fold.validation])
+        both = np.sort(np.concatenate([fold.train, fold.validation]))
+        np.testing.assert_array_equal(both, splits.search)
+        share = 0.2 if folds == 1 else 1 / folds
+        assert len(fold.validation) / len(splits.search) == pytest.approx(share, abs=0.12)
+    if folds > 1:
+        validated = np.concatenate([fold.validation for fold in splits.folds])
+        np.testing.assert_array_equal(np.sort(validated), splits.search)
+
+
+def test_groups_follow_the_seed() -> None:
+    dataset = grouped(labelled(300, 200, 100), 40)
+    one, same, other = (split(dataset, Evaluation(), seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one.test, same.test)
+    assert not np.array_equal(one.test, other.test)
+
+
+def test_too_few_groups_are_refused_with_a_way_out() -> None:
+    dataset = grouped(labelled(50, 50), 3)
+    with pytest.raises(InvalidDataset, match=r"3 groups that must not be split.* at least 4"):
+        split(dataset, Evaluation(folds=3), 0)
+    assert len(split(dataset, Evaluation(folds=3, test_fraction=0), 0).folds) == 3
+
+
+def test_a_class_of_one_group_is_refused() -> None:
+    dataset = grouped(labelled(100, 20), 30)
+    assert dataset.groups is not None
+    alone = replace(dataset, groups=np.where(dataset.y == 1, 0, dataset.groups))
+    with pytest.raises(InvalidDataset, match=r"class 'b' .* has 1 group"):
+        check_folds(alone.describe(), Evaluation())
+
+
+def test_groups_that_the_test_rows_use_up_are_refused() -> None:
+    sizes = np.repeat(np.arange(4), [90, 5, 4, 1])
+    dataset = replace(measured(100), groups=sizes)
+    with pytest.raises(InvalidDataset, match=r"leave \d groups of rows to split, but 3 folds need"):
+        split(dataset, Evaluation(folds=3, test_fraction=0.8), 0)

@@ -205,7 +205,7 @@ def test_a_healthy_network_has_no_findings(activation: str, depth: int) -> None:
     assert names(record) == []
 
 
-@pytest.mark.parametrize(("name", "good"), [("diabetes", 0.6), ("breast_cancer", 0.2)])
+@pytest.mark.parametrize(("name", "good"), [("diabetes", 0.6), ("breast_cancer", 0.25)])
 @pytest.mark.parametrize("activation", ["relu", "prelu", "tanh", "gelu"])
 def test_a_healthy_network_on_other_tasks_has_no_findings(
     name: str, good: float, activation: str
@@ -339,7 +339,7 @@ def test_every_advice_is_given_to_some_configuration(advice: Advice) -> None:
 
 
 def test_a_nan_in_the_statistics_is_no_finding_and_no_error() -> None:
-    record = trained(last=1)
+    record = trained(last=2)
     nothing = tuple(
         LayerSnapshot(
             epoch=s.epoch, statistics={name: (float("nan"),) * 2 for name in s.statistics}

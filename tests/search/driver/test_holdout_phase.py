@@ -19,6 +19,7 @@ from search.analysis.comparisons import pick_winner
 from search.data.datasets import Dataset, load_builtin
 from search.data.fold_arrays import MISSING, TrainingData
 from search.data.preprocessing import fit_preprocessor, prepare
+from search.data.scaling import Scaler
 from search.data.splits import Fold
 from search.driver import run_study
 from search.driver.holdout_phase import evaluate_holdout
@@ -258,12 +259,13 @@ def inputs_of(kept: ModelArchive, table: pd.DataFrame) -> NDArray[np.float32]:
     """Turn raw rows into inputs with nothing but what the archive says."""
     numbers = table[list(kept.schema.numeric)].to_numpy(np.float64)
     filled = np.where(np.isnan(numbers), kept.statistics["median"], numbers)
-    scaled = (filled - kept.statistics["mean"]) / kept.statistics["scale"]
-    columns = [scaled.clip(-kept.clip, kept.clip)]
+    columns = [Scaler(kind=kept.scaling, statistics=kept.statistics).apply(filled)]
     columns += [table[[name]].isna().to_numpy(np.float64) for name in kept.schema.indicators]
     for name, levels in zip(kept.schema.categorical, kept.schema.levels, strict=True):
         texts = table[name].where(table[name].notna(), MISSING)
         columns.append(np.array([[text == level for level in levels] for text in texts], float))
+    for name, known in kept.encodings.items():
+        columns.append(np.array([known.get(text, known[None]) for text in table[name]]))
     return np.hstack(columns).astype(np.float32)
 
 
@@ -275,13 +277,17 @@ def mixed_table() -> Dataset:
     y = size * (kind == "a") + rng.normal(size=rows)
     size[::17] = np.nan
     kind[::23] = np.nan
-    table = pd.DataFrame({"size": size, "kind": kind, "noise": rng.normal(size=rows)})
+    city = rng.choice([f"city {i}" for i in range(90)], rows)
+    noise = rng.normal(size=rows)
+    table = pd.DataFrame({"size": size, "kind": kind, "noise": noise, "city": city})
     return replace(load_builtin("diabetes"), id="mixed", features=table, y=y, target="price")
 
 
+@pytest.mark.parametrize("scaling", ["standard", "robust", "quantile"])
 @pytest.mark.parametrize("dataset", [load_builtin("iris"), load_builtin("diabetes"), mixed_table()])
-def test_the_winner_can_be_taken_home_without_the_dataset(dataset: Dataset) -> None:
+def test_the_winner_can_be_taken_home_without_the_dataset(dataset: Dataset, scaling: str) -> None:
     spec = spec_of(dataset.id)
+    spec = replace(spec, space={**spec.space, "scaling": Choices(values=(scaling,))})
     plan = plan_study(spec, dataset)
     # One refit, so that its score is that of the network that is kept.
     spec = replace(spec, evaluation=replace(spec.evaluation, confirm_repeats=1))

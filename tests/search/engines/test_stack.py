@@ -56,7 +56,7 @@ def assert_equals_plain_network(
     # late, so that a steep activation shows it in the predictions.
     noisy_bias = which.config.normalization == "batch" and which.config.optimizer == "adamw"
     tolerance = NOISE if noisy_bias else TOLERANCE
-    np.testing.assert_allclose(report.validation_loss, late, rtol=0, atol=tolerance)
+    np.testing.assert_allclose(report.validation_loss, late, rtol=tolerance, atol=tolerance)
     stacked = build_network(which.config, features=data.features_in, outputs=data.outputs).double()
     assert report.state is not None
     load_state(stacked, report.state, which.config)
@@ -89,7 +89,7 @@ def test_every_lane_equals_the_plain_network(
             schedule=("constant", "cosine")[trial % 2],
         )
         for trial, (initializer, depth) in enumerate(
-            zip(INITIALIZERS, (3, 1, 5, 2, 1, 4, 3, 2, 1), strict=True)
+            zip(INITIALIZERS, (3, 1, 1, 2, 2, 4, 3, 2, 5, 4, 3), strict=True)
         )
     ]
     reports = train(segment(company, compiled=compiled), small_data())

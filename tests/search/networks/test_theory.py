@@ -36,7 +36,7 @@ from search.training.segment import Segment, train_segment
 
 HIDDEN = [row.name.value for row in ACTIVATIONS.values() if row.hidden]
 #: Variance 1 is a fixed point of the map from layer to layer with the right gain. Where it repels,
-#: the chance deviations of a finite width grow; no gain can mend that, see
+#: the chance deviations of a finite width grow; no gain without a bias can mend that, see
 #: `search.activations.gains`.
 REPELLING = {"gelu": 1.14, "silu": 1.17, "mish": 1.08, "hardswish": 1.22}
 #: Deviations neither grow nor shrink: f is piecewise linear (relu6 is, up to 6).
@@ -249,6 +249,46 @@ def test_selu_with_lecun_normal_keeps_mean_0_and_variance_1_through_50_layers() 
     assert mean > 0.3 * spread
     shrunk = first_look(activation="relu", initializer="lecun_normal", depth=50, width=256)
     assert shrunk.statistics["activation_std"][-1] < 1e-5
+
+
+def gradient_growth(activation: str, gain: str) -> float:
+    """Factor on the squared gradient a layer, on the way back through 50 layers of 128 units."""
+    seen = first_look(
+        activation=activation, initializer="scaled_orthogonal", gain=gain, depth=50, width=128
+    )
+    norms = seen.statistics["gradient_norm"]
+    return float((norms[1] / norms[-1]) ** (2 / 48))
+
+
+@pytest.mark.parametrize(
+    ("activation", "growth"),
+    [("tanh", 1.178), ("softsign", 1.244), ("hardtanh", 1.323), ("sigmoid", 0.153)],
+)
+def test_gradients_keep_their_size_at_the_edge_of_chaos_only(
+    activation: str, growth: float
+) -> None:
+    """Schoenholz et al. 2017: chi, as the engine measures it before the first step."""
+    assert gradient_growth(activation, "variance") == pytest.approx(growth, rel=0.06)
+    assert gradient_growth(activation, "critical") == pytest.approx(1.0, abs=0.04)
+
+
+def test_thirty_sigmoid_layers_train_at_the_edge_of_chaos() -> None:
+    """Pennington et al. 2017: orthogonal weights at criticality; the bias makes it a tanh."""
+    plain: dict[str, ParamValue] = {
+        "activation": "sigmoid",
+        "initializer": "scaled_orthogonal",
+        "depth": 30,
+        "optimizer": "sgd",
+        "momentum": 0.9,
+        "learning_rate": 0.01,
+    }
+    chance = chance_loss(Task.MULTICLASS, digits().folds[0].y_train)
+    critical, variance = (
+        run(lanes(1, **plain, gain=gain), digits(), epochs=25)[0]
+        for gain in ("critical", "variance")
+    )
+    assert critical.train_loss[-1] < 0.3 * chance
+    assert variance.train_loss[-1] > 0.95 * chance
 
 
 @pytest.mark.parametrize("depth", [6, 8, 12])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import pytest
@@ -147,15 +146,3 @@ def test_the_name_of_a_file_is_shown_without_its_control_characters(api: TestCli
         data={"target": "sort"},
     )
     assert answer.json()["name"] == "ab.csv"
-
-
-def test_parquet_without_its_reader_says_what_to_install(
-    api: TestClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
-    answer = api.post(
-        "/v1/datasets", files={"file": ("t.parquet", b"PAR1...PAR1")}, data={"target": "kind"}
-    )
-    assert answer.status_code == 501
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    assert "pip install 'activation-search[parquet]'" in answer.json()["detail"]

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from search.space import build_space
 from search.study import (
     Budget,
     Choices,
@@ -49,8 +50,22 @@ def test_a_spec_comes_back_exactly(spec: StudySpec) -> None:
     assert isinstance(again.pruner.scope, PrunerScope)
 
 
+def test_an_old_study_keeps_the_default_initializers_of_its_day() -> None:
+    """Optuna refuses another list of choices in the same study: it could not be extended."""
+    old = json.loads(write_spec(StudySpec(dataset="digits")))
+    del old["defaults"]
+    kept = read_spec(json.dumps(old)).space["initializer"]
+    assert kept == Choices(
+        values=("xavier_uniform", "kaiming_normal", "lecun_normal", "orthogonal")
+    )
+    assert build_space({"initializer": kept}).axes["initializer"] == kept
+    old["space"] = {"initializer": {"kind": "choices", "values": ["lsuv"]}}
+    assert read_spec(json.dumps(old)).space == {"initializer": Choices(values=("lsuv",))}
+    assert read_spec(write_spec(StudySpec(dataset="digits"))).space == {}
+
+
 def test_what_an_older_version_did_not_write_gets_its_default() -> None:
-    assert read_spec('{"dataset": "digits"}') == StudySpec(dataset="digits")
+    assert read_spec('{"dataset": "digits", "defaults": 1}') == StudySpec(dataset="digits")
     document = json.loads(write_spec(FULL))
     del document["evaluation"]["confirm_repeats"]
     del document["pruner"]["scope"]

@@ -1,0 +1,24 @@
+"""The roles that a person gave to columns, and what each column was taken for."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Take the step; datasets recorded before it have nothing in these columns."""
+    op.add_column("search_datasets", sa.Column("roles", sa.Text(), nullable=True))
+    op.add_column("search_datasets", sa.Column("report", sa.Text(), nullable=True))
+
+
+def downgrade() -> None:
+    """Take the step back."""
+    with op.batch_alter_table("search_datasets", schema=None) as batch_op:
+        batch_op.drop_column("report")
+        batch_op.drop_column("roles")
