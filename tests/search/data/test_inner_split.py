@@ -71,3 +71,14 @@ def test_fitted_rows_are_all_or_all_but_the_inner_ones(iris: Dataset) -> None:
     fold = replace(fold, inner_validation=np.array([1, 3]))
     assert np.array_equal(fold.fitted_rows(keeps_best=False), np.arange(len(fold.x_train)))
     assert fold.fitted_rows(keeps_best=True)[:3].tolist() == [0, 2, 4]
+
+
+def test_inner_rows_of_a_fold_do_not_divide_its_groups(iris: Dataset) -> None:
+    groups = np.random.default_rng(0).permutation(150) // 5
+    grouped = replace(iris, groups=groups)
+    splits = split(grouped, Evaluation(), 0)
+    for fold, arrays in zip(splits.folds, prepare(grouped, splits).folds, strict=True):
+        inner = groups[fold.train[arrays.inner_validation]]
+        fitted = groups[fold.train[arrays.fitted_rows(keeps_best=True)]]
+        assert len(inner)
+        assert not set(inner) & set(fitted)
