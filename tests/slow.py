@@ -9,16 +9,23 @@ from __future__ import annotations
 
 SLOW: tuple[str, ...] = (
     "tests/benchmarks",
+    "tests/search/activations/test_recipe.py::"
+    "test_an_activation_added_by_the_recipe_trains_as_its_formula_says",
     "tests/search/analysis/test_false_winners.py",
     "tests/search/driver/test_confirm_phase.py::test_any_number_of_processes_gives_the_same_runs",
     "tests/search/driver/test_driver.py::"
     "test_a_seed_gives_the_same_trials_on_any_number_of_processes",
     "tests/search/engines/test_stack.py::test_every_lane_equals_the_plain_network",
     "tests/search/networks/test_theory.py",
-    "tests/service/api/schemas/test_results.py::test_nothing_of_the_document_is_lost_on_the_wire",
+    "tests/service/api/schemas/test_results.py::test_nothing_of_a_stored_document_is_lost_on_the_wire",
     "tests/service/api/test_dashboard_browser.py",
+    "tests/service/api/test_fuzz.py::test_a_study_is_refused_or_can_be_read_again",
     "tests/service/api/test_server.py",
     "tests/service/cli/test_demo.py",
+    "tests/service/test_postgresql.py",
+    "tests/service/test_recorded_database.py::"
+    "test_a_study_of_that_release_is_extended_from_its_history",
+    "tests/service/test_wheel.py",
     "tests/storage/sql/test_database.py::"
     "test_eight_processes_may_open_a_new_database_at_the_same_moment",
     "tests/storage/test_dashboard.py::test_polling_while_a_worker_writes_never_fails",

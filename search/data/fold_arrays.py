@@ -78,6 +78,14 @@ class FoldArrays:
     #: Standardisation of the target by the training rows; 0 and 1 for classification.
     target_mean: float
     target_scale: float
+    #: Indices of the training rows, sorted, that tell the best epoch of a network which keeps that
+    #: epoch, and that its weights are not fitted to.
+    inner_validation: NDArray[np.int64]
+
+    def fitted_rows(self, *, keeps_best: bool) -> NDArray[np.int64]:
+        """Return the indices of the training rows that weights are fitted to, sorted."""
+        rows = np.arange(len(self.x_train))
+        return np.delete(rows, self.inner_validation) if keeps_best else rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

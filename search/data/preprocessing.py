@@ -34,6 +34,7 @@ from search.data.fold_arrays import (
     LossTarget,
     TrainingData,
 )
+from search.data.inner_split import inner_validation
 from search.data.scaling import Scaler, fit_scaler
 from search.data.splits import Rows, Splits
 from search.errors import InvalidDataset
@@ -198,6 +199,11 @@ def prepare(dataset: Dataset, splits: Splits, scaling: Scaling = Scaling.STANDAR
                 target_validation=dataset.y[fold.validation],
                 target_mean=fitted.target_mean,
                 target_scale=fitted.target_scale,
+                inner_validation=inner_validation(
+                    dataset.y[fold.train],
+                    splits.inner_seed,
+                    None if dataset.groups is None else dataset.groups[fold.train],
+                ),
             )
         )
     return TrainingData(

@@ -25,6 +25,7 @@ from sklearn.model_selection import (
 
 from search.data.datasets import Dataset, DatasetSummary
 from search.errors import InvalidDataset, InvalidInput
+from search.seeds import derive_seed
 from search.study import Evaluation, Task
 
 Rows: TypeAlias = NDArray[np.int64]
@@ -57,6 +58,8 @@ class Splits:
     folds: tuple[Fold, ...]
     #: All rows but the test rows, sorted.
     search: Rows
+    #: Seed of the inner split of each fold's training rows, see `search.data.inner_split`.
+    inner_seed: int
 
 
 def split(dataset: Dataset, evaluation: Evaluation, seed: int) -> Splits:
@@ -73,7 +76,8 @@ def split(dataset: Dataset, evaluation: Evaluation, seed: int) -> Splits:
         search, test = _cut(dataset, rows, evaluation.test_fraction, test_seed)
     search, test = np.sort(search), np.sort(test)
     folds = split_anew(dataset, search, evaluation.folds, fold_seed)
-    splits = Splits(test=test, folds=folds, search=search)
+    inner_seed = derive_seed(seed, "inner split")
+    splits = Splits(test=test, folds=folds, search=search, inner_seed=inner_seed)
     if dataset.groups is not None:
         _check_parts(dataset, splits)
     return splits

@@ -231,4 +231,5 @@ def _extended(curve: FoldCurve | None, report: LaneReport, objective: str) -> Fo
         train_loss=before.train_loss + report.train_loss,
         validation_loss=before.validation_loss + report.validation_loss,
         validation_score=before.validation_score + report.scores.get(objective, ()),
+        best_epoch=report.best_epoch,
     )

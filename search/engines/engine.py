@@ -1,8 +1,8 @@
-"""The protocol of an engine, which trains the lanes of a segment.
+"""The protocols of a trainer and of an engine, which train the lanes of a segment.
 
 `search.engines.stacked` does so on any device, `search.engines.compiled` on a processor.
 
-Notation: L lanes in the order of `Training.lanes`, C outputs, M validation rows.
+Notation: L lanes in the order of `Training.lanes`, C outputs, M validation rows, I inner ones.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from torch import Tensor
 from search.data.fold_arrays import TrainingData
 from search.engines.minibatches import Minibatches
 from search.networks.dimensions import Dimensions
-from search.networks.lane import Lane, LaneState
+from search.networks.lane import Lane, LaneState, Weights
 from search.study import LayerSnapshot
 
 
-class Engine(Protocol):
+class Trainer(Protocol):
     """Trains lanes of equal stack key; no lane's result depends on the other lanes."""
 
     def train(self, first: int, last: int) -> list[float]:
-        """Train epochs (first, last]; return the sum of each lane's losses over their steps."""
+        """Train epochs (first, last]; return each lane's mean loss over their steps."""
         ...
 
     def logits(self) -> Tensor:
@@ -37,6 +37,32 @@ class Engine(Protocol):
 
     def state(self, index: int) -> LaneState:
         """Return a copy of the present state of the lane at `index`."""
+        ...
+
+
+class Engine(Trainer, Protocol):
+    """A trainer whose lanes can be compared epoch by epoch and ended one by one.
+
+    The losses, logits and present weights of lanes that are ended are undefined.
+    """
+
+    def end(self, index: int) -> None:
+        """Train the lane at `index` no further, where that saves time."""
+        ...
+
+    def logits(self, kept: Sequence[Weights | None] | None = None) -> Tensor:
+        """Return (L, C, M) of each lane's validation rows; M is that of the largest fold.
+
+        A lane predicts with its entry in `kept`, or with its present weights where there is none.
+        """
+        ...
+
+    def inner_logits(self) -> Tensor:
+        """Return (L, C, I) of each lane's inner validation rows; I is that of the largest fold."""
+        ...
+
+    def weights(self, index: int) -> Weights:
+        """Return a copy of the present weights of the lane at `index`."""
         ...
 
 

@@ -33,7 +33,11 @@ NOISE: dict[str, Callable[[Lane], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class BatchPlan:
-    """An epoch cut into `steps` minibatches of `rows` rows each."""
+    """An epoch cut into `steps` minibatches of `rows` rows each.
+
+    They have room for every row of every fold. Where a fold leaves room, the rows that come first
+    in an epoch come again at its end.
+    """
 
     steps: int
     rows: int
@@ -42,12 +46,17 @@ class BatchPlan:
 def batch_plan(train_rows: Sequence[int], batch_size: int) -> BatchPlan:
     """Cut an epoch into equal minibatches, as near to `batch_size` as the rows allow.
 
-    All folds of a study share the plan, so it follows the smallest one: every lane makes the same
-    number of steps, and fewer than `steps` rows (plus one) sit out an epoch, others in the next.
+    All folds of a study share the plan, so it follows the largest one: every lane makes the same
+    number of steps, and every row takes part in every epoch. Fewer than `batch_size` rows of the
+    largest fold come twice, others in the next epoch.
     """
-    smallest = min(train_rows)
-    steps = max(1, round(smallest / batch_size))
-    return BatchPlan(steps=steps, rows=smallest // steps)
+    largest = max(train_rows)
+    plans = [
+        BatchPlan(steps=steps, rows=-(-largest // steps))
+        for steps in (largest // batch_size, -(-largest // batch_size))
+        if steps
+    ]
+    return min(plans, key=lambda plan: (abs(plan.rows - batch_size), plan.steps * plan.rows))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,10 +78,12 @@ class Minibatches:
         self.streams = sorted({lane.stream for lane in lanes})
         #: Index of each lane's stream in `streams`.
         self.lane_streams = [self.streams.index(lane.stream) for lane in lanes]
-        sizes = [len(fold.x_train) for fold in data.folds]
         config = lanes[0].config
-        self.plan = plan = batch_plan(sizes, config.batch_size)
+        fitted = [fold.fitted_rows(keeps_best=config.keeps_best) for fold in data.folds]
+        self.plan = plan = batch_plan(list(map(len, fitted)), config.batch_size)
         folds = [data.folds[fold] for fold, _ in self.streams]
+        #: Indices in `tables` of the rows that each stream's minibatches are drawn from.
+        self._fitted = [torch.from_numpy(fitted[fold]) for fold, _ in self.streams]
         #: All training rows of each stream, (rows, D).
         self.tables = [
             torch.from_numpy(f.x_train).to(dimensions.device, dimensions.dtype) for f in folds
@@ -130,11 +141,16 @@ class Minibatches:
             )
 
     def _orders(self, epoch: int) -> list[Tensor]:
-        """Return the order of each stream's rows in an epoch, (rows,) each."""
-        return [
-            torch.randperm(len(x), generator=_generator(stream, "rows", epoch)).to(x.device)
-            for stream, x in zip(self.streams, self.tables, strict=True)
-        ]
+        """Return the order of each stream's rows in an epoch, as indices in its table.
+
+        Every order has the length of all minibatches: it begins anew where it is too short.
+        """
+        orders, length = [], self.plan.steps * self.plan.rows
+        for stream, rows in zip(self.streams, self._fitted, strict=True):
+            drawn = torch.randperm(len(rows), generator=_generator(stream, "rows", epoch))
+            times = -(-length // len(rows))
+            orders.append(rows[drawn].repeat(times)[:length].to(self._dimensions.device))
+        return orders
 
     def _generators(self, epoch: int) -> dict[tuple[str, int, int], Generator]:
         """Return the generators of noise, by kind, index of the stream and layer."""

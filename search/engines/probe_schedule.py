@@ -21,6 +21,7 @@ Statistics, one number a hidden layer and lane:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from statistics import fmean
 
 import numpy as np
@@ -72,14 +73,17 @@ def probe_epochs(epochs: int, rungs: Sequence[int]) -> tuple[int, ...]:
 
 
 def mean_snapshots(by_fold: Sequence[Sequence[LayerSnapshot]]) -> tuple[LayerSnapshot, ...]:
-    """Return the mean over folds of snapshots taken at the same epochs of the same network."""
+    """Return the mean of a network's snapshots, at each epoch over the folds that made it."""
+    by_epoch: dict[int, list[LayerSnapshot]] = {}
+    for snapshot in chain.from_iterable(by_fold):
+        by_epoch.setdefault(snapshot.epoch, []).append(snapshot)
     return tuple(
         LayerSnapshot(
-            epoch=same[0].epoch,
+            epoch=epoch,
             statistics={
                 name: tuple(map(fmean, zip(*(s.statistics[name] for s in same), strict=True)))
                 for name in same[0].statistics
             },
         )
-        for same in zip(*by_fold, strict=True)
+        for epoch, same in sorted(by_epoch.items())
     )

@@ -37,6 +37,11 @@ class Dimensions:
         """Return `values`, one a lane, as (L, 1, 1), to broadcast over rows and units."""
         return torch.tensor(values, dtype=self.dtype, device=self.device).view(-1, 1, 1)
 
+    def target(self, y: NDArray[np.generic]) -> Tensor:
+        """Return the targets `y` (N,) of a fold in the form that the losses take."""
+        target = torch.from_numpy(y).to(self.device)
+        return target.to(self.dtype) if target.is_floating_point() else target
+
     def first_state(self, lane: Lane, rows: NDArray[np.floating]) -> LaneState:
         """Draw the state in which `lane` begins; `rows` (N, D) are those of its fold's training."""
         return first_state(lane, rows, outputs=self.outputs, dtype=self.dtype)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +20,8 @@ class StackKey(NamedTuple):
     width: int
     normalization: str
     batch_size: int
+    #: Decides how many of the training rows the weights are fitted to.
+    stopping: str
 
 
 class KernelKey(NamedTuple):
@@ -59,6 +61,9 @@ class NetworkConfig:
     optimizer: str
     momentum: float
     schedule: str
+    stopping: str
+    #: Epochs without a better one after which training ends; 0 where it goes on to the last.
+    patience: int
 
     @classmethod
     def from_params(cls, params: Mapping[str, ParamValue]) -> NetworkConfig:
@@ -85,7 +90,15 @@ class NetworkConfig:
             optimizer=str(params["optimizer"]),
             momentum=_number(params.get("momentum", 0.0)),
             schedule=str(params["schedule"]),
+            # Trials on record may be older than these axes.
+            stopping=str(params.get("stopping", "last")),
+            patience=int(_number(params.get("patience", 0))),
         )
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether the network of the best epoch is kept, not that of the last one."""
+        return self.stopping == "best"
 
     @property
     def learned(self) -> tuple[tuple[str, str], ...]:
@@ -107,7 +120,7 @@ class NetworkConfig:
     @property
     def stack_key(self) -> StackKey:
         """Key of the stacks that a lane can be trained in."""
-        return StackKey(self.width, self.normalization, self.batch_size)
+        return StackKey(self.width, self.normalization, self.batch_size, self.stopping)
 
     @property
     def kernel_key(self) -> KernelKey:
@@ -145,6 +158,34 @@ class Lane:
         return (self.split, self.order_seed)
 
 
+class Weights(NamedTuple):
+    """All numbers that the predictions of a lane follow from, as in LaneState."""
+
+    params: NDArray[np.floating]
+    running: NDArray[np.floating]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BestEpoch:
+    """The epoch, so far, with the least loss on the inner validation rows."""
+
+    #: Counted from 1.
+    epoch: int
+    #: Loss on the inner validation rows after it.
+    loss: float
+    weights: Weights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlyEnd:
+    """The end of a training whose patience was exhausted before its last epoch."""
+
+    #: Epoch made last, counted from 1.
+    epoch: int
+    #: Mean training loss at the last evaluation that training preceded; later ones repeat it.
+    train_loss: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneState:
     """The state of a lane between two segments, as plain arrays that can be pickled.
@@ -164,6 +205,18 @@ class LaneState:
     running: NDArray[np.floating]
     #: Optimizer steps made so far.
     steps: int
+    #: None where the network of the last epoch is kept, and before the first epoch.
+    best: BestEpoch | None = None
+    #: None while the lane is trained.
+    ended: EarlyEnd | None = None
+
+    @property
+    def kept(self) -> LaneState:
+        """The same state with the weights of the best epoch, where there is one."""
+        if self.best is None:
+            return self
+        params, running = self.best.weights
+        return replace(self, params=params, running=running)
 
 
 def _number(value: ParamValue) -> float:

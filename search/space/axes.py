@@ -221,6 +221,24 @@ _GENERAL: tuple[AxisRow, ...] = (
         default=_fixed("cosine"),
         usual="cosine",
     ),
+    AxisRow(
+        name="stopping",
+        description="network that a training keeps: that of the last epoch, or that of the epoch "
+        "with the least loss on 15 % of the training rows, which the weights are not fitted to",
+        kind=AxisKind.CATEGORICAL,
+        choices=("last", "best"),
+        default=_fixed("last"),
+        usual="last",
+    ),
+    AxisRow(
+        name="patience",
+        description="epochs without a lesser loss on those rows after which training ends",
+        kind=AxisKind.INTEGER,
+        bounds=(1, 100_000),
+        default=_fixed(10),
+        usual=10,
+        condition=Condition(axis="stopping", value="best"),
+    ),
 )
 
 

@@ -63,6 +63,8 @@ class FoldCurve:
     validation_loss: tuple[float, ...]
     #: The first objective on the validation rows, in its own direction.
     validation_score: tuple[float, ...]
+    #: Epoch of the network that was scored last, where a training keeps its best epoch.
+    best_epoch: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -37,12 +36,15 @@ class LaneReport:
     scores: Mapping[str, tuple[float, ...]]
     #: Reason why the lane failed, a sentence; None where it did not.
     failure: str | None
-    #: State after the last epoch; None where it is not wanted or the lane failed.
+    #: State after the last epoch; None where it is not wanted or the lane failed. At the end of
+    #: the training it holds the weights to keep.
     state: LaneState | None
     #: Share of the lane in the segment's wall time.
     seconds: float
-    #: One entry per epoch of `Segment.probe_at`.
+    #: One entry per epoch of `Segment.probe_at` that the lane made.
     layers: tuple[LayerSnapshot, ...] = ()
+    #: Epoch whose network was scored last, where the best epoch is kept.
+    best_epoch: int | None = None
 
 
 @dataclass(slots=True)
@@ -112,9 +114,7 @@ class Scorer:
                     curve.scores.setdefault(name, []).append(float(values[position]))
 
     def _validation_loss(self, logits: Tensor, y: NDArray[np.generic]) -> list[float]:
-        target = torch.from_numpy(y).to(self._dimensions.device)
-        if target.is_floating_point():
-            target = target.to(self._dimensions.dtype)
+        target = self._dimensions.target(y)
         losses: list[float] = self._loss.value(logits, target.expand(len(logits), -1)).tolist()
         return losses
 

@@ -13,11 +13,12 @@ import torch
 
 from search.data.fold_arrays import TrainingData
 from search.engines.compiled import can_compile
-from search.engines.engine import Engine, Training
+from search.engines.engine import Engine, Trainer, Training
 from search.engines.minibatches import Minibatches
 from search.engines.stacked.engine import StackedEngine
 from search.networks.dimensions import Dimensions
 from search.networks.lane import Lane, LaneState
+from search.training.early_stopping import EarlyStopping
 from search.training.scoring import LaneCurves, LaneReport, Scorer
 
 
@@ -76,20 +77,23 @@ def train_segment(segment: Segment, data: TrainingData) -> tuple[LaneReport, ...
     )
     compiled = can_compile(segment.device) if segment.compiled is None else segment.compiled
     engine = _compiled_engine(training) if compiled else StackedEngine(training)
+    stopping = EarlyStopping(training, engine) if lanes[0].config.keeps_best else None
+    trainer: Trainer = stopping or engine
     scorer = Scorer(lanes, data, dimensions, segment.metrics)
     curves = [LaneCurves() for _ in lanes]
     done = segment.first
     between = (e for e in segment.evaluate_at if segment.first < e < segment.last)
     for epoch in (*sorted(between), segment.last):
-        losses = engine.train(done, epoch)
+        losses = trainer.train(done, epoch)
         if epoch in segment.evaluate_at:
-            steps = (epoch - done) * batches.plan.steps
-            scorer.evaluate(engine.logits(), epoch, [loss / steps for loss in losses], curves)
+            scorer.evaluate(trainer.logits(), epoch, losses, curves)
         done = epoch
+    ends = segment.last == segment.epochs
     share = (perf_counter() - started) / len(lanes)
     reports = []
     for index, (lane, curve) in enumerate(zip(lanes, curves, strict=True)):
         wanted = segment.keep_states and curve.failure is None
+        state = trainer.state(index) if wanted else None
         reports.append(
             LaneReport(
                 configuration=lane.configuration,
@@ -100,9 +104,10 @@ def train_segment(segment: Segment, data: TrainingData) -> tuple[LaneReport, ...
                 validation_loss=tuple(curve.validation_loss),
                 scores={name: tuple(values) for name, values in curve.scores.items()},
                 failure=curve.failure,
-                state=engine.state(index) if wanted else None,
+                state=state.kept if state and ends else state,
                 seconds=share,
-                layers=engine.snapshots(index),
+                layers=trainer.snapshots(index),
+                best_epoch=stopping.best_epoch(index) if stopping else None,
             )
         )
     return tuple(reports)

@@ -40,12 +40,14 @@ def pack_trial_blob(record: TrialRecord | TrialDetails) -> bytes:
     for snapshot in record.layers:
         columns += snapshot.statistics.values()
     lengths = [len(column) for column in columns]
-    header = {
+    header: dict[str, Any] = {
         "folds": [curve.fold for curve in record.curves],
         "layers": [[snapshot.epoch, list(snapshot.statistics)] for snapshot in record.layers],
         "lengths": lengths,
         "findings": [asdict(finding) for finding in record.findings],
     }
+    if any(curve.best_epoch is not None for curve in record.curves):
+        header["best_epochs"] = [curve.best_epoch for curve in record.curves]
     numbers = struct.pack(f"<{sum(lengths)}d", *chain.from_iterable(columns))
     return bytes([FORMAT]) + json.dumps(header).encode() + b"\n" + numbers
 
@@ -64,6 +66,7 @@ def unpack_trial_blob(blob: bytes) -> TrialDetails:
     end = blob.index(b"\n")
     header: dict[str, Any] = json.loads(blob[start:end])
     columns = _columns(blob, end + 1, header["lengths"])
+    best_epochs = header.get("best_epochs", [None] * len(header["folds"]))
     return TrialDetails(
         curves=tuple(
             FoldCurve(
@@ -72,8 +75,9 @@ def unpack_trial_blob(blob: bytes) -> TrialDetails:
                 train_loss=next(columns),
                 validation_loss=next(columns),
                 validation_score=next(columns),
+                best_epoch=best_epoch,
             )
-            for fold in header["folds"]
+            for fold, best_epoch in zip(header["folds"], best_epochs, strict=True)
         ),
         layers=tuple(
             LayerSnapshot(epoch=epoch, statistics={name: next(columns) for name in names})

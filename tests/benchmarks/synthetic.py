@@ -32,6 +32,7 @@ def synthetic(rows: int, features: int) -> TrainingData:
                 target_validation=y[rows:],
                 target_mean=0.0,
                 target_scale=1.0,
+                inner_validation=np.arange(0),
             ),
         ),
         feature_names=names,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import replace
 from math import cos, pi
 
@@ -57,7 +58,7 @@ def lane(trial: int = 0, fold: int = 0, **params: ParamValue) -> Lane:
 
 
 def small_data(task: Task = Task.MULTICLASS, folds: int = 2, seed: int = 0) -> TrainingData:
-    """Folds of 26 and 27 training rows and 11 and 12 validation rows."""
+    """Folds of 26 and 27 training rows, 5 of them inner, and 11 and 12 validation rows."""
     rng = np.random.default_rng(seed)
 
     def rows(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -82,6 +83,7 @@ def small_data(task: Task = Task.MULTICLASS, folds: int = 2, seed: int = 0) -> T
                 target_validation=target,
                 target_mean=0.0,
                 target_scale=1.0,
+                inner_validation=np.arange(2, 26, 5),
             )
         )
     names = tuple(f"x{i}" for i in range(FEATURES))
@@ -124,14 +126,22 @@ def train(task: Segment, data: TrainingData) -> dict[tuple[int, int], LaneReport
 def in_two_segments(
     task: Segment, data: TrainingData, at: int
 ) -> dict[tuple[int, int], LaneReport]:
+    """The reports of the second segment."""
     first = train_segment(
-        replace(task, last=at, evaluate_at=tuple(e for e in task.evaluate_at if e <= at)), data
+        replace(
+            task,
+            last=at,
+            evaluate_at=tuple(e for e in task.evaluate_at if e <= at),
+            probe_at=tuple(e for e in task.probe_at if e <= at),
+        ),
+        data,
     )
     rest = replace(
         task,
         first=at,
         states=tuple(report.state for report in first),
         evaluate_at=tuple(e for e in task.evaluate_at if e > at),
+        probe_at=tuple(e for e in task.probe_at if e > at),
     )
     return train(rest, data)
 
@@ -194,7 +204,10 @@ LOSSES = {
 def train_plainly(
     which: Lane, data: TrainingData, epochs: int
 ) -> tuple[nn.Sequential, list[float]]:
-    """Train one network as a textbook would; return it and its validation loss by epoch."""
+    """Train one network as a textbook would; return it and its validation loss by epoch.
+
+    Where the best epoch is kept, both are those of the best epoch so far.
+    """
     setting = which.config
     network = initial_network(which, data)
     matrices = [module.weight for module in network if isinstance(module, nn.Linear)]
@@ -208,7 +221,9 @@ def train_plainly(
         if setting.optimizer == "adamw"
         else torch.optim.SGD(groups, lr=setting.learning_rate, momentum=setting.momentum)
     )
-    plan = batch_plan([len(fold.x_train) for fold in data.folds], setting.batch_size)
+    left_out = [fold.inner_validation if setting.keeps_best else [] for fold in data.folds]
+    sizes = [len(f.x_train) - len(out) for f, out in zip(data.folds, left_out, strict=True)]
+    plan = batch_plan(sizes, setting.batch_size)
     total = epochs * plan.steps
     if setting.schedule == "cosine":
         factor = lambda step: 0.5 * (1 + cos(pi * step / total))  # noqa: E731 - one expression
@@ -221,10 +236,13 @@ def train_plainly(
     if y.is_floating_point():
         y, y_validation = y.double(), y_validation.double()
     loss_of = LOSSES[data.task]
-    curve = []
+    fitted = torch.tensor([i for i in range(len(x)) if i not in left_out[which.split]])
+    curve: list[float] = []
+    least, best_epoch, best = float("inf"), 0, network.state_dict()
     for epoch in range(1, epochs + 1):
         generator = torch.Generator().manual_seed(derive_seed(which.order_seed, "rows", epoch))
-        order = torch.randperm(len(x), generator=generator)
+        order = fitted[torch.randperm(len(fitted), generator=generator)]
+        order = torch.cat([order, order])  # so that the last minibatch is full
         noise = {
             kind: [
                 torch.Generator().manual_seed(
@@ -237,11 +255,7 @@ def train_plainly(
         network.train()
         for step in range(plan.steps):
             rows = order[step * plan.rows : (step + 1) * plan.rows]
-            for kind, noisy in (("dropout", CommonDropout), ("slope", CommonRReLU)):
-                modules = [module for module in network if isinstance(module, noisy)]
-                for module, source in zip(modules, noise[kind], strict=False):
-                    size = (plan.rows, setting.width)
-                    module.noise = torch.rand(size, generator=source, dtype=torch.float64)
+            _draw_noise(network, noise, (plan.rows, setting.width))
             optimizer.zero_grad()
             loss_of(network(x[rows]), y[rows]).backward()
             if setting.gradient_clip is not None:
@@ -251,4 +265,24 @@ def train_plainly(
         network.eval()
         with torch.no_grad():
             curve.append(loss_of(network(x_validation), y_validation).item())
+            if not setting.keeps_best:
+                continue
+            inner = loss_of(network(x[left_out[which.split]]), y[left_out[which.split]]).item()
+        if inner < least:
+            least, best_epoch, best = inner, epoch, deepcopy(network.state_dict())
+        else:
+            curve[-1] = curve[-2]
+        if epoch - best_epoch == setting.patience:
+            break
+    if setting.keeps_best:
+        network.load_state_dict(best)
     return network, curve
+
+
+def _draw_noise(
+    network: nn.Sequential, sources: dict[str, list[torch.Generator]], size: tuple[int, int]
+) -> None:
+    for kind, noisy in (("dropout", CommonDropout), ("slope", CommonRReLU)):
+        modules = [module for module in network if isinstance(module, noisy)]
+        for module, source in zip(modules, sources[kind], strict=False):
+            module.noise = torch.rand(size, generator=source, dtype=torch.float64)

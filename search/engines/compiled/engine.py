@@ -6,6 +6,7 @@ of the deepest lane.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import inf
 from statistics import fmean
@@ -25,7 +26,7 @@ from search.engines.layer_statistics import STATISTICS
 from search.engines.minibatches import Block
 from search.engines.probe_schedule import own_statistics, probe_rows, probe_steps
 from search.networks.dimensions import Dimensions
-from search.networks.lane import Lane, LaneState
+from search.networks.lane import Lane, LaneState, Weights
 from search.networks.normalization import NORMALIZATIONS
 from search.networks.optimizers import OPTIMIZERS
 from search.networks.schedules import SCHEDULES
@@ -74,17 +75,26 @@ class CompiledEngine:
         )
         #: Statistics by lane, probe, statistic (the last being a learned number) and layer.
         self._statistics = np.full(size, np.nan, dtype)
-        self._validation = [data.folds[lane.split].x_validation.astype(dtype) for lane in lanes]
+        folds = [data.folds[lane.split] for lane in lanes]
+        self._validation = [fold.x_validation.astype(dtype) for fold in folds]
+        self._inner = {
+            split: data.folds[split].x_train[data.folds[split].inner_validation].astype(dtype)
+            for split in {lane.split for lane in lanes if lane.config.keeps_best}
+        }
+        #: Indices of the lanes that are trained no further.
+        self._ended: set[int] = set()
 
     def train(self, first: int, last: int) -> list[float]:
-        """Train epochs (first, last]; return the sum of each lane's losses over their steps."""
+        """Train epochs (first, last]; return each lane's mean loss over their steps."""
         losses = [0.0] * len(self._lanes)
-        for block in self._batches.blocks(first, last):
+        trained = [i for i in range(len(self._lanes)) if i not in self._ended]
+        for block in self._batches.blocks(first, last) if trained else ():
             rates = self._rates(block)
             x, y = block.x.numpy(), block.y.numpy()
             no_noise = np.empty((0, 0, 0, 0), x.dtype)
             noise = {kind: field.numpy() for kind, field in block.noise.items()}
-            for index, stream in enumerate(self._batches.lane_streams):
+            for index in trained:
+                stream = self._batches.lane_streams[index]
                 dropout_noise, slope_noise = (
                     noise[kind][stream] if kind in noise else no_noise
                     for kind in ("dropout", "slope")
@@ -104,9 +114,9 @@ class CompiledEngine:
                     self._probe_rows[stream],
                     self._statistics[index],
                 )
-        steps = last * self._batches.plan.steps
-        self._states = [replace(state, steps=steps) for state in self._states]
-        return losses
+        steps = self._batches.plan.steps
+        self._states = [replace(state, steps=last * steps) for state in self._states]
+        return [loss / ((last - first) * steps) for loss in losses]
 
     def _rates(self, block: Block) -> list[NDArray[np.float64]]:
         """Return each lane's learning rates at the steps of a block."""
@@ -117,20 +127,47 @@ class CompiledEngine:
         }
         return [lane.config.learning_rate * factors[lane.config.schedule] for lane in self._lanes]
 
-    def logits(self) -> Tensor:
-        """Return (L, C, M) of each lane's validation rows."""
-        outputs, most = self._networks[0].outputs, max(map(len, self._validation))
-        out = np.zeros((len(self._lanes), outputs, most), self._work.logits.dtype)
+    def end(self, index: int) -> None:
+        """Train the lane at `index` no further."""
+        self._ended.add(index)
+
+    def logits(self, kept: Sequence[Weights | None] | None = None) -> Tensor:
+        """Return (L, C, M) of each lane's validation rows, by the weights `kept` or present."""
+        out = self._no_logits(max(map(len, self._validation)))
         for index, rows in enumerate(self._validation):
-            prediction()(
-                self._networks[index],
-                self._optimizers[index],
-                self._buffers[index],
-                self._work,
-                rows,
-                out[index],
-            )
+            self._predict(index, kept[index] if kept else None, rows, out[index])
         return torch.from_numpy(out)
+
+    def inner_logits(self) -> Tensor:
+        """Return (L, C, I) of each lane's inner validation rows; zeros for lanes that are ended."""
+        out = self._no_logits(max(map(len, self._inner.values())))
+        for index, lane in enumerate(self._lanes):
+            if index not in self._ended:
+                self._predict(index, None, self._inner[lane.split], out[index])
+        return torch.from_numpy(out)
+
+    def _no_logits(self, rows: int) -> NDArray[np.floating]:
+        shape = (len(self._lanes), self._networks[0].outputs, rows)
+        return np.zeros(shape, self._work.logits.dtype)
+
+    def _predict(
+        self,
+        index: int,
+        kept: Weights | None,
+        rows: NDArray[np.floating],
+        out: NDArray[np.floating],
+    ) -> None:
+        """Write a lane's logits of `rows` (M, D) into the first M columns of `out`."""
+        buffers = self._buffers[index]
+        if kept is not None:
+            running = kept.running.reshape(buffers.running.shape)
+            buffers = buffers._replace(values=kept.params, running=running)
+        prediction()(self._networks[index], self._optimizers[index], buffers, self._work, rows, out)
+
+    def weights(self, index: int) -> Weights:
+        """Return a copy of a lane's present weights."""
+        state = self._states[index]
+        return Weights(state.params.copy(), state.running.copy())
 
     def snapshots(self, index: int) -> tuple[LayerSnapshot, ...]:
         """Return the statistics of a lane's layers at the epochs to probe."""

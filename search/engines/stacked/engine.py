@@ -6,17 +6,20 @@ first.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
 
+from search.data.fold_arrays import Floats
 from search.engines.engine import Training
 from search.engines.probe_schedule import probe_rows
 from search.engines.stacked.optimizer_step import StackOptimizer
 from search.engines.stacked.parameters import Parameters
 from search.engines.stacked.probe import Probe
 from search.engines.stacked.stack import Stack
-from search.networks.lane import KernelKey, Lane, LaneState
+from search.networks.lane import KernelKey, Lane, LaneState, Weights
 from search.study import LayerSnapshot, Task
 
 
@@ -58,12 +61,19 @@ class StackedEngine:
             probe_at=training.probe_at,
             dimensions=dimensions,
         )
-        self._validation = self._whole_minibatches(training)
+        by_stream = [training.data.folds[split] for split, _ in batches.streams]
+        self._validation = self._whole_minibatches([fold.x_validation for fold in by_stream])
+        inner = [fold.x_train[fold.inner_validation] for fold in by_stream]
+        self._inner = self._whole_minibatches(inner) if lanes[0].config.keeps_best else ()
+        #: Indices of the lanes that are trained no further.
+        self._ended: set[int] = set()
 
-    def _whole_minibatches(self, training: Training) -> tuple[Tensor, ...]:
-        """Cut the validation rows into minibatches (S, N, D), repeating rows to fill the last."""
+    def _whole_minibatches(self, tables: Sequence[Floats]) -> tuple[Tensor, ...]:
+        """Cut `tables`, one a stream, into minibatches (S, N, D), repeating rows to fill the last.
+
+        All streams get as many minibatches as the longest table fills.
+        """
         rows, dimensions = self._stack.rows, self._dimensions
-        tables = [training.data.folds[fold].x_validation for fold, _ in self._batches.streams]
         padded = -(-max(map(len, tables)) // rows) * rows
         x = torch.stack(
             [torch.from_numpy(np.resize(table, (padded, dimensions.features))) for table in tables]
@@ -71,8 +81,12 @@ class StackedEngine:
         return torch.split(x.to(dimensions.device, dimensions.dtype), rows, dim=1)
 
     def train(self, first: int, last: int) -> list[float]:
-        """Train epochs (first, last]; return the sum of each lane's losses over their steps."""
-        loss = self._dimensions.zeros(self._lanes)
+        """Train epochs (first, last]; return each lane's mean loss over their steps."""
+        loss, steps = self._dimensions.zeros(self._lanes), self._batches.plan.steps
+        # The kernels train all lanes together, so that time is saved only once all are ended.
+        if len(self._ended) == self._lanes:
+            self._parameters.steps.fill_(last * steps)
+            return [0.0] * self._lanes
         for block in self._batches.blocks(first, last):
             for step in range(block.x.shape[1]):
                 noise = {
@@ -89,15 +103,30 @@ class StackedEngine:
                 target = self._spread(block.y[:, step]).to(self._target)
                 loss += self._stack.backward(x, target)
                 self._probe.step(block.first + step)
-        losses: list[float] = loss[self._positions].tolist()
-        return losses
+        sums: list[float] = loss[self._positions].tolist()
+        return [total / ((last - first) * steps) for total in sums]
 
-    def logits(self) -> Tensor:
-        """Return (L, C, M) of each lane's validation rows."""
-        parts = [
-            self._stack.forward(self._spread(x), training=False).clone() for x in self._validation
-        ]
+    def end(self, index: int) -> None:
+        """Train the lane at `index` no further, once that is so for all lanes."""
+        self._ended.add(index)
+
+    def logits(self, kept: Sequence[Weights | None] | None = None) -> Tensor:
+        """Return (L, C, M) of each lane's validation rows, by the weights `kept` or present."""
+        by_position = {self._positions[i]: weights for i, weights in enumerate(kept or ())}
+        with self._parameters.exchanged(by_position):
+            return self._predictions(self._validation)
+
+    def inner_logits(self) -> Tensor:
+        """Return (L, C, I) of each lane's inner validation rows."""
+        return self._predictions(self._inner)
+
+    def _predictions(self, minibatches: Sequence[Tensor]) -> Tensor:
+        parts = [self._stack.forward(self._spread(x), training=False).clone() for x in minibatches]
         return torch.cat(parts, dim=2)[self._positions]
+
+    def weights(self, index: int) -> Weights:
+        """Return a copy of a lane's present weights."""
+        return self._parameters.weights(self._positions[index])
 
     def snapshots(self, index: int) -> tuple[LayerSnapshot, ...]:
         """Return the layer statistics of a lane at the epochs to probe."""

@@ -6,7 +6,8 @@ D features, H width, C outputs. Weights are (n_k, in, out), with the output laye
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor
 from search.activations import ActivationName
 from search.engines.stacked.kernels import get_kernel
 from search.networks.dimensions import Dimensions
-from search.networks.lane import Lane, LaneState
+from search.networks.lane import Lane, LaneState, Weights
 from search.networks.normalization import NORMALIZATIONS
 from search.networks.optimizers import Row
 from search.networks.parameter_layout import ParameterSlice, row_layout
@@ -106,31 +107,47 @@ class Parameters:
             view.copy_(part.view(view.shape))
 
     def _restore(self, index: int, state: LaneState) -> None:
-        depth = self.depths[index]
-        self._load(self.values, index, state.params)
+        self._load_weights(index, Weights(state.params, state.running))
         self._load(self.first_moment, index, state.first_moment)
         if state.second_moment.size:
             self._load(self.second_moment, index, state.second_moment)
-        if state.running.size:
-            self.running[index, :depth] = torch.from_numpy(state.running)
         self.steps.fill_(state.steps)
+
+    def _load_weights(self, index: int, weights: Weights) -> None:
+        self._load(self.values, index, weights.params)
+        if weights.running.size:
+            self.running[index, : self.depths[index]] = torch.from_numpy(weights.running)
+
+    def weights(self, index: int) -> Weights:
+        """Return a copy of the weights of the lane at `index`."""
+        running = np.empty(0, dtype=np.float32)
+        if self.normalization.running:
+            running = self.running[index, : self.depths[index]].cpu().numpy().copy()
+        return Weights(self._dump(self.values, index), running)
+
+    @contextmanager
+    def exchanged(self, weights: Mapping[int, Weights | None]) -> Iterator[None]:
+        """Hold other `weights`, by the lane's index, until the end of the `with` block."""
+        others = {index: other for index, other in weights.items() if other is not None}
+        present = {index: self.weights(index) for index in others}
+        for index, other in others.items():
+            self._load_weights(index, other)
+        yield
+        for index, own in present.items():
+            self._load_weights(index, own)
 
     def state(self, index: int) -> LaneState:
         """Return a copy of the state of the lane at `index`."""
-        depth = self.depths[index]
         config = self.lanes[index].config
         empty = np.empty(0, dtype=np.float32)
+        params, running = self.weights(index)
         return LaneState(
-            params=self._dump(self.values, index),
+            params=params,
             first_moment=self._dump(self.first_moment, index),
             second_moment=(
                 self._dump(self.second_moment, index) if config.optimizer == "adamw" else empty
             ),
-            running=(
-                self.running[index, :depth].cpu().numpy().copy()
-                if self.normalization.running
-                else empty
-            ),
+            running=running,
             steps=int(self.steps),
         )
 

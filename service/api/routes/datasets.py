@@ -34,7 +34,7 @@ _LOCATION = header(201, "Location", "Where the dataset is.")
 def add_dataset(
     services: ServicesDep,
     response: Response,
-    file: Annotated[UploadFile, File(description="CSV or Parquet, with a header.")],
+    file: Annotated[UploadFile, File(description="CSV, Parquet or ARFF.")],
     target: Annotated[str, Form(description="The column to predict.", examples=["species"])],
     name: Annotated[Text, Form(description="For people; the file's name if left out.")] = "",
     task: Annotated[Task | None, Form(description="Inferred if left out.")] = None,

@@ -12,8 +12,11 @@ from service.api.schemas.base import ResponseModel
 class ColumnOut(ResponseModel):
     """What one column of a table was taken for."""
 
-    name: str
-    role: ColumnRole
+    name: str = Field(description="As in the table.", examples=["height"])
+    role: ColumnRole = Field(
+        description="As the upload says; `feature` where it says nothing, even if the column is "
+        "left out."
+    )
     kind: ColumnKind = Field(description="What it was taken for.")
     used: bool = Field(description="Whether networks learn from it, are split by it or learn it.")
     reason: str = Field(description="Why it was taken for that.")

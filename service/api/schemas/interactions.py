@@ -22,8 +22,12 @@ class CellOut(ResponseModel):
     """Complete trials of one activation with one initializer, or of one depth."""
 
     activation: str = Field(description="Its name.")
-    initializer: str | None = None
-    depth: int | str | None = Field(default=None, examples=[3, "5-8"])
+    initializer: str | None = Field(
+        default=None, description="Its name, in the table of initializers."
+    )
+    depth: int | str | None = Field(
+        default=None, description="Hidden layers, in the table of depths.", examples=[3, "5-8"]
+    )
     count: int = Field(description="Complete trials.")
     mean: float = Field(description="Mean of their first objective.")
     best: float = Field(description="The best of them.")
@@ -98,7 +102,7 @@ class EffectOut(ResponseModel):
 class SlopeEffectOut(ResponseModel):
     """What a searched slope, alpha or beta does."""
 
-    axis: str = Field(examples=["prelu_slope"])
+    axis: str = Field(description="Its name.", examples=["prelu_slope"])
     activation: str = Field(description="The activation it belongs to.")
     parameter: str = Field(description="Its name within the activation.")
     initial: EffectOut | None = Field(description="Against the value training began with.")

@@ -34,7 +34,7 @@ EXAMPLE_FULL: dict[str, Any] = {
     "space": {
         "activation": ["relu", "leaky_relu", "prelu", "elu", "selu", "gelu", "silu", "tanh"],
         "prelu_slope": {"low": 0.0, "high": 0.5},
-        "initializer": ["xavier_uniform", "kaiming_normal", "lecun_normal", "orthogonal"],
+        "initializer": ["xavier_uniform", "kaiming_normal", "lecun_normal", "scaled_orthogonal"],
         "depth": {"low": 1, "high": 8},
         "width": [32, 64, 128],
         "learning_rate": {"low": 1e-4, "high": 1e-1, "log": True},
@@ -192,9 +192,11 @@ class StudyModel(RequestModel):
     space: dict[str, AxisModel] = Field(
         default_factory=dict,
         max_length=MAX_AXES,
-        description="Axes that differ from the default space: activation, initializer, depth, "
-        "width, learning_rate, weight_decay, dropout, normalization, gradient_clip, batch_size, "
-        "optimizer, momentum, schedule, and <activation>_<parameter> of `GET /v1/activations`.",
+        description="Axes that differ from the default space: activation, initializer, gain, "
+        "depth, width, learning_rate, weight_decay, dropout, normalization, gradient_clip, "
+        "batch_size, optimizer, momentum, scaling, schedule, stopping, patience, and "
+        "<activation>_<parameter> of "
+        "`GET /v1/activations`.",
     )
     sampler: SamplerModel = Field(default=SamplerModel(), description="Who proposes.")
     pruner: PrunerModel = Field(default=PrunerModel(), description="Who ends trials early.")

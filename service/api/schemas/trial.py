@@ -48,6 +48,9 @@ class CurveOut(ResponseModel):
     )
     validation_loss: list[float | None] = Field(description="Loss on the validation rows.")
     validation_score: list[float | None] = Field(description="The first objective.")
+    best_epoch: int | None = Field(
+        description="Epoch of the network scored last, where `stopping` is `best`; null otherwise."
+    )
 
     @classmethod
     def from_curve(cls, curve: FoldCurve) -> "CurveOut":

@@ -123,7 +123,7 @@ def names(record: TrialRecord, name: str = "digits", *, complete: bool = True) -
 #: Finding -> a training that has it, and the layer it is found in where that is certain.
 PROVOKED: dict[str, dict[str, ParamValue]] = {
     "diverged": {"activation": "identity", "depth": 6, "learning_rate": 0.5},
-    "dead_layer": {"activation": "relu", "depth": 6, "learning_rate": 1.0},
+    "dead_layer": {"activation": "relu", "depth": 6, "learning_rate": 0.5},
     "stuck_at_chance": {
         "activation": "sigmoid",
         "depth": 10,

@@ -44,9 +44,9 @@ def seen(which: Lane, data: TrainingData, *epochs: int, last: int = 2) -> tuple[
 
 
 def first_order(which: Lane, data: TrainingData) -> Tensor:
-    """The order of a lane's training rows in the first epoch."""
+    """The order of a lane's training rows in the first epoch, twice: a minibatch may need more."""
     generator = torch.Generator().manual_seed(derive_seed(which.order_seed, "rows", 1))
-    return torch.randperm(len(data.folds[which.split].x_train), generator=generator)
+    return torch.randperm(len(data.folds[which.split].x_train), generator=generator).repeat(2)
 
 
 def probe_rows(which: Lane, data: TrainingData) -> list[Tensor]:
@@ -234,3 +234,12 @@ def test_the_mean_over_folds_is_taken_layer_by_layer() -> None:
     (mean,) = mean_snapshots([(one,), (two,)])
     assert mean == LayerSnapshot(epoch=3, statistics={"dead_units": (0.25, 0.5)})
     assert mean_snapshots([]) == ()
+
+
+def test_the_mean_is_over_the_folds_that_made_an_epoch() -> None:
+    one, two, late = (
+        LayerSnapshot(epoch=epoch, statistics={"dead_units": (share,)})
+        for epoch, share in ((0, 0.0), (0, 0.5), (9, 1.0))
+    )
+    mean = LayerSnapshot(epoch=0, statistics={"dead_units": (0.25,)})
+    assert mean_snapshots([(one,), (two, late)]) == (mean, late)

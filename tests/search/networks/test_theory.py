@@ -330,6 +330,7 @@ def one_feature() -> TrainingData:
         target_validation=y.astype(np.float64),
         target_mean=0.0,
         target_scale=1.0,
+        inner_validation=np.arange(0),
     )
     return TrainingData(
         task=Task.REGRESSION,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf, nan
 
 import pytest
@@ -20,6 +21,7 @@ CURVES = (
     ),
     FoldCurve(fold=0, epochs=(), train_loss=(), validation_loss=(), validation_score=()),
 )
+KEPT = (replace(CURVES[0], best_epoch=3), CURVES[1])
 
 
 LAYERS = (
@@ -38,7 +40,7 @@ FINDINGS = (
 )
 
 
-@pytest.mark.parametrize("curves", [CURVES, CURVES[::-1], ()])
+@pytest.mark.parametrize("curves", [CURVES, CURVES[::-1], KEPT, ()])
 @pytest.mark.parametrize("layers", [LAYERS, LAYERS[::-1], ()])
 @pytest.mark.parametrize("findings", [FINDINGS, ()])
 def test_what_goes_in_comes_out(
