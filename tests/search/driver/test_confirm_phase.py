@@ -167,7 +167,11 @@ def test_a_study_without_a_complete_trial_has_nothing_to_confirm() -> None:
     events = list(run_study(spec, load_builtin("diabetes")))
     assert [record.state for record in trials_of(events)] == [TrialState.FAIL] * 4
     assert phases_of(events) == [Phase.SEARCH]
-    assert events[-1] == StudyEnded(state=StudyState.COMPLETED)
+    ended = events[-1]
+    assert isinstance(ended, StudyEnded)
+    assert ended.state is StudyState.COMPLETED
+    assert ended.error
+    assert ended.error.startswith("none of 4 trials completed; all 4 that failed share a cause")
 
 
 def test_candidates_that_all_fail_are_recorded_with_the_reason(

@@ -21,7 +21,7 @@ from search.networks.model_archive import (
     load_model_archive,
     save_model_archive,
 )
-from search.study import ParamValue, Task
+from search.study import ParamValue, Scaling, Task
 
 PARAMS: dict[str, ParamValue] = {
     "activation": "prelu",
@@ -68,7 +68,7 @@ def with_version(blob: bytes, version: int) -> bytes:
     return made.getvalue()
 
 
-def check(read: ModelArchive) -> None:
+def check(read: ModelArchive, *, encodings: tuple[str, ...]) -> None:
     assert read.params == PARAMS
     assert (read.task, read.classes, read.target) == (Task.BINARY, ("no", "yes"), "answer")
     assert asdict(read.schema) == asdict(
@@ -77,29 +77,33 @@ def check(read: ModelArchive) -> None:
             indicators=("size",),
             categorical=("kind",),
             levels=((" missing", "a", "b"),),
+            encodings=encodings,
         )
     )
+    assert read.encodings == {}
+    assert read.scaling is Scaling.STANDARD
     # Missing sizes become the median 2; the mean of 1, 2, 2, 5 is 2.5, their deviation 1.5.
     assert {name: column.tolist() for name, column in read.statistics.items()} == {
         "median": [2.0],
         "mean": [2.5],
         "scale": [1.5],
+        "limit": [10.0],
     }
-    assert (read.clip, read.target_mean, read.target_scale) == (10.0, 0.0, 1.0)
+    assert (read.target_mean, read.target_scale) == (0.0, 1.0)
     assert read.weights.dtype == np.float32
     assert read.weights.tolist() == [0.0, 0.25, 0.5, 0.75, 1.0, 1.25]
     assert read.running.tolist() == [[[0.5] * 3] * 2]
 
 
 def test_an_archive_is_read_back_whole() -> None:
-    check(load_model_archive(archive()))
+    check(load_model_archive(archive()), encodings=("share of yes",))
 
 
 def test_an_archive_written_before_formats_had_versions_is_read() -> None:
     blob = (Path(__file__).parent / "data" / "model_archive_1.npz").read_bytes()
     with np.load(BytesIO(blob), allow_pickle=False) as entries:
         assert "format_version" not in entries.files
-    check(load_model_archive(blob))
+    check(load_model_archive(blob), encodings=())
 
 
 def test_an_archive_says_its_format_version() -> None:
