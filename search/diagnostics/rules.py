@@ -100,7 +100,14 @@ _ROWS: tuple[Rule, ...] = (
         thresholds={"loss_over_chance": 100.0, "loss_over_chance_at_the_end": 2.0},
         sentence="The training loss is {loss_over_chance:.3g} times that of a constant.",
         variants={"no_number": "The training loss became no finite number."},
-        advices=(Advice.LOWER_RATE, Advice.CLIP, Advice.SCALED_INITIALIZER),
+        advices=(
+            Advice.ADAM,
+            Advice.CLIP,
+            Advice.LOWER_RATE,
+            Advice.SMALLER,
+            Advice.NORMALIZE,
+            Advice.FEWER_EPOCHS,
+        ),
         source=f"Pascanu, Mikolov & Bengio (2013), On the Difficulty of Training Recurrent Neural "
         f"Networks; {_MEASURED_HERE}",
         ends=True,
@@ -120,7 +127,14 @@ _ROWS: tuple[Rule, ...] = (
         thresholds={"dead_units": 1.0},
         sentence="Every unit of layer {layer} is dead: the network's output is constant, and no "
         "gradient reaches the layers below.",
-        advices=(Advice.LEAKY, Advice.LOWER_RATE, Advice.NORMALIZE, Advice.WIDER, Advice.SHALLOWER),
+        advices=(
+            Advice.SMALLER,
+            Advice.LEAKY,
+            Advice.ELU,
+            Advice.LOWER_RATE,
+            Advice.NORMALIZE,
+            Advice.SHALLOWER,
+        ),
         source="Lu, Shin, Su & Karniadakis (2019), Dying ReLU and Initialization",
         ends=True,
         hides=(
@@ -151,15 +165,13 @@ _ROWS: tuple[Rule, ...] = (
         sentence="The training loss stays at {loss_over_chance:.3f} times that of a constant: "
         "nothing is learned.",
         advices=(
-            Advice.RAISE_RATE,
-            Advice.LOWER_RATE,
-            Advice.SCALED_INITIALIZER,
-            Advice.NORMALIZE,
-            Advice.SHALLOWER,
-            Advice.WIDER,
-            Advice.LESS_DROPOUT,
+            Advice.SELU,
             Advice.ADAM,
-            Advice.MORE_EPOCHS,
+            Advice.RAISE_RATE,
+            Advice.SCALED_INITIALIZER,
+            Advice.LOWER_RATE,
+            Advice.NORMALIZE,
+            Advice.LESS_DROPOUT,
         ),
         source=_MEASURED_HERE,
         ends=True,
@@ -176,7 +188,13 @@ _ROWS: tuple[Rule, ...] = (
         variants={
             "no_number": "The gradient of layer {layer} was no finite number at epoch {epoch}."
         },
-        advices=(Advice.CLIP, Advice.LOWER_RATE, Advice.SCALED_INITIALIZER, Advice.NORMALIZE),
+        advices=(
+            Advice.SMALLER,
+            Advice.LOWER_RATE,
+            Advice.NORMALIZE,
+            Advice.SHALLOWER,
+            Advice.FIXED_SLOPE,
+        ),
         source=f"Pascanu, Mikolov & Bengio (2013), On the Difficulty of Training Recurrent Neural "
         f"Networks; {_MEASURED_HERE}",
     ),
@@ -190,11 +208,12 @@ _ROWS: tuple[Rule, ...] = (
         sentence="The signal fades on its way forward: at epoch {epoch} activations of the last "
         "hidden layer differ by {last_layer:.1e}, {spread_ratio:.0e} of those of the first.",
         advices=(
-            Advice.NORMALIZE,
-            Advice.SCALED_INITIALIZER,
             Advice.SHALLOWER,
+            Advice.SMALLER,
+            Advice.SCALED_INITIALIZER,
+            Advice.LSUV,
             Advice.SELU,
-            Advice.RAISE_RATE,
+            Advice.WIDER,
         ),
         source="Schoenholz, Gilmer, Ganguli & Sohl-Dickstein (2017), Deep Information Propagation; "
         f"He et al. (2015), Delving Deep into Rectifiers; {_MEASURED_HERE}",
@@ -216,11 +235,12 @@ _ROWS: tuple[Rule, ...] = (
         sentence="Too little gradient reaches the first layer: at epoch {epoch} its norm was "
         "{first_layer:.1e} there, {last_layer:.1e} at the last hidden one.",
         advices=(
-            Advice.SCALED_INITIALIZER,
-            Advice.ONE_SIDED,
-            Advice.SELU,
             Advice.NORMALIZE,
             Advice.SHALLOWER,
+            Advice.SMALLER,
+            Advice.SCALED_INITIALIZER,
+            Advice.SELU,
+            Advice.LSUV,
         ),
         source=f"Glorot & Bengio (2010), Understanding the Difficulty of Training Deep Feedforward "
         f"Neural Networks; He et al. (2015), Delving Deep into Rectifiers; {_MEASURED_HERE}",
@@ -233,7 +253,12 @@ _ROWS: tuple[Rule, ...] = (
         condition=conditions.born_dead,
         thresholds={"dead_units": 0.5},
         sentence="{dead_units:.0%} of the units of layer {layer} are dead before the first step.",
-        advices=(Advice.LEAKY, Advice.WIDER, Advice.SHALLOWER, Advice.NORMALIZE),
+        advices=(
+            Advice.ELU,
+            Advice.WIDER,
+            Advice.SELU,
+            Advice.LEAKY,
+        ),
         source="Lu, Shin, Su & Karniadakis (2019), Dying ReLU and Initialization: the share grows "
         "with depth and shrinks with width",
     ),
@@ -246,7 +271,11 @@ _ROWS: tuple[Rule, ...] = (
         thresholds={"died": 0.5},
         sentence="{dead_units:.0%} of the units of layer {layer} are dead, {at_first:.0%} were "
         "before training.",
-        advices=(Advice.LOWER_RATE, Advice.LEAKY, Advice.CLIP, Advice.NORMALIZE),
+        advices=(
+            Advice.NORMALIZE,
+            Advice.SMALLER,
+            Advice.LEAKY,
+        ),
         source=f"Maas, Hannun & Ng (2013), Rectifier Nonlinearities Improve Neural Network "
         f"Acoustic Models; Lu et al. (2019), Dying ReLU and Initialization; {_MEASURED_HERE}",
     ),
@@ -260,7 +289,13 @@ _ROWS: tuple[Rule, ...] = (
         thresholds={"saturated": 0.9, "loss_over_chance": 0.25},
         sentence="{saturated:.0%} of the activations of layer {layer} sit where the function is "
         "flat (slope below 0.01).",
-        advices=(Advice.LOWER_RATE, Advice.NORMALIZE, Advice.ONE_SIDED, Advice.SCALED_INITIALIZER),
+        advices=(
+            Advice.LOWER_RATE,
+            Advice.NORMALIZE,
+            Advice.SHALLOWER,
+            Advice.SMALLER,
+            Advice.DECAY,
+        ),
         source=f"Glorot & Bengio (2010), Understanding the Difficulty of Training Deep Feedforward "
         f"Neural Networks; {_MEASURED_HERE}",
         hides=(FindingName.STALLED,),
@@ -273,7 +308,10 @@ _ROWS: tuple[Rule, ...] = (
         thresholds={"update_ratio": 1e-4, "loss_over_chance": 0.8},
         sentence="No step moved the weights of a layer by more than {update_ratio:.1e} of their "
         "norm; about 1e-3 is usual.",
-        advices=(Advice.RAISE_RATE, Advice.ADAM, Advice.MORE_EPOCHS),
+        advices=(
+            Advice.RAISE_RATE,
+            Advice.ADAM,
+        ),
         source="Karpathy (2015), CS231n, Ratio of weights:updates (about 1e-3, much lower is too "
         f"low); {_MEASURED_HERE}",
         hides=(FindingName.STALLED,),
@@ -287,7 +325,14 @@ _ROWS: tuple[Rule, ...] = (
         sentence="The learned parameter of layer {layer} went from {at_first:.3g} to {value:.3g}: "
         "with {collapsed_to:.0f} the activation is no longer itself (a slope of 0 is ReLU, of 1 "
         "the identity; a beta of 0 is linear).",
-        advices=(Advice.FIXED_SLOPE, Advice.LOWER_RATE),
+        advices=(
+            Advice.NORMALIZE,
+            Advice.SMALLER,
+            Advice.SHALLOWER,
+            Advice.LOWER_RATE,
+            Advice.FEWER_EPOCHS,
+            Advice.FIXED_SLOPE,
+        ),
         source="He, Zhang, Ren & Sun (2015), Delving Deep into Rectifiers, section 2",
     ),
     Rule(
@@ -298,7 +343,14 @@ _ROWS: tuple[Rule, ...] = (
         thresholds={"loss_over_chance": 0.5, "loss_over_chance_at_most": 0.98, "fall": 0.1},
         sentence="The training loss is still {loss_over_chance:.0%} of that of a constant and fell "
         "by {fall:.0%} over the last third of the epochs: training ended too early.",
-        advices=(Advice.RAISE_RATE, Advice.MORE_EPOCHS, Advice.LESS_DROPOUT, Advice.WIDER),
+        advices=(
+            Advice.LESS_DROPOUT,
+            Advice.ADAM,
+            Advice.SHALLOWER,
+            Advice.NORMALIZE,
+            Advice.RAISE_RATE,
+            Advice.ONE_SIDED,
+        ),
         source="Goodfellow, Bengio & Courville (2016), Deep Learning, section 5.2; "
         f"{_MEASURED_HERE}",
     ),
@@ -319,12 +371,7 @@ _ROWS: tuple[Rule, ...] = (
         advices=(
             Advice.WIDER,
             Advice.RAISE_RATE,
-            Advice.LOWER_RATE,
             Advice.LESS_DROPOUT,
-            Advice.NORMALIZE,
-            Advice.SHALLOWER,
-            Advice.ADAM,
-            Advice.MORE_EPOCHS,
         ),
         source="Goodfellow, Bengio & Courville (2016), Deep Learning, section 5.2; "
         f"{_MEASURED_HERE}",
@@ -344,7 +391,11 @@ _ROWS: tuple[Rule, ...] = (
         },
         sentence="The validation loss rose to {rise:.2f} times its least, at a training loss of "
         "{train_loss:.3g} against {validation_loss:.3g}.",
-        advices=(Advice.FEWER_EPOCHS, Advice.DECAY, Advice.DROPOUT, Advice.SMALLER),
+        advices=(
+            Advice.FEWER_EPOCHS,
+            Advice.LOWER_RATE,
+            Advice.DROPOUT,
+        ),
         source="Prechelt (1998), Early Stopping - But When?, generalization loss; "
         f"{_MEASURED_HERE}",
     ),

@@ -47,8 +47,9 @@ from search.study import (
 from search.training.segment import Segment, train_segment
 
 RESULTS = Path(__file__).parent / "results" / "cures.json"
+PAGE = Path(__file__).parents[2] / "DIAGNOSIS.md"
 #: Networks with one finding that each advice is tried on.
-NETWORKS = 16
+NETWORKS = 20
 #: An advice that cures a smaller share of them is not given.
 ENOUGH = 0.5
 #: Networks that an advice must have been tried on, for its share to count.
@@ -270,6 +271,32 @@ def _cures(
             yield advice.value, {"tried": len(outcomes), "cured": sum(outcomes)}
 
 
+Cures = Mapping[str, Mapping[str, Mapping[str, int]]]
+
+
+def ranked(cures: Mapping[str, Mapping[str, int]]) -> list[tuple[str, float]]:
+    """Return the advices that were tried on enough networks, each with its share of cures."""
+    shares = {
+        advice: count["cured"] / count["tried"]
+        for advice, count in cures.items()
+        if count["tried"] >= FEWEST
+    }
+    return sorted(shares.items(), key=lambda row: -row[1])
+
+
+def page_table(table: Cures) -> str:
+    """Return the table of cures in Markdown, advices given in bold."""
+    lines = ["| finding | advice: cured of tried |", "|---|---|"]
+    for name, cures in table.items():
+        known = [
+            f"{'**' if share >= ENOUGH else ''}{advice} {cures[advice]['cured']}/"
+            f"{cures[advice]['tried']}{'**' if share >= ENOUGH else ''}"
+            for advice, share in ranked(cures)
+        ]
+        lines.append(f"| `{name}` | {', '.join(known) or 'too few networks'} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Run the benchmark, print its table and write the results."""
     parser = ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -283,6 +310,9 @@ def main() -> None:
         table[name.value] = dict(_cures(name, networks))
         console.print(name.value, len(networks), table[name.value])
         RESULTS.write_text(json.dumps(table, indent=1) + "\n")
+    text = PAGE.read_text()
+    head, tail = text.split("<!-- cures -->")[0], text.split("<!-- end -->")[1]
+    PAGE.write_text(f"{head}<!-- cures -->\n{page_table(table)}\n<!-- end -->{tail}")
 
 
 if __name__ == "__main__":
