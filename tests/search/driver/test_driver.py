@@ -259,7 +259,7 @@ def test_divergence_fails_the_trial_with_a_sentence(iris: Dataset) -> None:
     for record in failed:
         assert "diverged" in record.flags
         assert record.error is not None
-        assert re.search("[Ll]ower (the )?learning[ _]rate", record.error)
+        assert re.search("[Ll]ower the learning rate|[Ss]et learning_rate to", record.error)
 
 
 def test_a_recorded_study_replays_in_plain_optuna(iris: Dataset) -> None:
