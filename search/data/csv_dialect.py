@@ -124,7 +124,7 @@ def _records(lines: list[str], separator: str) -> list[_Record]:
     records = []
     try:
         for fields in reader:
-            records.append(_Record(fields, reader.line_num))  # noqa: PERF401 - line_num changes
+            records.append(_Record(fields, reader.line_num))  # noqa: PERF401 - rows before an error are kept
     except csv.Error:
         # A quote of the sample may close below it.
         if not records:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from search.data.column_readers import TextColumn, notes_on_sentinels, text_columns
 from search.data.csv_dialect import looks_like_number
 from search.data.datasets import (
     ColumnKind,
@@ -17,14 +18,7 @@ from search.data.datasets import (
     ColumnRole,
     Dataset,
 )
-from search.data.feature_columns import (
-    TextColumn,
-    clean_features,
-    examples_of,
-    file_mark,
-    notes_on_sentinels,
-    text_columns,
-)
+from search.data.feature_columns import clean_features, examples_of, file_mark
 from search.data.file_formats import MAX_BYTES, parse_file
 from search.data.leaks import find_copies, join_groups, single_predictors
 from search.data.target_column import (

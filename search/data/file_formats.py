@@ -19,6 +19,9 @@ from itertools import islice
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from pyarrow import ArrowException, parquet
+from pyarrow import csv as arrow_csv
 
 from search.data import arff
 from search.data.csv_dialect import (
@@ -144,9 +147,6 @@ def _check_first_row(body: str, dialect: Dialect, width: int, called: str) -> No
 
 def _read_with_arrow(body: str, dialect: Dialect, columns: list[str]) -> pd.DataFrame | None:
     """Read with Arrow, ten times as quick as pandas for text; None where pandas must do it."""
-    import pyarrow as pa  # noqa: PLC0415 - takes a third of a second, which not every use needs
-    from pyarrow import csv as arrow_csv  # noqa: PLC0415
-
     blank_before_quote = f'{dialect.separator} "' in body
     open_quote = body.count('"') % 2 == 1  # which Arrow would close at the end of the file
     if dialect.separator == WHITESPACE or blank_before_quote or open_quote or not body.strip():
@@ -260,8 +260,6 @@ def _holds_control_characters(content: bytes) -> bool:
 
 
 def _parse_parquet(content: bytes, limit: int, called: str) -> ParsedFile:
-    from pyarrow import ArrowException, parquet  # noqa: PLC0415 - as above
-
     try:
         file = parquet.ParquetFile(io.BytesIO(content))
         facts = file.metadata

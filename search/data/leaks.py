@@ -56,9 +56,10 @@ def single_predictors(features: pd.DataFrame, y: Target, task: Task) -> list[tup
 
 
 def find_copies(features: pd.DataFrame, y: Target) -> Copies | None:
-    """Return the groups of equal rows; None where there are none, or columns so coarse that
-    equal rows come about by chance.
-    """  # noqa: D205 - one sentence
+    """Return the groups of equal rows; None where there are none.
+
+    Nor are there any where columns are so coarse that equal rows come about by chance.
+    """
     hashes = pd.util.hash_pandas_object(features, index=False).to_numpy()
     answers = pd.util.hash_array(np.asarray(y)).astype(np.uint64)
     groups = np.unique(hashes * np.uint64(31) + answers, return_inverse=True)[1].astype(np.int64)

@@ -16,7 +16,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
+from pyarrow import compute
 
 #: Cells that say that a value is missing, in lower case and without blanks at the ends.
 MISSING_MARKS = frozenset(
@@ -162,9 +164,6 @@ def trim(text: pd.Series) -> pd.Series:
 
 def is_missing(text: pd.Series) -> NDArray[np.bool_]:
     """Return which cells of trimmed text are empty or hold a mark for a missing value."""
-    import pyarrow as pa  # noqa: PLC0415 - takes a third of a second
-    from pyarrow import compute  # noqa: PLC0415
-
     cells = _arrow(text)
     # Marks are short, and most cells of a table are not: few need to be looked up.
     short = compute.less_equal(compute.utf8_length(cells), max(map(len, MISSING_MARKS)))
@@ -183,9 +182,6 @@ def plain_numbers(text: pd.Series) -> NDArray[np.float64] | None:
 
     None where they are not. Most columns of most tables are such, and this is quick.
     """
-    import pyarrow as pa  # noqa: PLC0415 - as above
-    from pyarrow import compute  # noqa: PLC0415
-
     cells = _arrow(text)
     try:
         # Fails early where the first cells are no numbers.
@@ -282,9 +278,6 @@ def _sniff_cells(cells: Sequence[str]) -> NumberSniff:
 def _read(
     text: pd.Series, missing: NDArray[np.bool_], sniffed: NumberSniff, mark: str | None
 ) -> Numbers:
-    import pyarrow as pa  # noqa: PLC0415 - as above
-    from pyarrow import compute  # noqa: PLC0415
-
     row, ambiguous = _choose(sniffed, mark)
     cells = compute.if_else(pa.array(missing), pa.scalar(None, pa.large_string()), _arrow(text))
     quick = _read_quickly(cells, row, sniffed.signs)
@@ -327,9 +320,6 @@ def _read_quickly(
 
     None where one of them is not.
     """
-    import pyarrow as pa  # noqa: PLC0415 - as above
-    from pyarrow import compute  # noqa: PLC0415
-
     body = compute.utf8_trim(cells, "".join(signs) + _BLANKS) if signs else cells
     if row.thousands:
         fits = compute.match_substring_regex(body, f"^[+-]?(?:{row.pattern.pattern})$")
@@ -358,16 +348,12 @@ def _choose(sniffed: NumberSniff, mark: str | None) -> tuple[NumberFormat, bool]
 
 def _read_thousands(cells: Any) -> bool:
     """Return whether every cell with a mark reads like thousands, which never begin with 0."""
-    from pyarrow import compute  # noqa: PLC0415 - as above
-
     marked = compute.match_substring_regex(cells, r"[.,]")
     grouped = compute.match_substring_regex(cells, r"^\D*[1-9]\d{0,2}(?:[.,]\d{3})+\D*$")
     return bool(compute.all(compute.or_(compute.invert(marked), grouped)).as_py())
 
 
 def _arrow(text: pd.Series) -> Any:
-    import pyarrow as pa  # noqa: PLC0415 - as above
-
     cells = pa.array(text, from_pandas=True)
     if isinstance(cells, pa.ChunkedArray):
         cells = cells.combine_chunks()

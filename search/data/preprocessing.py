@@ -24,8 +24,8 @@ from sklearn.impute import SimpleImputer
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import OneHotEncoder, TargetEncoder
 
+from search.data.column_readers import MAX_LEVELS
 from search.data.datasets import Dataset, Target
-from search.data.feature_columns import MAX_LEVELS
 from search.data.fold_arrays import (
     MISSING,
     FeatureSchema,

@@ -4,6 +4,8 @@ Imports `activations`, `space` and `study`; no torch. A trial's curves and layer
 findings with their remedies come out, the worst first.
 """
 
-from search.diagnostics.rules import RULES, FindingName, diagnose, evidence_of, warn
+from search.diagnostics.diagnose import diagnose, warn
+from search.diagnostics.evidence import evidence_of
+from search.diagnostics.rules import RULES, FindingName
 
 __all__ = ["RULES", "FindingName", "diagnose", "evidence_of", "warn"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 
-from search.study import LayerSnapshot, ParamValue
+from search.study import LayerSnapshot, ParamValue, TrialRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,3 +48,29 @@ class TrainingEvidence:
     def statistic(self, name: str, place: int = -1) -> tuple[float, ...]:
         """One statistic of the snapshot at `place`, a number a layer; empty where not taken."""
         return self.layers[place].statistics.get(name, ()) if self.layers else ()
+
+
+def evidence_of(
+    record: TrialRecord, chance: float, *, epochs: int, complete: bool, failure: str | None = None
+) -> TrainingEvidence:
+    """Return the evidence of a trial, by its means over folds.
+
+    `chance` is the loss of the best constant prediction, `complete` whether all `epochs` were made,
+    `failure` the engine's sentence where it gave the trial up.
+    """
+    return TrainingEvidence(
+        params=record.params,
+        layers=record.layers,
+        train_loss=_mean([curve.train_loss for curve in record.curves]),
+        validation_loss=_mean([curve.validation_loss for curve in record.curves]),
+        chance=chance,
+        complete=complete,
+        epochs=epochs,
+        evaluated_at=min((curve.epochs for curve in record.curves), key=len, default=()),
+        failure=failure,
+    )
+
+
+def _mean(by_fold: Sequence[Sequence[float]]) -> tuple[float, ...]:
+    """Mean over folds of as many evaluations as all of them have."""
+    return tuple(sum(losses) / len(losses) for losses in zip(*by_fold, strict=False))

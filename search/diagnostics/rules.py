@@ -12,15 +12,15 @@ Rules that `end` a training are early warnings: at a rung, such a lane is given 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from search.diagnostics import conditions
 from search.diagnostics.advice import Advice, advise
 from search.diagnostics.conditions import Condition, Measurement
 from search.diagnostics.evidence import TrainingEvidence
-from search.study import Finding, FoldCurve, LayerSnapshot, TrialRecord
+from search.study import Finding
 
 
 class FindingName(StrEnum):
@@ -403,64 +403,3 @@ _ROWS: tuple[Rule, ...] = (
 
 #: The worst first.
 RULES: dict[FindingName, Rule] = {row.name: row for row in _ROWS}
-
-
-def evidence_of(
-    record: TrialRecord, chance: float, *, epochs: int, complete: bool, failure: str | None = None
-) -> TrainingEvidence:
-    """Return the evidence of a trial, by its means over folds.
-
-    `chance` is the loss of the best constant prediction, `complete` whether all `epochs` were made,
-    `failure` the engine's sentence where it gave the trial up.
-    """
-    return TrainingEvidence(
-        params=record.params,
-        layers=record.layers,
-        train_loss=_mean([curve.train_loss for curve in record.curves]),
-        validation_loss=_mean([curve.validation_loss for curve in record.curves]),
-        chance=chance,
-        complete=complete,
-        epochs=epochs,
-        evaluated_at=min((curve.epochs for curve in record.curves), key=len, default=()),
-        failure=failure,
-    )
-
-
-def diagnose(evidence: TrainingEvidence) -> tuple[Finding, ...]:
-    """Return the findings of a training, the worst first."""
-    found = {rule.name: finding for rule in _ROWS if (finding := rule.apply(evidence)) is not None}
-    hidden = {name for rule in _ROWS if rule.name in found for name in rule.hides}
-    return tuple(finding for name, finding in found.items() if name not in hidden)
-
-
-def warn(
-    record: TrialRecord,
-    curve: FoldCurve,
-    layers: Sequence[LayerSnapshot],
-    chance: float,
-    *,
-    epochs: int,
-) -> Finding | None:
-    """Return why a fold of a trial under way is beyond hope; None where it is not.
-
-    `curve` and `layers` are the fold's own; of the snapshots the last one counts.
-    """
-    evidence = TrainingEvidence(
-        params=record.params,
-        layers=layers,
-        train_loss=curve.train_loss,
-        validation_loss=curve.validation_loss,
-        chance=chance,
-        complete=False,
-        epochs=epochs,
-        evaluated_at=curve.epochs,
-    )
-    found = next(
-        (f for rule in _ROWS if rule.ends and (f := rule.apply(evidence)) is not None), None
-    )
-    return found and replace(found, sentence=f"Fold {curve.fold}: {found.sentence}")
-
-
-def _mean(by_fold: Sequence[Sequence[float]]) -> tuple[float, ...]:
-    """Mean over folds of as many evaluations as all of them have."""
-    return tuple(sum(losses) / len(losses) for losses in zip(*by_fold, strict=False))

@@ -30,8 +30,7 @@ from search.data.dataset_builder import build_dataset
 from search.data.datasets import Dataset, load_builtin
 from search.diagnostics import RULES, FindingName, diagnose
 from search.diagnostics.advice import Advice, change
-from search.diagnostics.evidence import TrainingEvidence
-from search.diagnostics.rules import evidence_of
+from search.diagnostics.evidence import TrainingEvidence, evidence_of
 from search.driver.plan import StudyPlan, plan_study
 from search.engines.probe_schedule import probe_epochs
 from search.space import AXES, INITIALIZERS

@@ -74,6 +74,7 @@ def _rustunas(seed: int) -> BaseSampler:
 
 
 def _rustunas_own(seed: int) -> BaseSampler:
+    # As in `_rustunas`.
     import rustuna  # noqa: PLC0415
     from rustuna.converter import ToOptunaSampler  # noqa: PLC0415
 
