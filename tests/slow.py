@@ -1,5 +1,7 @@
 """Tests that take more than two seconds of processor time each, or hundreds that do together.
 
+So do those of the storage on PostgreSQL, which run on SQLite as well.
+
 `make test-fast` leaves them out. An entry is a folder, a file or `file::test`, measured with warm
 caches by processor seconds of the test and of the processes it started (tests run in parallel, so
 that wall time says little).
@@ -11,32 +13,45 @@ SLOW: tuple[str, ...] = (
     "tests/benchmarks",
     "tests/search/activations/test_recipe.py::"
     "test_an_activation_added_by_the_recipe_trains_as_its_formula_says",
+    "tests/search/analysis/test_comparisons.py",
     "tests/search/analysis/test_false_winners.py",
+    "tests/search/analysis/test_importances.py",
     "tests/search/driver/test_confirm_phase.py::test_any_number_of_processes_gives_the_same_runs",
     "tests/search/driver/test_driver.py::"
     "test_a_seed_gives_the_same_trials_on_any_number_of_processes",
+    "tests/search/engines/compiled/test_engine.py::test_a_study_runs_on_a_machine",
     "tests/search/engines/test_stack.py::test_every_lane_equals_the_plain_network",
     "tests/search/networks/test_theory.py",
-    "tests/service/api/schemas/test_results.py::test_nothing_of_a_stored_document_is_lost_on_the_wire",
+    "tests/search/samplers/test_batched_tpe.py",
+    "tests/search/samplers/test_optuna_internals.py",
+    "tests/service/api/schemas/test_results.py::"
+    "test_nothing_of_a_stored_document_is_lost_on_the_wire",
     "tests/service/api/test_dashboard_browser.py",
-    "tests/service/api/test_fuzz.py::test_a_study_is_refused_or_can_be_read_again",
+    "tests/service/api/test_extension.py",
+    "tests/service/api/test_fuzz.py",
     "tests/service/api/test_server.py",
     "tests/service/cli/test_demo.py",
     "tests/service/test_postgresql.py",
     "tests/service/test_recorded_database.py::"
     "test_a_study_of_that_release_is_extended_from_its_history",
     "tests/service/test_wheel.py",
+    "tests/service/worker/test_worker.py",
     "tests/storage/sql/test_database.py::"
     "test_eight_processes_may_open_a_new_database_at_the_same_moment",
     "tests/storage/test_dashboard.py::test_polling_while_a_worker_writes_never_fails",
+    "tests/storage/test_optuna_contract.py",
     "tests/storage/test_queue.py::test_eight_processes_never_claim_the_same_study",
     "tests/storage/test_recorder.py::"
     "test_any_record_comes_back_as_it_was_and_stays_readable_for_optuna",
+    "tests/test_layers.py::test_processes_do_not_load_what_they_do_not_need",
+    "tests/test_layers.py::test_search_loads_torch_and_pandas_when_they_are_asked_for",
 )
 
 
 def is_slow(node: str) -> bool:
-    """Whether the test with the id `node` is listed, whatever its parameters."""
-    test = node.partition("[")[0]
+    """Whether the test with the id `node` is listed, or is the variant on PostgreSQL."""
+    test, _, parameters = node.partition("[")
+    if parameters.startswith("postgresql"):
+        return True
     places = {test, test.partition("::")[0]}
     return any(entry in places or test.startswith(f"{entry}/") for entry in SLOW)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import copyfile
 
 import pytest
 
@@ -20,11 +21,20 @@ LEASE_S = 60.0
 sqlite_only = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with all tables; a copy takes a fraction of the time of making one."""
+    path = tmp_path_factory.mktemp("template") / "search.db"
+    open_database(f"sqlite:///{path}").close()
+    assert [file.name for file in path.parent.glob("*-wal")] == []
+    return path
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def url(request: pytest.FixtureRequest, tmp_path: Path, sqlite_template: Path) -> Iterator[str]:
     """The URL of a database without studies; every test that uses it runs on both kinds."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'search.db'}"
+        yield f"sqlite:///{copyfile(sqlite_template, tmp_path / 'search.db')}"
         return
     cluster: Cluster = request.getfixturevalue("postgresql")
     with cluster.database() as url:
