@@ -38,7 +38,7 @@ check: setup
 pages: setup
 	$(BIN)/python -m tests.pages
 
-# QUICK=1 takes six minutes instead of twenty-five; CURVES=1 draws the scaling curves instead, SCORES=1
+# QUICK=1 takes six minutes instead of twenty; CURVES=1 draws the scaling curves instead, SCORES=1
 # compares the best scores without pruning.
 bench: $(VENV)/.bench-ready
 	$(BIN)/python -m tests.benchmarks $(if $(QUICK),--scale quick) $(if $(CURVES),--curves) \
