@@ -62,18 +62,19 @@ def run_study(
     # Cancelled jobs may still be writing into the folder while it is removed.
     with TemporaryDirectory(prefix="activation-search-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        state, error = StudyState.COMPLETED, None
+        error: str | None = None
         try:
             yield PhaseStarted(phase=Phase.SEARCH)
             search = SearchPhase(plan, history, control, workers, folder)
             yield from search.run()
             error = common_failure(search.trials)
+            state = StudyState.FAILED if error else StudyState.COMPLETED
             yield from _confirm_and_test(
                 plan, search, confirmations, OrderedJobs(workers, folder, control)
             )
         except Interrupted as interruption:
             state = STOP_ACTIONS[interruption.stop].study_state
-        yield StudyEnded(state=state, error=error if state is StudyState.COMPLETED else None)
+        yield StudyEnded(state=state, error=error if state is StudyState.FAILED else None)
 
 
 def _confirm_and_test(

@@ -74,10 +74,10 @@ class ProgressMade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyEnded:
-    """The last event of a run: completed, paused or cancelled."""
+    """The last event of a run: completed, failed, paused or cancelled."""
 
     state: StudyState
-    #: Why no trial of a completed study completed, one sentence; None where one did.
+    #: Why no trial of a failed study completed, one sentence; None in any other state.
     error: str | None = None
 
 

@@ -126,9 +126,9 @@ def test_progress_phase_and_end_reach_the_study(
 def test_the_end_may_say_why_nothing_completed(
     studies: Studies, recorder: Recorder, running: StudyRow
 ) -> None:
-    recorder.record([StudyEnded(state=StudyState.COMPLETED, error="none of 3 trials completed")])
+    recorder.record([StudyEnded(state=StudyState.FAILED, error="none of 3 trials completed")])
     row = studies.get(running.id)
-    assert (row.state, row.error) == (StudyState.COMPLETED, "none of 3 trials completed")
+    assert (row.state, row.error) == (StudyState.FAILED, "none of 3 trials completed")
 
 
 def test_the_end_gives_the_lease_back(

@@ -53,7 +53,7 @@ def test_nothing_is_said_where_a_trial_completed_or_none_was_begun() -> None:
     assert common_failure([]) is None
 
 
-def test_a_study_that_only_diverges_ends_with_the_cause() -> None:
+def test_a_study_that_only_diverges_has_failed_and_says_why() -> None:
     spec = StudySpec(
         dataset="diabetes",
         space={
@@ -67,7 +67,7 @@ def test_a_study_that_only_diverges_ends_with_the_cause() -> None:
     )
     *_, end = run_study(spec, load_builtin("diabetes"))
     assert isinstance(end, StudyEnded)
-    assert end.state is StudyState.COMPLETED
+    assert end.state is StudyState.FAILED
     assert end.error is not None
     assert end.error.startswith("none of 3 trials completed; all 3 that failed share a cause")
     assert "lower the learning rate" in end.error
