@@ -2,7 +2,9 @@
 
 `n` resamples, each one fold of one repeat, which all configurations share; `K` configurations of
 one activation. Scores are turned so that more is better, whatever the metric: direction is handled
-here, once.
+here, once. Scores far from 1 are in a unit of their size, since variances are squares: those of
+squared errors overflow for targets of 1e100, and are lost for targets of 1e-100. A unit is a power
+of two, so it rounds nothing.
 
 The score of an activation is the mean over its K confirmed configurations, resample by resample.
 Taking the best of the K instead would favour activations with more of them, since the maximum of
@@ -25,7 +27,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import inf, isfinite, sqrt
+from math import frexp, inf, isfinite, ldexp, sqrt
 
 import numpy as np
 from scipy.special import chdtri
@@ -42,9 +44,9 @@ from search.study import ConfirmationRun, ParamValue, Role
 _TYPICAL_DF = 4.0
 #: The between-search variance over tau²/K, see above.
 _SELECTION_FACTOR = 3.0
-#: A score this size comes from a network that has all but overflowed, and its square would. Targets
-#: of 1e60 have squared errors of 1e120.
-_ABSURD = 1e150
+#: A score so many times the typical one comes from a network that has all but overflowed, and the
+#: square of anything larger would.
+_ABSURD = 1e100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,8 +57,8 @@ class Configuration:
     trial: int | None
     activation: str
     params: Mapping[str, ParamValue]
-    #: `(n,)`, more is better; a failed run has the worst score of its resample, NaN where there is
-    #: no run.
+    #: `(n,)`, in `ConfirmationScores.unit`, more is better; a failed run has the worst score of its
+    #: resample, NaN where there is no run.
     scores: Floats
     failures: int
     fit_seconds: float
@@ -112,8 +114,8 @@ class ConfirmationScores:
     #: Resamples in one repeat.
     folds: int
     repeats: int
-    #: 1 where more of the metric is better, else -1: scores times this are in the metric's units.
-    sign: float
+    #: Scores times this are in the metric's units and direction; negative where less is better.
+    unit: float
     #: The least and the greatest score there can be, turned like all scores.
     limits: tuple[float, float] = (-inf, inf)
 
@@ -134,15 +136,17 @@ def confirm(runs: Sequence[ConfirmationRun], metric: Metric) -> ConfirmationScor
     """Return the scores of `runs` by `metric`.
 
     The order of the runs does not matter; of runs of one configuration, role, repeat and fold the
-    last one counts. A run whose score is no number below 1e50 in size counts as a failure.
+    last one counts. A run whose score is no number below 1e100 times the typical size counts as a
+    failure.
     """
     sign = 1.0 if metric.direction is Direction.MAXIMIZE else -1.0
     resamples = sorted({(run.repeat, run.fold) for run in runs})
     latest: dict[tuple[Role, str], dict[tuple[int, int], ConfirmationRun]] = {}
     for run in sorted(runs, key=lambda run: -1 if run.trial is None else run.trial):
         latest.setdefault((run.role, config_key(run.params)), {})[run.repeat, run.fold] = run
+    unit = sign * _size_unit(runs, metric.name)
     raw = {
-        key: np.array([_score(known.get(resample), metric.name, sign) for resample in resamples])
+        key: np.array([_score(known.get(resample), metric.name, unit) for resample in resamples])
         for key, known in latest.items()
     }
     worst = _worst(list(raw.values()), len(resamples))
@@ -164,7 +168,7 @@ def confirm(runs: Sequence[ConfirmationRun], metric: Metric) -> ConfirmationScor
             )
         )
     ratio = _ratio(runs)
-    low, high = sorted(sign * limit for limit in metric.limits)
+    low, high = sorted(limit / unit for limit in metric.limits)
     candidates = {
         activation: group
         for (role, activation), group in groups.items()
@@ -178,7 +182,7 @@ def confirm(runs: Sequence[ConfirmationRun], metric: Metric) -> ConfirmationScor
         ratio=ratio,
         folds=len({fold for _, fold in resamples}),
         repeats=len({repeat for repeat, _ in resamples}),
-        sign=sign,
+        unit=unit,
         limits=(low, high),
     )
 
@@ -216,12 +220,29 @@ def _is_of_activation(name: str) -> bool:
     return name == "activation" or (condition is not None and condition.axis == "activation")
 
 
-def _score(run: ConfirmationRun | None, name: str, sign: float) -> float:
-    """Return the score of `run` turned so that more is better; NaN for no run, -inf if failed."""
+def _size_unit(runs: Sequence[ConfirmationRun], name: str) -> float:
+    """Return the unit for scores of this size: 1 for ordinary ones, else a power of 2^256.
+
+    It is the nearest power to the median size; 1 where no score is above 0 in size.
+    """
+    sizes = np.abs([run.scores.get(name, float("nan")) for run in runs])
+    sizes = sizes[np.isfinite(sizes) & (sizes > 0.0)]
+    if not len(sizes):
+        return 1.0
+    # One of the middle two, since their mean could overflow.
+    exponent = frexp(float(np.sort(sizes)[len(sizes) // 2]))[1]
+    return ldexp(1.0, 256 * max(-3, min(round(exponent / 256), 3)))
+
+
+def _score(run: ConfirmationRun | None, name: str, unit: float) -> float:
+    """Return the score of `run` in `unit`, so that more is better; NaN for no run, -inf if failed.
+
+    `unit` is negative where less of the metric is better.
+    """
     if run is None:
         return float("nan")
-    score = run.scores.get(name, float("nan"))
-    return sign * score if abs(score) < _ABSURD else -np.inf
+    score = run.scores.get(name, float("nan")) / unit
+    return score if abs(score) < _ABSURD else -np.inf
 
 
 def _any_score(scores: Floats) -> bool:

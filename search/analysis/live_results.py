@@ -73,7 +73,7 @@ class LiveResults:
                 self._is_confirmed = True
             case PhaseStarted():
                 self._is_confirmed = event.phase is Phase.TEST
-            case StudyEnded(state=StudyState.COMPLETED):
+            case StudyEnded(state=StudyState.COMPLETED | StudyState.FAILED):
                 self._is_confirmed = True
 
     def to_document(self, *, phase_ended: bool) -> StudyResults:

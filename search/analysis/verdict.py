@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from math import isfinite
+from math import isfinite, sqrt
 from typing import TypedDict
 
 import numpy as np
@@ -23,7 +23,7 @@ from search.analysis.confirmation_scores import (
 )
 from search.analysis.paired_tests import Floats, mean_interval
 from search.analysis.verdict_text import VerdictFacts, sentence
-from search.metrics import Metric
+from search.metrics import Direction, Metric
 from search.study import ConfirmationRun, ParamValue, TestRole, TestRun
 from search.study.results import (
     ActivationComparison,
@@ -95,7 +95,7 @@ def verdict(
         alpha=comparisons.alpha,
         baseline=_baseline_comparison(comparisons),
         comparisons=_activation_comparisons(comparisons),
-        test=_holdout(tests, metric, confirmed.sign),
+        test=_holdout(tests, metric),
         sentence=sentence(facts),
     )
 
@@ -159,10 +159,10 @@ def _activation_comparison(
     """Describe `arm`; `to_best` is None for the best itself, `to_baseline` without a baseline."""
     confirmed = comparisons.confirmed
     summary = _score_summary(arm.scores, confirmed, [c.scores for c in arm.configurations])
-    best = _difference(to_best, -confirmed.sign)  # the test is of the best minus the other
+    best = _difference(to_best, -confirmed.unit)  # the test is of the best minus the other
     if to_best is None:
         best["difference"] = 0.0
-    baseline = _difference(to_baseline, confirmed.sign)
+    baseline = _difference(to_baseline, confirmed.unit)
     variance = arm.selection_variance
     return ActivationComparison(
         **asdict(ComparedScores(**asdict(summary), **best)),
@@ -172,7 +172,7 @@ def _activation_comparison(
         repeats_needed=comparisons.repeats_needed(to_best) if to_best else None,
         tied=arm in comparisons.tied,
         probability_best=probability_best,
-        search_sd=None if variance is None else float(np.sqrt(variance.variance)),
+        search_sd=None if variance is None else abs(confirmed.unit) * sqrt(variance.variance),
         baseline_difference=baseline["difference"],
         baseline_difference_low=baseline["difference_low"],
         baseline_difference_high=baseline["difference_high"],
@@ -189,24 +189,25 @@ def _score_summary(
     known = scores[np.isfinite(scores)]
     runs = np.concatenate(single) if single else scores
     interval = mean_interval(scores, confirmed.ratio)
-    ends = [confirmed.sign * _within(end, confirmed.limits) for end in interval or ()]
+    ends = [confirmed.unit * _within(end, confirmed.limits) for end in interval or ()]
     low, high = sorted(ends) if ends else (None, None)
     return ScoreSummary(
         n=len(known),
-        mean=confirmed.sign * float(known.mean()) if len(known) else None,
-        sd=float(known.std(ddof=1)) if len(known) > 1 else None,
-        worst=confirmed.sign * float(np.nanmin(runs)) if len(known) else None,
+        mean=confirmed.unit * float(known.mean()) if len(known) else None,
+        sd=abs(confirmed.unit) * float(known.std(ddof=1)) if len(known) > 1 else None,
+        worst=confirmed.unit * float(np.nanmin(runs)) if len(known) else None,
         ci_low=low,
         ci_high=high,
     )
 
 
-def _difference(comparison: Comparison | None, sign: float) -> _Difference:
+def _difference(comparison: Comparison | None, unit: float) -> _Difference:
+    """Describe `comparison`; its difference times `unit` is in the metric's units and direction."""
     known = comparison is not None and comparison.test is not None
     interval = comparison.interval if comparison else None
-    low, high = sorted(sign * end for end in interval) if interval else (None, None)
+    low, high = sorted(unit * end for end in interval) if interval else (None, None)
     return {
-        "difference": sign * comparison.test.difference if comparison and comparison.test else None,
+        "difference": unit * comparison.test.difference if comparison and comparison.test else None,
         "difference_low": low,
         "difference_high": high,
         "p_value": comparison.p_value if comparison and known else None,
@@ -227,11 +228,11 @@ def _baseline_comparison(comparisons: Comparisons) -> BaselineComparison | None:
         params=_finite_params(baseline.params),
         failures=baseline.failures,
         **asdict(_score_summary(baseline.scores, confirmed)),
-        **_difference(comparison, confirmed.sign),
+        **_difference(comparison, confirmed.unit),
     )
 
 
-def _holdout(tests: Sequence[TestRun], metric: Metric, sign: float) -> Holdout | None:
+def _holdout(tests: Sequence[TestRun], metric: Metric) -> Holdout | None:
     """Describe the scores on the test rows; None before there are any."""
     if not tests:
         return None
@@ -249,6 +250,7 @@ def _holdout(tests: Sequence[TestRun], metric: Metric, sign: float) -> Holdout |
     winner = scores.get(TestRole.WINNER)
     optimism = None
     if winner and winner.score is not None and winner.validation_score is not None:
+        sign = 1.0 if metric.direction is Direction.MAXIMIZE else -1.0
         optimism = sign * (winner.validation_score - winner.score)
     return Holdout(
         winner=winner,

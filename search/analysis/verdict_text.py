@@ -21,6 +21,8 @@ from search.study import TestRole, TestRun
 _IN_POINTS = frozenset({"accuracy", "balanced_accuracy", "f1", "roc_auc"})
 #: Of more names than this the rest is counted, not named.
 _MOST_NAMES = 4
+#: Powers of ten of an uncertainty between which numbers are written without an exponent.
+_LEAST_DIGIT, _GREATEST_DIGIT = -7, 9
 #: Two shares of variance with a smaller quotient are called alike: a forest of a few dozen trials
 #: cannot tell them apart.
 _ALIKE = 1.5
@@ -68,7 +70,7 @@ def _who(facts: VerdictFacts) -> str:
             "compare it with"
         )
     if len(tied) == 1:
-        gap = _difference(comparisons.to_best[0], facts.metric)
+        gap = _difference(comparisons.to_best[0], facts)
         other = f"{_title(arms[1])}, the next," if len(arms) > 2 else _title(arms[1])
         if not comparisons.confirmed.is_selection_variance_known:
             return f"the one configuration of {_title(arms[0])} beats that of {other} by {gap}"
@@ -113,7 +115,7 @@ def _what_would_decide(facts: VerdictFacts) -> str:
             + (f": ask for {more}" if more else "")
         )
     comparison = comparisons.to_best[arms.index(tied[1]) - 1]
-    gap = _difference(comparison, facts.metric)
+    gap = _difference(comparison, facts)
     if more:
         return (
             f"{_title(arms[0])} leads {_title(tied[1])} by {gap}, which can be chance: {more} "
@@ -159,12 +161,12 @@ def _against_baseline(facts: VerdictFacts) -> str:
     if len(behind) == len(tied):
         whom = _all_of(tied)
         least = "at least " if len(tied) > 1 else ""
-        return f"{name} beats {whom} by {least}{_difference(_least(behind), facts.metric, -1.0)}"
+        return f"{name} beats {whom} by {least}{_difference(_least(behind), facts, -1.0)}"
     if not ahead:
         whom = "none of them is" if len(tied) > 1 else f"{_title(tied[0])} is not"
         same = ", which is the configuration recommended" if _is_baseline(comparisons) else ""
         return f"{whom} shown to beat {name}{same}"
-    gap = _difference(_least(ahead), facts.metric)
+    gap = _difference(_least(ahead), facts)
     if len(ahead) == 1:
         return f"{_title(ahead[0][0])} beats {name} by {gap}"
     who = _all_of(tied) if len(ahead) == len(tied) else _names([arm for arm, _ in ahead])
@@ -241,7 +243,7 @@ def _held_out(facts: VerdictFacts) -> str:
     if winner is None or name not in winner.scores or name not in winner.validation_scores:
         return ""
     gain = _gain(facts.metric, winner.scores[name] - winner.validation_scores[name])
-    reach = max(abs(gain), 0.001)
+    reach = max(abs(gain), min(0.001, 0.01 * abs(winner.scores[name])))
     score = _number(winner.scores[name], facts.metric, reach)
     unit = " %" if facts.metric.name in _IN_POINTS else ""
     by = _amount(abs(gain), facts.metric, reach)
@@ -253,15 +255,16 @@ def _held_out(facts: VerdictFacts) -> str:
     return f"{scored}, {by} {'worse' if gain < 0.0 else 'better'} than in validation"
 
 
-def _difference(comparison: Comparison, metric: Metric, side: float = 1.0) -> str:
+def _difference(comparison: Comparison, facts: VerdictFacts, side: float = 1.0) -> str:
     """Return a text such as "0.8 points [0.3, 1.3]": the first minus the second, as a gain.
 
     With `side` -1 it is the second minus the first.
     """
+    metric, size = facts.metric, side * abs(facts.comparisons.confirmed.unit)
     if comparison.test is None or comparison.interval is None:
         return "an unknown amount"
-    difference = side * comparison.test.difference
-    low, high = sorted(side * end for end in comparison.interval)
+    difference = size * comparison.test.difference
+    low, high = sorted(size * end for end in comparison.interval)
     reach = (high - low) / 2.0 or abs(difference)
     ends = f"[{_number(low, metric, reach)}, {_number(high, metric, reach)}]"
     if metric.name in _IN_POINTS:
@@ -278,8 +281,11 @@ def _number(value: float, metric: Metric, reach: float) -> str:
     """Return `value` as text, to the second digit of `reach`, its uncertainty."""
     scale = 100.0 if metric.name in _IN_POINTS else 1.0
     size = abs(reach) * scale
-    decimals = max(0, min(9, 1 - floor(log10(size)))) if size > 0.0 and isfinite(size) else 1
-    shown = f"{value * scale:.{decimals}f}"
+    digit = floor(log10(size)) if size > 0.0 and isfinite(size) else 0
+    if value != 0.0 and not _LEAST_DIGIT <= digit <= _GREATEST_DIGIT:
+        digits = floor(log10(abs(value * scale))) - digit + 1
+        return f"{value * scale:.{max(0, digits)}e}"
+    shown = f"{value * scale:.{max(0, 1 - digit)}f}"
     return shown.lstrip("-") if float(shown) == 0.0 else shown
 
 

@@ -110,7 +110,7 @@ class Model:
             ratio=self.ratio,
             folds=self.folds,
             repeats=self.repeats,
-            sign=1.0,
+            unit=1.0,
         )
 
 

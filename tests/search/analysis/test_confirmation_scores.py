@@ -30,7 +30,7 @@ def test_a_score_is_the_mean_over_its_configurations_resample_by_resample() -> N
 def test_direction_is_turned_once_so_that_more_is_better() -> None:
     runs = runs_of({"relu": [[0.5, 0.6]], "tanh": [[0.1, 0.2]]}, metric="log_loss")
     confirmed = confirm(runs, LOG_LOSS)
-    assert confirmed.sign == -1.0
+    assert confirmed.unit == -1.0
     assert [arm.activation for arm in confirmed.arms] == ["tanh", "relu"]
     assert confirmed.arms[0].scores == pytest.approx([-0.1, -0.2])
 
@@ -61,7 +61,7 @@ def test_a_failed_run_scores_as_the_worst_of_its_resample() -> None:
     assert arms_of(losses, LOG_LOSS)["relu"].scores == pytest.approx([-0.8, -0.6])
 
 
-@pytest.mark.parametrize("broken", [nan, inf, -inf])
+@pytest.mark.parametrize("broken", [nan, inf, -inf, 1e150])
 def test_a_score_that_is_no_number_is_a_failure(broken: float) -> None:
     runs = runs_of({"relu": [[0.8, broken]], "tanh": [[0.5, 0.6]]})
     assert arms_of(runs)["relu"].scores == pytest.approx([0.8, 0.6])

@@ -92,6 +92,26 @@ def test_turning_the_scores_turns_nothing_but_signs() -> None:
     assert one.winner == other.winner
 
 
+@pytest.mark.parametrize("factor", [1e200, 1e100, 1e-100, 1e-200, 1e-250])
+def test_the_size_of_the_target_changes_nothing_but_the_unit(factor: float) -> None:
+    # A target of 1e100 has squared errors of 1e200, whose own squares no float can hold.
+    table = scores(gelu=0.10, silu=0.101, relu=0.11, tanh=0.13)
+    scaled = {name: [[factor * s for s in row] for row in rows] for name, rows in table.items()}
+    usual = table["relu"][0]
+    metric = get_metric("mse")
+    one = judged(table, metric=metric, baseline=usual)
+    other = judged(scaled, metric=metric, baseline=[factor * score for score in usual])
+    assert (other.outcome, other.winner, other.failed) == (one.outcome, one.winner, ())
+    assert [row.tied for row in one.comparisons] == [True, True, False, False]
+    for a, b in zip(one.comparisons, other.comparisons, strict=True):
+        assert b.p_adjusted == (a.p_adjusted and pytest.approx(a.p_adjusted, rel=1e-9))
+        assert b.probability_best == pytest.approx(a.probability_best)
+        for name in ("mean", "sd", "worst", "ci_low", "ci_high", "search_sd", "difference"):
+            assert getattr(b, name) == pytest.approx(factor * getattr(a, name), rel=1e-9), name
+    assert other.baseline.difference == pytest.approx(factor * one.baseline.difference)
+    assert other.baseline.difference_low == pytest.approx(factor * one.baseline.difference_low)
+
+
 def test_the_baseline_is_described_and_compared() -> None:
     table = scores(gelu=0.98, relu=0.95)
     usual = scores(relu=0.94)["relu"][0]

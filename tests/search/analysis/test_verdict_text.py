@@ -1,5 +1,6 @@
 """The verdict in words: every case a person can meet reads as a sentence with its numbers."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -77,6 +78,23 @@ def test_numbers_have_the_digits_that_their_uncertainty_allows() -> None:
     text = said(table, metric=get_metric("mse"))
     gain = text.split(" by ")[1].split(" ")[0]
     assert 380 < int(gain) < 420
+
+
+@pytest.mark.parametrize(("factor", "power"), [(1e200, "e+198"), (1e-200, "e-202")])
+def test_numbers_far_from_one_have_an_exponent(factor: float, power: str) -> None:
+    table = {
+        name: [[factor * score for score in row] for row in rows]
+        for name, rows in scores(gelu=0.010, relu=0.040, noise=0.001).items()
+    }
+    test = replace(
+        a_test(TestRole.WINNER, 0.0, 0.0),
+        scores={"mse": 0.012 * factor},
+        validation_scores={"mse": 0.010 * factor},
+    )
+    text = said(table, metric=get_metric("mse"), tests=[test])
+    assert re.search(rf"ahead of ReLU by (2\.9|3\.0)\d*{re.escape(power)} \[", text)
+    assert f"scores 1.20{power}, 2.0e" in text
+    assert max(map(len, text.split())) < 20
 
 
 def test_an_activation_that_matters_most_is_said_to() -> None:
