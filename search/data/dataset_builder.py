@@ -142,6 +142,7 @@ def build_dataset(
 def with_task(dataset: Dataset, task: Task | None) -> Dataset:
     """Read the target of `dataset` for another task; None keeps the one it has.
 
+    Notes on columns that predict the target are made anew, since another task judges otherwise.
     Raises InvalidDataset where the target does not allow it.
     """
     if task is None or task is dataset.task:
@@ -150,7 +151,18 @@ def with_task(dataset: Dataset, task: Task | None) -> Dataset:
     values = labels[dataset.y.astype(np.int64)] if dataset.classes else dataset.y
     cells = read_target(pd.Series(values, name=dataset.target), task=task, lines=None)
     encoded = encode_target(cells, task)
-    return replace(dataset, task=encoded.task, y=encoded.y, classes=encoded.classes)
+    before = EncodedTarget(task=dataset.task, y=dataset.y, classes=dataset.classes)
+    outdated = frozenset(_notes_on_leaks(dataset.features, before))
+    return replace(
+        dataset,
+        task=encoded.task,
+        y=encoded.y,
+        classes=encoded.classes,
+        notes=(
+            *(note for note in dataset.notes if note not in outdated),
+            *_notes_on_leaks(dataset.features, encoded),
+        ),
+    )
 
 
 def _select(column: TextColumn, rows: NDArray[np.bool_]) -> TextColumn:

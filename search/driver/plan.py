@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from search.data.dataset_builder import with_task
 from search.data.datasets import Dataset
 from search.data.fold_arrays import TrainingData
 from search.data.preprocessing import prepare
@@ -76,8 +77,11 @@ class StudyPlan:
 def plan_study(spec: StudySpec, dataset: Dataset, device: Device = Device.CPU) -> StudyPlan:
     """Check `spec` against `dataset` and prepare its folds; `device` is from `usable_device`.
 
-    Raises InvalidInput as `check_study` does, and InvalidDataset for a table too large to prepare.
+    The target is read for the task that the spec names, if any. Raises InvalidInput as
+    `check_study` does, and InvalidDataset for a target that does not allow the task or a table too
+    large to prepare.
     """
+    dataset = with_task(dataset, spec.task)
     checked = check_study(spec, dataset.describe())
     scored = [metric.name for metric in checked.objectives if metric.source is Source.PREDICTIONS]
     recorded = [metric.name for metric in task_metrics(checked.task)]

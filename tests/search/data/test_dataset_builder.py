@@ -138,6 +138,18 @@ def test_dataset_can_be_read_for_another_task_where_its_target_allows() -> None:
     assert with_task(digits, Task.MULTICLASS) is digits
 
 
+def test_another_task_judges_anew_what_predicts_the_target() -> None:
+    rng = np.random.default_rng(0)
+    grade = rng.permutation(np.arange(300) % 20)
+    table = pd.DataFrame({"x": rng.normal(size=300), "copy": grade * 1.5, "grade": grade})
+    amounts = build_dataset(table, target="grade", task=Task.REGRESSION)
+    classes = with_task(amounts, Task.MULTICLASS)
+    assert classes.notes == build_dataset(table, target="grade", task=Task.MULTICLASS).notes
+    assert "R²" in " ".join(amounts.notes)
+    assert "% of the rows" in " ".join(classes.notes)
+    assert with_task(classes, Task.REGRESSION).notes == amounts.notes
+
+
 @pytest.mark.parametrize(
     ("name", "task", "sentence"),
     [

@@ -30,6 +30,7 @@ from search.study import (
     StudyEnded,
     StudySpec,
     StudyState,
+    Task,
     TrialRecord,
     TrialRequest,
     TrialsChanged,
@@ -61,6 +62,12 @@ def outcome(trials: dict[int, TrialRecord]) -> list[tuple[object, ...]]:
         (n, r.state, dict(r.params), r.values, dict(r.intermediate_values))
         for n, r in sorted(trials.items())
     ]
+
+
+def test_the_target_is_read_for_the_task_of_the_spec() -> None:
+    spec = replace(SPEC, dataset="digits", task=Task.REGRESSION, budget=Budget(trials=2, epochs=2))
+    trials = trials_of(run_study(spec, load_builtin("digits")))
+    assert all("mse" in record.metrics for record in trials.values())
 
 
 def test_a_study_finishes_with_every_trial_accounted_for(iris: Dataset) -> None:
