@@ -169,7 +169,7 @@ def test_a_study_without_a_complete_trial_has_nothing_to_confirm() -> None:
     assert phases_of(events) == [Phase.SEARCH]
     ended = events[-1]
     assert isinstance(ended, StudyEnded)
-    assert ended.state is StudyState.COMPLETED
+    assert ended.state is StudyState.FAILED
     assert ended.error
     assert ended.error.startswith("none of 4 trials completed; all 4 that failed share a cause")
 
