@@ -20,7 +20,7 @@ from search.data.datasets import (
 )
 from search.data.feature_columns import clean_features, examples_of, file_mark
 from search.data.file_formats import MAX_BYTES, parse_file
-from search.data.leaks import find_copies, join_groups, single_predictors
+from search.data.leaks import find_copies, join_groups, note_on_copies, single_predictors
 from search.data.target_column import (
     EncodedTarget,
     Lines,
@@ -244,13 +244,9 @@ def _groups(
     copies = find_copies(features, encoded.y)
     if copies is None:
         return chosen, notes
-    rows = len(table)
-    extra = rows - copies.distinct
-    notes.append(
-        f"{extra} of {rows} rows ({extra / rows:.0%}) are exact copies of others; copies are kept "
-        f"in one fold, so that none is judged by its twin, but scores rest on no more than "
-        f"{copies.distinct} different rows"
-    )
+    notes.append(note_on_copies(copies))
+    if copies.by_chance:
+        return chosen, notes
     return join_groups(chosen, copies.groups), notes
 
 

@@ -211,6 +211,12 @@ _ROWS = (
             ),
             classes=("setosa", "versicolor", "virginica"),
             class_counts=(50, 50, 50),
+            notes=(
+                "1 of 150 rows (0.7%) is an exact copy of another, as comes about where columns "
+                "hold few different values; each counts as a row of its own and may stand in "
+                "another fold than its twin; if they were copied, bring a column that names the "
+                "original, with the role 'group'",
+            ),
             description="Fisher's irises: three species by the size of their flowers.",
         ),
         load=_scikit_learn("load_iris"),

@@ -21,7 +21,8 @@ _SUSPICIOUS_R2 = 0.999
 _SUSPICIOUS_ERRORS = 0.01
 #: Rows that a level must have on average before it can be said to predict anything.
 _ROWS_PER_LEVEL = 3
-#: Chance pairs of equal rows, as a share of those found, beyond which repeats are natural.
+#: Chance pairs of equal rows, as a share of those found, beyond which repeats are natural. They are
+#: reckoned for independent columns; rows of others repeat several times as often.
 _BY_CHANCE = 0.1
 
 
@@ -32,6 +33,9 @@ class Copies:
     #: `(N,)` number of the distinct row that each row is a copy of.
     groups: NDArray[np.int64]
     distinct: int
+    #: Whether as many equal rows come about where few columns hold few values each. New data will
+    #: repeat these rows too, so that a score which knows them is honest.
+    by_chance: bool
 
 
 def single_predictors(features: pd.DataFrame, y: Target, task: Task) -> list[tuple[str, str]]:
@@ -56,10 +60,7 @@ def single_predictors(features: pd.DataFrame, y: Target, task: Task) -> list[tup
 
 
 def find_copies(features: pd.DataFrame, y: Target) -> Copies | None:
-    """Return the groups of equal rows; None where there are none.
-
-    Nor are there any where columns are so coarse that equal rows come about by chance.
-    """
+    """Return the groups of equal rows; None where there are none."""
     hashes = pd.util.hash_pandas_object(features, index=False).to_numpy()
     answers = pd.util.hash_array(np.asarray(y)).astype(np.uint64)
     groups = np.unique(hashes * np.uint64(31) + answers, return_inverse=True)[1].astype(np.int64)
@@ -72,9 +73,27 @@ def find_copies(features: pd.DataFrame, y: Target) -> Copies | None:
     for name in features.columns:
         shares = features[name].value_counts(normalize=True, dropna=False).to_numpy()
         chance *= float(np.square(shares).sum())
-    if chance * len(groups) ** 2 > _BY_CHANCE * pairs:
-        return None
-    return Copies(groups=groups, distinct=distinct)
+    by_chance = chance * len(groups) ** 2 > _BY_CHANCE * pairs
+    return Copies(groups=groups, distinct=distinct, by_chance=by_chance)
+
+
+def note_on_copies(copies: Copies) -> str:
+    """Return the sentence that says how many rows are copies, and what was done about it."""
+    rows = len(copies.groups)
+    extra = rows - copies.distinct
+    share = f"{extra} of {rows} rows ({extra / rows:.1%}) " + (
+        "are exact copies of others" if extra > 1 else "is an exact copy of another"
+    )
+    if copies.by_chance:
+        return (
+            f"{share}, as comes about where columns hold few different values; each counts as a "
+            f"row of its own and may stand in another fold than its twin; if they were copied, "
+            f"bring a column that names the original, with the role 'group'"
+        )
+    return (
+        f"{share}; copies are kept in one fold, so that none is judged by its twin, but scores "
+        f"rest on no more than {copies.distinct} different rows"
+    )
 
 
 def join_groups(

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.impute import SimpleImputer
-from sklearn.model_selection import KFold
+from sklearn.model_selection import GroupKFold, KFold
 from sklearn.preprocessing import OneHotEncoder, TargetEncoder
 
 from search.data.column_readers import MAX_LEVELS
@@ -153,7 +153,8 @@ def _fit_and_transform(
 ) -> tuple[Preprocessor, Floats]:
     """Fit on `rows`; return the preprocessor and these rows transformed.
 
-    Levels of these rows are encoded by the targets of others only, which `transform` cannot know.
+    Levels of these rows are encoded by the targets of others only, of other groups where there are
+    groups, which `transform` cannot know.
     """
     features = dataset.features.iloc[rows]
     values = features[list(schema.numeric)].to_numpy(np.float64)
@@ -165,7 +166,11 @@ def _fit_and_transform(
         scale = float(np.std(y)) or 1.0
     answers = (dataset.y[rows] - mean) / scale if dataset.task is Task.REGRESSION else None
     encodings, encoded = _fit_encodings(
-        features, schema, dataset.y[rows] if answers is None else answers, dataset.task
+        features,
+        schema,
+        dataset.y[rows] if answers is None else answers,
+        dataset.task,
+        None if dataset.groups is None else dataset.groups[rows],
     )
     preprocessor = Preprocessor(
         task=dataset.task,
@@ -249,21 +254,25 @@ def _encodings_of(dataset: Dataset) -> tuple[str, ...]:
 
 
 def _fit_encodings(
-    features: pd.DataFrame, schema: FeatureSchema, y: NDArray[Any], task: Task
+    features: pd.DataFrame,
+    schema: FeatureSchema,
+    y: NDArray[Any],
+    task: Task,
+    groups: NDArray[np.int64] | None,
 ) -> tuple[tuple[LevelEncodings, ...], list[NDArray[np.float64]]]:
     """Fit mean targets by level; return them, and those of the rows, each from other rows' targets.
 
-    Both are scaled alike, by the spread over the rows.
+    Both are scaled alike, by the larger of their spreads over the rows: that of the rows' own
+    encodings is next to nothing where each level stands in one group.
     """
     fitted, rows = [], []
+    cross_fits = _cross_fits(len(y), groups) if schema.encoded else []
     for name in schema.encoded:
         texts = _texts(features[name]).to_numpy(dtype=object)[:, None]
-        encoder = TargetEncoder(
-            target_type=_TARGET_TYPES[task],
-            cv=KFold(min(_CROSS_FITS, len(y)), shuffle=True, random_state=0),
-        )
+        encoder = TargetEncoder(target_type=_TARGET_TYPES[task], cv=cross_fits)
         encoded = encoder.fit_transform(texts, y)
-        mean, scale = encoded.mean(axis=0), encoded.std(axis=0)
+        mean = encoded.mean(axis=0)
+        scale = np.maximum(encoded.std(axis=0), encoder.transform(texts).std(axis=0))
         scale = np.where(scale > 0, scale, 1.0)
         table = (np.stack(encoder.encodings_, axis=1) - mean) / scale  # (levels, E)
         fitted.append(
@@ -274,6 +283,21 @@ def _fit_encodings(
         )
         rows.append((encoded - mean) / scale)
     return tuple(fitted), rows
+
+
+def _cross_fits(
+    rows: int, groups: NDArray[np.int64] | None
+) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+    """Return the rows to learn levels from, and those to encode, of each cross-fit.
+
+    A group lies on one side, so that no row is encoded by its copies or by others of its patient; a
+    single group is cut.
+    """
+    nothing, count = np.empty((rows, 0)), 0 if groups is None else len(np.unique(groups))
+    if count > 1:
+        cut = GroupKFold(min(_CROSS_FITS, count), shuffle=True, random_state=0)
+        return list(cut.split(nothing, groups=groups))
+    return list(KFold(min(_CROSS_FITS, rows), shuffle=True, random_state=0).split(nothing))
 
 
 def _as_floats(outputs: NDArray[Any]) -> Floats:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from search.data.datasets import BUILTIN, load_builtin
+from search.data.leaks import find_copies, note_on_copies
 from search.data.tails import notes_on_tails
 from search.errors import UnknownChoice
 from search.study import Task
@@ -21,8 +22,14 @@ def test_table_tells_the_facts_of_what_is_loaded(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", BUILTIN)
-def test_table_tells_which_columns_are_cut_off(name: str) -> None:
-    assert list(BUILTIN[name].summary.notes) == notes_on_tails(load_builtin(name).features)
+def test_table_tells_which_columns_are_cut_off_and_which_rows_are_copies(name: str) -> None:
+    dataset = load_builtin(name)
+    copies = find_copies(dataset.features, dataset.y)
+    notes = notes_on_tails(dataset.features) + ([note_on_copies(copies)] if copies else [])
+    assert list(BUILTIN[name].summary.notes) == notes
+    # Built-in sets have no copies that would have to be kept in one fold.
+    assert copies is None or copies.by_chance
+    assert dataset.groups is None
 
 
 def test_listing_loads_neither_scikit_learn_nor_pandas_nor_torch() -> None:

@@ -7,15 +7,16 @@ read rightly explains its target.
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from search.data.dataset_builder import read_table
-from search.data.datasets import ColumnKind, Dataset, DatasetSummary
-from search.data.preprocessing import prepare
+from search.data.dataset_builder import build_dataset, read_table
+from search.data.datasets import ColumnKind, ColumnRole, Dataset, DatasetSummary
+from search.data.preprocessing import fit_preprocessor, prepare
 from search.data.splits import check_folds, split
 from search.driver.reference_models import ReferenceFit, score_reference
 from search.errors import InvalidDataset
@@ -598,7 +599,7 @@ def test_copies_of_rows_are_told_and_stay_in_one_fold() -> None:
     once["y"] = rng.choice(["u", "v"], 60)
     table = pd.concat([once] * 5).sample(frac=1, random_state=1)
     dataset = read_table(table.to_csv(index=False).encode(), target="y")
-    assert "240 of 300 rows (80%) are exact copies" in note_about(dataset, "copies")
+    assert "240 of 300 rows (80.0%) are exact copies" in note_about(dataset, "copies")
     splits = split(dataset, Evaluation(), 0)
     keys = pd.util.hash_pandas_object(dataset.features, index=False).to_numpy()
     parts = [splits.test, *(fold.validation for fold in splits.folds)]
@@ -607,6 +608,27 @@ def test_copies_of_rows_are_told_and_stay_in_one_fold() -> None:
         assert not set(keys[rows]) & set(keys[others])
     # Noise cannot be learned by heart any more.
     assert 0.2 < linear_score(dataset, "accuracy") < 0.7
+
+
+def test_rows_that_must_repeat_are_told_and_left_apart() -> None:
+    rng = noise()
+    table = pd.DataFrame({name: rng.integers(0, 4, 400) for name in "abc"})
+    table["y"] = np.where(table["a"] > 1, "u", "v")
+    distinct = len(table.drop_duplicates())
+    dataset = read_table(table.to_csv(index=False).encode(), target="y")
+    assert dataset.groups is None
+    told = note_about(dataset, "copies")
+    assert told.startswith(f"{400 - distinct} of 400 rows ({1 - distinct / 400:.1%}) are exact")
+    assert "few different values; each counts as a row of its own" in told
+
+
+def test_coarse_rows_that_repeat_more_than_chance_allows_stay_in_one_fold() -> None:
+    rng = noise()
+    once = pd.DataFrame({name: rng.integers(0, 4, 60) for name in "abcdef"})
+    once["y"] = rng.choice(["u", "v"], 60)
+    dataset = read_table(pd.concat([once] * 5).to_csv(index=False).encode(), target="y")
+    assert "copies are kept in one fold" in note_about(dataset, "copies")
+    assert dataset.groups is not None
 
 
 # Text and tails -----------------------------------------------------------------------------------
@@ -644,6 +666,50 @@ def test_the_encoding_of_a_training_row_does_not_know_its_target() -> None:
     for fold in data.folds:
         assert abs(np.corrcoef(fold.x_train[:, 1], fold.y_train)[0, 1]) < 0.2
     assert linear_score(dataset, "r2") < 0.05
+
+
+@pytest.mark.parametrize("classes", [0, 2, 3])
+def test_the_encoding_of_a_training_row_does_not_know_its_group(classes: int) -> None:
+    """Each city stands in one group, whose worth its own rows alone could tell."""
+    rng = noise()
+    group = np.repeat(np.arange(80), 10)
+    worth = rng.normal(0, 10, 80)[group]
+    y = worth + rng.normal(0, 0.1, 800)
+    labels = [f"class {i}" for i in rng.integers(0, classes, 80)[group]] if classes else y
+    city, shop = [f"c{i}" for i in group], [f"s{i}" for i in group]
+    content = csv_of({"city": city, "s": rng.normal(size=800), "shop": shop, "y": labels})
+    dataset = read_table(content, target="y", columns={"shop": ColumnRole.GROUP})
+    for fold in prepare(dataset, split(dataset, Evaluation(), 0)).folds:
+        told = fold.x_train[:, 1:]
+        codes = fold.y_train == np.arange(classes)[:, None] if classes > 2 else [fold.y_train]
+        for column, own in zip(told.T, codes, strict=True):
+            # The mean of the other groups is a little lower where the own one is high.
+            assert -0.7 < np.corrcoef(column, own)[0, 1] < 0.1
+        # Nothing is blown up by a spread of nearly nothing, cities of validation rows included.
+        assert told.std() < 0.3
+        assert np.abs(fold.x_validation[:, 1:]).max() < 1.0
+
+
+def test_the_encoding_of_a_training_row_does_not_know_its_copies() -> None:
+    rng = noise()
+    city = rng.integers(0, 60, 240)
+    once = {"city": [f"c{i}" for i in city], "s": rng.normal(size=240), "y": rng.normal(size=240)}
+    content = csv_of({name: np.tile(values, 4) for name, values in once.items()})
+    dataset = read_table(content, target="y")
+    for fold in prepare(dataset, split(dataset, Evaluation(), 0)).folds:
+        # 0.66 where copies lie on both sides of a cross-fit.
+        assert np.corrcoef(fold.x_train[:, 1], fold.y_train)[0, 1] < 0.4
+
+
+def test_rows_of_a_single_group_are_encoded_by_one_another() -> None:
+    rng = noise()
+    city = rng.integers(0, 60, 600)
+    worth = rng.normal(0, 10, 60)[city]
+    frame = pd.DataFrame({"city": [f"c{i}" for i in city], "y": worth})
+    dataset = replace(build_dataset(frame, target="y"), groups=np.zeros(600, np.int64))
+    fitted = fit_preprocessor(dataset, np.arange(600))
+    told = fitted.transform(dataset.features)[:, 0]
+    assert np.corrcoef(told, worth)[0, 1] > 0.99
 
 
 def test_a_long_tail_is_kept_whole_and_named() -> None:
