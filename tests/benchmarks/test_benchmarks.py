@@ -288,13 +288,13 @@ def test_rustunas_tpe_learns_from_the_trials_that_are_handed_over() -> None:
 
 def test_initializers_are_measured_once_and_told_by_depth(tmp_path: Path) -> None:
     results = tmp_path / "initializers.json"
-    point = initializers.Point("sgd", "tanh", "critical", 1)
+    point = initializers.Point("digits", "sgd", "tanh", "critical", 1)
     scores = initializers.measure([0], [point], results)
     assert scores[point.key(0)] > 0.9
     # What is in the file is not trained again.
     results.write_text(json.dumps({point.key(0): 0.25}))
     assert initializers.measure([0], [point], results) == {point.key(0): 0.25}
-    told = {p.key(0): p.depth / 100 for p in initializers.points(["sgd"], ["tanh"])}
-    lines = initializers.table(told, "sgd").splitlines()
-    assert lines[0].startswith("| sgd | critical | variance | lsuv |")
+    told = {p.key(0): p.depth / 100 for p in initializers.points("digits", ["sgd"], ["tanh"])}
+    lines = initializers.table(told, "digits", "sgd").splitlines()
+    assert lines[0].startswith("| digits, sgd | critical | variance | lsuv |")
     assert lines[-1] == "| depth 50 |" + " 0.500 |" * len(initializers.CONTENDERS)
