@@ -2,7 +2,7 @@
 
 Usual networks, each spoiled by one of the faults that people make (`FAULTS`), are trained on five
 data sets, one of them of random labels. Of those whose worst finding is the same, up to `NETWORKS`
-are taken; each advice that a rule could give is applied as its sentence says
+are taken for each seed; each advice that a rule could give is applied as its sentence says
 and the network is trained again. It is *cured* where the finding is gone, no worse one has come,
 and the validation loss is lower than before. Results go to `results/cures.json`; the order of
 advice in `search/diagnostics/rules.py` follows them, which a test holds.
@@ -47,7 +47,7 @@ from search.training.segment import Segment, train_segment
 
 RESULTS = Path(__file__).parent / "results" / "cures.json"
 PAGE = Path(__file__).parents[2] / "DIAGNOSIS.md"
-#: Networks with one finding that each advice is tried on.
+#: Networks of one seed with one finding, that each advice is tried on.
 NETWORKS = 20
 #: An advice that cures a smaller share of them is not given.
 ENOUGH = 0.5
@@ -296,22 +296,39 @@ def page_table(table: Cures) -> str:
     return "\n".join(lines)
 
 
+def added(first: Cures, second: Cures) -> dict[str, dict[str, dict[str, int]]]:
+    """Return the table of the networks of both tables."""
+    return {
+        name: {
+            advice: {
+                count: sum(t[name].get(advice, {}).get(count, 0) for t in (first, second))
+                for count in ("tried", "cured")
+            }
+            for advice in dict.fromkeys([*first[name], *second[name]])
+        }
+        for name in first
+    }
+
+
 def main() -> None:
     """Run the benchmark, print its table and write the results."""
     parser = ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--networks", type=int, default=900, help="random networks to train")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--networks", type=int, default=900, help="random networks of each seed")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     options = parser.parse_args()
     console = Console()
-    faulty = faulty_networks(np.random.default_rng(options.seed), options.networks)
-    table: dict[str, dict[str, dict[str, int]]] = {}
-    for name, networks in faulty.items():
-        table[name.value] = dict(_cures(name, networks))
-        console.print(name.value, len(networks), table[name.value])
+    table: Cures = {name.value: {} for name in RULES}
+    for seed in options.seeds:
+        faulty = faulty_networks(np.random.default_rng(seed), options.networks)
+        found: dict[str, dict[str, dict[str, int]]] = {}
+        for name, networks in faulty.items():
+            found[name.value] = dict(_cures(name, networks))
+            console.print(seed, name.value, len(networks), found[name.value])
+        table = added(table, found)
         RESULTS.write_text(json.dumps(table, indent=1) + "\n")
-    text = PAGE.read_text()
-    head, tail = text.split("<!-- cures -->")[0], text.split("<!-- end -->")[1]
-    PAGE.write_text(f"{head}<!-- cures -->\n{page_table(table)}\n<!-- end -->{tail}")
+        text = PAGE.read_text()
+        head, tail = text.split("<!-- cures -->")[0], text.split("<!-- end -->")[1]
+        PAGE.write_text(f"{head}<!-- cures -->\n{page_table(table)}\n<!-- end -->{tail}")
 
 
 if __name__ == "__main__":
