@@ -33,6 +33,7 @@ from search.data.csv_dialect import (
     sniff_dialect,
     split_records,
 )
+from search.data.text_encoding import decode_text
 from search.errors import InvalidDataset
 
 MAX_BYTES = 100 * 2**20
@@ -41,7 +42,6 @@ MAX_BYTES = 100 * 2**20
 _BLANKS = tuple(map(ord, "\t\n\f\r"))
 #: Blank lines above the table.
 _BLANK_LINES = re.compile(r"\A(?:[ ]*\n)+")
-_BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _LINE_OF_ERROR = re.compile(r"in line (\d+)")
 #: Bytes that Arrow parses at a time; no cell may be longer.
 _BLOCK_BYTES = 8 * 2**20
@@ -228,17 +228,7 @@ def _notes_on(dialect: Dialect) -> list[str]:
 
 def _decode(content: bytes, called: str) -> tuple[str, int, list[str]]:
     """Return the text, the blank lines cut off above it, and notes."""
-    encoding = next((name for bom, name in _BOMS if content.startswith(bom)), "utf-8")
-    notes = []
-    try:
-        text = content.decode(encoding)
-    except UnicodeDecodeError:
-        # Windows' Western encoding, which has the euro sign; Latin-1 has a letter for every byte.
-        try:
-            text, name = content.decode("cp1252"), "Windows-1252"
-        except UnicodeDecodeError:
-            text, name = content.decode("latin-1"), "Latin-1"
-        notes.append(f"the file is not UTF-8 and was read as {name}; save it as UTF-8 to be sure")
+    text, notes = decode_text(content)
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     blank = _BLANK_LINES.match(text)
@@ -246,15 +236,15 @@ def _decode(content: bytes, called: str) -> tuple[str, int, list[str]]:
     text = text[blank.end() :] if blank else text
     if not text.strip():
         raise _empty(called)
-    if _holds_control_characters(text.encode() if encoding == "utf-16" else content):
+    if _holds_control_characters(text):
         raise _invalid(
             f"{called} is neither text nor Parquet; save the table as CSV (UTF-8) or Parquet"
         )
     return text, skipped, notes
 
 
-def _holds_control_characters(content: bytes) -> bool:
-    codes = np.frombuffer(content, np.uint8)
+def _holds_control_characters(text: str) -> bool:
+    codes = np.frombuffer(text.encode(), np.uint8)
     low = np.unique(codes[codes < 32])
     return bool(np.setdiff1d(low, _BLANKS).size)
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from search.data import arff
 from search.data.dataset_builder import build_dataset, read_table
 from search.data.datasets import ColumnKind, ColumnRole, Dataset, DatasetSummary
 from search.data.preprocessing import fit_preprocessor, prepare
@@ -314,16 +315,107 @@ def test_arff_knows_nominal_values_quotes_and_gaps() -> None:
     assert dataset.features["number of"].isna().sum() == 7
 
 
-def test_sparse_arff_is_refused_with_a_way_out() -> None:
-    with pytest.raises(InvalidDataset, match="sparse form; write it in the dense form"):
-        read_table(b"@relation r\n@attribute x numeric\n@data\n{0 1}\n", target="x")
+def test_sparse_arff_is_the_table_of_the_dense_form() -> None:
+    rng = noise()
+    size = np.where(rng.random(60) < 0.5, 0.0, rng.normal(10, 2, 60).round(3))
+    city, kind = rng.integers(0, 2, 60), rng.integers(0, 2, 60)
+    cities, kinds = ["Rome, old", "New York"], ["red", "it's"]
+    rows = [
+        ", ".join(
+            [
+                *([f"0 {s:.3f}"] if s else []),
+                *(["1 'New York'"] if c else []),
+                *(["2 ?"] if i == 7 else [f"2 {i % 5 + 1}"]),
+                *(["3 'it\\'s'"] if k else []),
+            ]
+        )
+        for i, (s, c, k) in enumerate(zip(size, city, kind, strict=True))
+    ]
+    lines = "\n".join(f"{{{row}}}" for row in rows)
+    text = (
+        "@relation r\n@attribute size numeric\n@attribute city {'Rome, old', 'New York'}\n"
+        f"@attribute rooms integer\n@attribute kind {{red, 'it\\'s'}}\n@data\n% rows\n{lines}\n"
+    )
+    dataset = read_table(text.encode(), target="kind")
+    np.testing.assert_allclose(dataset.features["size"], size)
+    assert dataset.features["city"].tolist() == [cities[code] for code in city]
+    assert np.flatnonzero(dataset.features["rooms"].isna()).tolist() == [7]
+    assert [dataset.classes[code] for code in dataset.y] == [kinds[code] for code in kind]
+
+
+@pytest.mark.parametrize(
+    ("row", "sentence"),
+    [
+        ("{0 1, 2 5}", "line 6 names attribute 2, but there are 2, counted from 0"),
+        ("{0 1, 1}", r"line 6 is no sparse row such as \{0 1.5, 3 red\}"),
+        ("{0 1", "line 6 is no sparse row"),
+        ("1, 2", "line 6 is no sparse row"),
+    ],
+)
+def test_a_broken_row_of_sparse_arff_is_named_by_its_line(row: str, sentence: str) -> None:
+    head = "@relation r\n@attribute x numeric\n@attribute y numeric\n@data\n"
+    with pytest.raises(InvalidDataset, match=sentence):
+        read_table(f"{head}{{0 1}}\n{row}\n".encode(), target="y")
+
+
+def test_sparse_arff_of_too_many_cells_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arff, "_MAX_CELLS", 5)
+    text = "@relation r\n@attribute x numeric\n@attribute y numeric\n@data\n" + "{0 1}\n" * 3
+    with pytest.raises(InvalidDataset, match="3 rows of 2 attributes, more cells than the limit"):
+        read_table(text.encode(), target="y")
 
 
 def test_a_euro_sign_of_windows_is_a_label() -> None:
     table = plain_table().assign(currency=np.where(np.arange(ROWS) % 2, "€", "£"))
     dataset = read_table(table.to_csv(index=False).encode("cp1252"), target="currency")
     assert set(dataset.classes) == {"€", "£"}
-    assert "Windows-1252" in note_about(dataset, "not UTF-8")
+    assert "guessed to be Windows-1252, by which a cell reads" in note_about(dataset, "not UTF-8")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "cities"),
+    [
+        ("cp1252", "München Köln Düsseldorf Nürnberg"),
+        ("cp1252", "élève français école hôpital"),
+        ("iso8859-2", "Łódź Kraków Gdańsk Częstochowa Žilina"),
+        ("cp1250", "Łódź Kraków Gdańsk Częstochowa Žilina"),
+        ("koi8-r", "Москва Новосибирск Казань Омск"),
+        ("cp1251", "Москва Новосибирск Казань Омск"),
+        ("cp866", "Москва Новосибирск Казань Омск"),
+        ("cp1253", "Αθήνα Θεσσαλονίκη Πάτρα"),
+        ("cp1254", "İstanbul İzmir Çanakkale Şanlıurfa Eskişehir"),
+        ("cp1255", "ירושלים חיפה אשדוד"),
+        ("cp1256", "القاهرة الرياض بغداد"),
+        ("shift-jis", "東京 大阪 横浜 名古屋 カタカナ"),
+        ("euc-jp", "東京 大阪 横浜 名古屋 カタカナ"),
+        ("gbk", "北京 上海 广州 深圳"),
+        ("big5", "臺北 高雄 臺中 臺南"),
+        ("euc-kr", "서울 부산 인천 대구"),
+        ("mac-roman", "München Köln Düsseldorf élève"),
+        ("utf-16-le", "München 東京"),
+        ("utf-16-be", "München 東京"),
+    ],
+)
+def test_text_in_an_encoding_of_its_country_is_read(encoding: str, cities: str) -> None:
+    names = np.array(cities.split())[np.arange(ROWS) % len(cities.split())]
+    table = plain_table().assign(city=names)
+    dataset = read_table(table.to_csv(index=False).encode(encoding), target="price")
+    assert dataset.features["city"].tolist() == names.tolist()
+    if not encoding.startswith("utf"):
+        assert f"a cell reads '{names[0]}'" in note_about(dataset, "was guessed to be")
+
+
+@pytest.mark.parametrize("cell", ["25 °C", "3 m²", "5 €", "don’t", "18–24", "µg/l", "± 3"])
+def test_signs_alone_are_those_of_windows(cell: str) -> None:
+    """Statistics of letters say Big5, DOS and the like of such files."""
+    texts = np.where(np.arange(ROWS) % 9 == 0, cell, "plain")
+    content = plain_table().assign(kind=texts).to_csv(index=False).encode("cp1252")
+    assert read_table(content, target="price").features["kind"].tolist() == texts.tolist()
+
+
+def test_bytes_that_no_usual_encoding_has_are_letters_of_latin_1() -> None:
+    content = plain_table().to_csv(index=False).encode() + b"\x81\xff\xfe,1,2\n"
+    assert "guessed to be" in note_about(read_table(content, target="price"), "not UTF-8")
 
 
 def test_a_cell_of_150000_characters_is_read_and_left_out_as_free_text() -> None:
