@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.data.datasets import Target
-from search.study import Task
+from search.study import Scaling, Task
 
 Floats: TypeAlias = NDArray[np.float32]
 #: Targets as the loss wants them: float32 for regression and binary, int64 codes for multiclass.
@@ -98,7 +98,19 @@ class TrainingData:
     #: `C` for multiclass, else 1.
     outputs: int
     classes: tuple[str, ...]
+    #: All folds by the first of `scalings`, then all by the second, and so on.
     folds: tuple[FoldArrays, ...]
     #: Names of the `D` inputs.
     feature_names: tuple[str, ...]
     schema: FeatureSchema
+    #: Scalings by which each fold is at hand.
+    scalings: tuple[Scaling, ...] = (Scaling.STANDARD,)
+
+    @property
+    def splits(self) -> int:
+        """Number of the folds that differ in their rows."""
+        return len(self.folds) // len(self.scalings)
+
+    def place(self, scaling: Scaling, split: int) -> int:
+        """Return the index in `folds` of the `split`-th rows, scaled by `scaling`."""
+        return self.scalings.index(scaling) * self.splits + split

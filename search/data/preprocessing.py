@@ -13,8 +13,9 @@ Numbers: missing ones become the median, then they are scaled (`search.data.scal
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -185,15 +186,17 @@ def _fit_and_transform(
     return preprocessor, preprocessor._stack(features, encoded)
 
 
-def prepare(dataset: Dataset, splits: Splits, scaling: Scaling = Scaling.STANDARD) -> TrainingData:
-    """Fit and apply the preprocessing of every fold.
+def prepare(
+    dataset: Dataset, splits: Splits, scalings: Sequence[Scaling] = (Scaling.STANDARD,)
+) -> TrainingData:
+    """Fit and apply the preprocessing of every fold, by each of `scalings`.
 
     Raises InvalidDataset where the arrays would not fit into memory.
     """
     schema = infer_schema(dataset, splits.search)
-    _check_size(schema.width, splits)
+    _check_size(schema.width, splits, len(scalings))
     folds = []
-    for fold in splits.folds:
+    for scaling, fold in product(scalings, splits.folds):
         fitted, x_train = _fit_and_transform(dataset, fold.train, schema, scaling)
         folds.append(
             FoldArrays(
@@ -219,6 +222,7 @@ def prepare(dataset: Dataset, splits: Splits, scaling: Scaling = Scaling.STANDAR
         folds=tuple(folds),
         feature_names=schema.output_names,
         schema=schema,
+        scalings=tuple(scalings),
     )
 
 
@@ -314,12 +318,14 @@ def _levels(column: pd.Series) -> tuple[str, ...]:
     return tuple(sorted(map(str, _texts(column).unique())))
 
 
-def _check_size(width: int, splits: Splits) -> None:
-    needed = width * 4 * sum(len(fold.train) + len(fold.validation) for fold in splits.folds)
+def _check_size(width: int, splits: Splits, scalings: int) -> None:
+    rows = sum(len(fold.train) + len(fold.validation) for fold in splits.folds)
+    needed = width * 4 * rows * scalings
     if needed > MAX_BYTES:
         raise InvalidDataset(
-            f"{len(splits.search)} rows of {width} inputs in {len(splits.folds)} folds take "
-            f"{needed / 2**30:.1f} GiB, but {MAX_BYTES / 2**30:g} GiB is the limit; choose fewer "
-            f"folds, rows or columns",
+            f"{len(splits.search)} rows of {width} inputs in {len(splits.folds)} folds"
+            f"{f' and {scalings} scalings' if scalings > 1 else ''} take {needed / 2**30:.1f} GiB, "
+            f"but {MAX_BYTES / 2**30:g} GiB is the limit; choose fewer folds, "
+            f"{'scalings, ' if scalings > 1 else ''}rows or columns",
             pointer="/evaluation/folds",
         )

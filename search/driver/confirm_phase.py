@@ -106,7 +106,7 @@ class Confirmation:
             if longest and self._seconds is not None and started - began + longest > self._seconds:
                 return
             data = self._resplits.prepared(repeats)
-            for segment, reports in jobs.run(train_from_file, self._segments(repeats), data):
+            for segment, reports in jobs.run(train_from_file, self._segments(repeats, data), data):
                 yield from self._made(self._read(data, segment, reports))
                 yield progress()
             longest = max(longest, monotonic() - started)
@@ -121,11 +121,12 @@ class Confirmation:
             return [(repeat,) for repeat in repeats]
         return self._resplits.blocks(repeats)
 
-    def _segments(self, repeats: Sequence[int]) -> list[Segment]:
+    def _segments(self, repeats: Sequence[int], data: TrainingData) -> list[Segment]:
         lanes = [
             confirmation_lane(
                 self._plan,
                 candidate,
+                data,
                 number=number,
                 repeat=repeat,
                 fold=fold,
@@ -170,19 +171,27 @@ class Confirmation:
 
 
 def confirmation_lane(
-    plan: StudyPlan, candidate: Candidate, *, number: int, repeat: int, fold: int, split: int
+    plan: StudyPlan,
+    candidate: Candidate,
+    data: TrainingData,
+    *,
+    number: int,
+    repeat: int,
+    fold: int,
+    split: int,
 ) -> Lane:
-    """Return the lane of `candidate`, the `number`-th, for a fold that is `split` of its data.
+    """Return the lane of `candidate`, the `number`-th, for a fold of `data` whose rows are `split`.
 
     The seeds are derived from (study seed, repeat, fold) and thus the same for all candidates.
     """
     seed = plan.spec.sampler.seed
+    config = NetworkConfig.from_params(candidate.params)
     return Lane(
         configuration=number,
         repeat=repeat,
         fold=fold,
-        split=split,
-        config=NetworkConfig.from_params(candidate.params),
+        split=data.place(config.scaling, split),
+        config=config,
         init_seed=derive_seed(seed, "confirm init", repeat, fold),
         order_seed=derive_seed(seed, "confirm order", repeat, fold),
     )

@@ -30,6 +30,7 @@ from search.study import (
     Event,
     ParamValue,
     Role,
+    Scaling,
     TestRole,
     TestRun,
     TestsMade,
@@ -62,9 +63,12 @@ def evaluate_holdout(
     data = prepare(
         plan.dataset,
         replace(plan.splits, folds=(Fold(train=plan.splits.search, validation=test),)),
-        plan.scaling,
+        plan.scalings,
     )
     finalists = _finalists(plan, runs)
+    winner = finalists.get(TestRole.WINNER)
+    # The reference models see the numbers that the winner sees.
+    scaling = NetworkConfig.from_params(winner).scaling if winner else plan.scalings[0]
     refits = _refit(plan, finalists, data, jobs)
     tests = []
     for role, params in finalists.items():
@@ -80,10 +84,10 @@ def evaluate_holdout(
         )
     validated: dict[TestRole, list[dict[str, float]]] = {role: [] for role in REFERENCES}
     for block in resplits.blocks(sorted({run.repeat for run in runs})):
-        by_role = _score_references(plan, resplits.prepared(block), jobs)
+        by_role = _score_references(plan, resplits.prepared(block), scaling, jobs)
         for role in REFERENCES:
             validated[role] += by_role[role]
-    tested = _score_references(plan, data, jobs) if has_test else {}
+    tested = _score_references(plan, data, scaling, jobs) if has_test else {}
     tests += [
         TestRun(
             role=role,
@@ -123,18 +127,19 @@ def _refit(
     """
     refits = {config_key(params): _Refits(params, []) for params in finalists.values()}
     by_number = list(refits.values())
+    configs = [NetworkConfig.from_params(refit.params) for refit in by_number]
     seed = plan.spec.sampler.seed
     lanes = [
         Lane(
             configuration=number,
             repeat=repeat,
             fold=0,
-            split=0,
-            config=NetworkConfig.from_params(refit.params),
+            split=data.place(config.scaling, 0),
+            config=config,
             init_seed=derive_seed(seed, "test init", repeat),
             order_seed=derive_seed(seed, "test order", repeat),
         )
-        for number, refit in enumerate(by_number)
+        for number, config in enumerate(configs)
         for repeat in range(plan.spec.evaluation.confirm_repeats)
     ]
     stacks = pack(lanes, plan.device)
@@ -150,12 +155,12 @@ def _refit(
 
 
 def _score_references(
-    plan: StudyPlan, data: TrainingData, jobs: OrderedJobs
+    plan: StudyPlan, data: TrainingData, scaling: Scaling, jobs: OrderedJobs
 ) -> dict[TestRole, list[dict[str, float]]]:
-    """Return the scores of each reference model, one entry a fold of `data`."""
+    """Return the scores of each reference model, one entry a fold of `data` by `scaling`."""
     fits = [
-        ReferenceFit(role=role, fold=fold, metrics=plan.metrics)
-        for fold in range(len(data.folds))
+        ReferenceFit(role=role, fold=data.place(scaling, split), metrics=plan.metrics)
+        for split in range(data.splits)
         for role in REFERENCES
     ]
     by_role: dict[TestRole, list[dict[str, float]]] = {role: [] for role in REFERENCES}
@@ -194,6 +199,10 @@ def _archive(
     return save_model_archive(
         params,
         state,
-        fit_preprocessor(plan.dataset, plan.splits.search, scaling=plan.scaling),
+        fit_preprocessor(
+            plan.dataset,
+            plan.splits.search,
+            scaling=NetworkConfig.from_params(params).scaling,
+        ),
         plan.dataset,
     )

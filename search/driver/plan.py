@@ -49,9 +49,9 @@ class StudyPlan:
         return tuple(str(metric.direction) for metric in self.objectives)
 
     @property
-    def scaling(self) -> Scaling:
-        """Scaling of the numeric columns, one for all trials."""
-        return scaling_of(self.space)
+    def scalings(self) -> tuple[Scaling, ...]:
+        """Scalings of the numeric columns that trials can have."""
+        return scalings_of(self.space)
 
     def lanes(self, number: int, params: Mapping[str, ParamValue]) -> tuple[Lane, ...]:
         """Return the lanes of trial `number`, one a fold.
@@ -65,12 +65,12 @@ class StudyPlan:
             Lane(
                 configuration=number,
                 fold=fold,
-                split=fold,
+                split=self.data.place(config.scaling, fold),
                 config=config,
                 init_seed=derive_seed(seed, "init", number, fold),
                 order_seed=derive_seed(seed, "order", fold),
             )
-            for fold in range(len(self.data.folds))
+            for fold in range(self.data.splits)
         )
 
 
@@ -87,7 +87,7 @@ def plan_study(spec: StudySpec, dataset: Dataset, device: Device = Device.CPU) -
     recorded = [metric.name for metric in task_metrics(checked.task)]
     rungs = checked.pruner.rungs(spec.budget.epochs)
     splits = split(dataset, spec.evaluation, spec.sampler.seed)
-    data = prepare(dataset, splits, scaling_of(checked.space))
+    data = prepare(dataset, splits, scalings_of(checked.space))
     return StudyPlan(
         spec=checked.spec,
         dataset=dataset,
@@ -99,17 +99,17 @@ def plan_study(spec: StudySpec, dataset: Dataset, device: Device = Device.CPU) -
         data=data,
         rungs=rungs,
         evaluate_at=evaluations(spec.budget.epochs, rungs),
-        chance=tuple(chance_loss(checked.task, fold.y_train) for fold in data.folds),
+        chance=tuple(chance_loss(checked.task, f.y_train) for f in data.folds[: data.splits]),
         device=device,
     )
 
 
-def scaling_of(space: SearchSpace) -> Scaling:
-    """Return the one value that the axis `scaling` has in a study."""
+def scalings_of(space: SearchSpace) -> tuple[Scaling, ...]:
+    """Return the values of the axis `scaling` in a study."""
     axis = space.axes["scaling"]
     if not isinstance(axis, Choices):
         raise TypeError(f"the axis scaling is {axis}, but it is a list of names")
-    return Scaling(str(axis.values[0]))
+    return tuple(Scaling(str(value)) for value in axis.values)
 
 
 def evaluations(epochs: int, rungs: Sequence[int]) -> tuple[int, ...]:

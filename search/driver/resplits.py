@@ -36,7 +36,8 @@ class Resplits:
     def prepared(self, block: tuple[int, ...]) -> TrainingData:
         """Split and prepare the development rows for each repeat of `block`.
 
-        The folds of the block's first repeat come first, then those of its second, and so on.
+        The folds of the block's first repeat come first, then those of its second, and so on, by
+        each scaling of the study.
         """
         if self._last is None or self._last[0] != block:
             self._last = (block, self._prepare(block))
@@ -49,4 +50,4 @@ class Resplits:
             seed = derive_seed(plan.spec.sampler.seed, "confirm split", repeat)
             folds += split_anew(plan.dataset, plan.splits.search, len(plan.splits.folds), seed)
         splits = replace(plan.splits, folds=tuple(folds))
-        return prepare(plan.dataset, splits, plan.scaling)
+        return prepare(plan.dataset, splits, plan.scalings)

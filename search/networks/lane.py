@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from search.activations import get_activation
 from search.activations.gains import GainRule
-from search.study import ParamValue
+from search.study import ParamValue, Scaling
 
 
 class StackKey(NamedTuple):
@@ -60,6 +60,7 @@ class NetworkConfig:
     batch_size: int
     optimizer: str
     momentum: float
+    scaling: Scaling
     schedule: str
     stopping: str
     #: Epochs without a better one after which training ends; 0 where it goes on to the last.
@@ -91,6 +92,7 @@ class NetworkConfig:
             momentum=_number(params.get("momentum", 0.0)),
             schedule=str(params["schedule"]),
             # Trials on record may be older than these axes.
+            scaling=Scaling(str(params.get("scaling", Scaling.STANDARD))),
             stopping=str(params.get("stopping", "last")),
             patience=int(_number(params.get("patience", 0))),
         )
@@ -142,8 +144,8 @@ class Lane:
     repeat: int = 0
     #: Cross-validation fold within the repeat, counted from 0.
     fold: int
-    #: Index in `TrainingData.folds` of the rows that are trained and scored on. The data of the
-    #: confirmation holds the folds of several repeats; in the search this is the fold.
+    #: Index in `TrainingData.folds` of the rows, by the scaling of `config`, that are trained and
+    #: scored on. The data of the confirmation holds the folds of several repeats.
     split: int
     config: NetworkConfig
     #: Seed of the initial weights.

@@ -54,8 +54,6 @@ class AxisRow:
     aliases: Mapping[str, str] = field(default_factory=dict)
     #: Known value that is not legal here -> the reason, for the error.
     refused: Mapping[str, str] = field(default_factory=dict)
-    #: Why the axis takes one value a study; empty where it can be searched.
-    fixed_because: str = ""
 
 
 def _fixed(value: ParamValue) -> Choices:
@@ -211,7 +209,6 @@ _GENERAL: tuple[AxisRow, ...] = (
         choices=tuple(scaling.value for scaling in Scaling),
         default=_fixed(Scaling.STANDARD.value),
         usual=Scaling.STANDARD.value,
-        fixed_because="the folds are scaled once for all trials",
     ),
     AxisRow(
         name="schedule",

@@ -47,12 +47,6 @@ def check_axis(row: AxisRow, axis: Axis) -> Axis:
     twice = [v for i, v in enumerate(values) if v in values[:i]]
     if twice:
         raise InvalidAxis(row.name, f"{_format(twice[0])} is listed twice; list each value once")
-    if row.fixed_because and len(values) > 1:
-        raise InvalidAxis(
-            row.name,
-            f"{row.fixed_because}, so a study has one value of it, but {len(values)} are listed; "
-            f"give one, and start a study for each of the others",
-        )
     return Choices(values=values)
 
 

@@ -13,9 +13,12 @@ from search.data.datasets import load_builtin
 from search.data.preprocessing import prepare
 from search.data.scaling import CLIP, REACH, fit_scaler
 from search.data.splits import split
-from search.errors import InvalidAxis
-from search.space import build_space
-from search.study import Choices, Evaluation, Scaling
+from search.driver.confirm_phase import whole_training
+from search.driver.plan import StudyPlan, plan_study
+from search.networks.lane import Lane
+from search.study import Budget, Choices, Evaluation, Scaling, StudySpec
+from search.training.scoring import LaneReport
+from search.training.segment import train_segment
 
 
 def tails(rows: int = 400) -> np.ndarray:
@@ -83,8 +86,8 @@ def test_validation_rows_do_not_reach_the_scaling(scaling: Scaling) -> None:
     splits = split(dataset, Evaluation(), 0)
     features = dataset.features.copy()
     features.iloc[splits.folds[0].validation] *= 50
-    before = prepare(dataset, splits, scaling).folds[0]
-    after = prepare(replace(dataset, features=features), splits, scaling).folds[0]
+    before = prepare(dataset, splits, [scaling]).folds[0]
+    after = prepare(replace(dataset, features=features), splits, [scaling]).folds[0]
     np.testing.assert_array_equal(before.x_train, after.x_train)
     assert not np.array_equal(before.x_validation, after.x_validation)
 
@@ -94,10 +97,46 @@ def test_a_table_of_text_needs_no_scaling(scaling: Scaling) -> None:
     dataset = load_builtin("wine")
     texts = pd.DataFrame({"kind": np.where(dataset.features["ash"] > 2.3, "high", "low")})
     text_only = replace(dataset, features=texts)
-    assert prepare(text_only, split(text_only, Evaluation(), 0), scaling).features_in == 2
+    assert prepare(text_only, split(text_only, Evaluation(), 0), [scaling]).features_in == 2
 
 
-def test_a_study_has_one_scaling() -> None:
-    assert build_space({"scaling": Choices(values=("quantile",))}).axes["scaling"].is_fixed
-    with pytest.raises(InvalidAxis, match=r"scaled once for all trials.* but 2 are listed"):
-        build_space({"scaling": Choices(values=("standard", "robust"))})
+def test_each_scaling_has_its_folds() -> None:
+    dataset = load_builtin("wine")
+    splits = split(dataset, Evaluation(), 0)
+    data = prepare(dataset, splits, [Scaling.QUANTILE, Scaling.STANDARD])
+    assert (data.splits, len(data.folds)) == (3, 6)
+    for scaling in data.scalings:
+        alone = prepare(dataset, splits, [scaling])
+        for place in range(3):
+            one, other = data.folds[data.place(scaling, place)], alone.folds[place]
+            np.testing.assert_array_equal(one.x_train, other.x_train)
+            np.testing.assert_array_equal(one.x_validation, other.x_validation)
+            np.testing.assert_array_equal(one.inner_validation, other.inner_validation)
+    assert not np.array_equal(data.folds[0].x_train, data.folds[3].x_train)
+
+
+def test_a_trial_has_its_own_scaling_whatever_others_have() -> None:
+    """Trials of two scalings are trained in one stack, each as in a study of its scaling alone."""
+    spec = StudySpec(dataset="wine", budget=Budget(epochs=3))
+    values = ("standard", "robust", "quantile")
+    alone = [plan_study(with_scalings(spec, value), load_builtin("wine")) for value in values]
+    mixed = plan_study(with_scalings(spec, *values), load_builtin("wine"))
+    usual = mixed.space.baseline()
+    assert usual is not None
+    lanes = [mixed.lanes(7, usual | {"scaling": value})[1] for value in values]
+    expected = [
+        train(plan, plan.lanes(7, usual | {"scaling": value})[1])[0]
+        for plan, value in zip(alone, values, strict=True)
+    ]
+    for report, own in zip(train(mixed, *lanes), expected, strict=True):
+        assert report.scores == own.scores
+        assert report.train_loss == own.train_loss
+    assert len({report.train_loss for report in expected}) == 3
+
+
+def with_scalings(spec: StudySpec, *values: str) -> StudySpec:
+    return replace(spec, space={"scaling": Choices(values=values)})
+
+
+def train(plan: StudyPlan, *lanes: Lane) -> tuple[LaneReport, ...]:
+    return train_segment(whole_training(plan, lanes), plan.data)

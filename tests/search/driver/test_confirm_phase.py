@@ -101,7 +101,7 @@ def test_a_run_equals_a_plain_network_with_its_seeds(events: list[Event], iris: 
         if (run.repeat, run.fold) == (1, 1):
             data = Resplits(plan).prepared((run.repeat,))
             candidate = chosen[config_key(run.params)]
-            lane = confirmation_lane(plan, candidate, number=0, repeat=1, fold=1, split=1)
+            lane = confirmation_lane(plan, candidate, data, number=0, repeat=1, fold=1, split=1)
             _, losses = train_plainly(lane, data, plan.spec.budget.epochs)
             assert run.scores["log_loss"] == pytest.approx(losses[-1], rel=1e-4)
             compared += 1

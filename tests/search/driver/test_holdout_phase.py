@@ -283,11 +283,16 @@ def mixed_table() -> Dataset:
     return replace(load_builtin("diabetes"), id="mixed", features=table, y=y, target="price")
 
 
-@pytest.mark.parametrize("scaling", ["standard", "robust", "quantile"])
+@pytest.mark.parametrize(
+    "scalings",
+    [("standard",), ("robust",), ("quantile",), ("standard", "robust", "quantile")],
+)
 @pytest.mark.parametrize("dataset", [load_builtin("iris"), load_builtin("diabetes"), mixed_table()])
-def test_the_winner_can_be_taken_home_without_the_dataset(dataset: Dataset, scaling: str) -> None:
+def test_the_winner_can_be_taken_home_without_the_dataset(
+    dataset: Dataset, scalings: tuple[str, ...]
+) -> None:
     spec = spec_of(dataset.id)
-    spec = replace(spec, space={**spec.space, "scaling": Choices(values=(scaling,))})
+    spec = replace(spec, space={**spec.space, "scaling": Choices(values=scalings)})
     plan = plan_study(spec, dataset)
     # One refit, so that its score is that of the network that is kept.
     spec = replace(spec, evaluation=replace(spec.evaluation, confirm_repeats=1))
@@ -297,6 +302,7 @@ def test_the_winner_can_be_taken_home_without_the_dataset(dataset: Dataset, scal
     kept = load_model_archive(blob)
     winner = row(events, TestRole.WINNER)
     assert kept.params == winner.params
+    assert kept.scaling == winner.params["scaling"]
     assert (kept.task, kept.classes, kept.target) == (dataset.task, dataset.classes, dataset.target)
     config = NetworkConfig.from_params(kept.params)
     x = inputs_of(kept, dataset.features.iloc[plan.splits.test])
