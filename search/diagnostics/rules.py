@@ -102,9 +102,10 @@ _ROWS: tuple[Rule, ...] = (
         variants={"no_number": "The training loss became no finite number."},
         advices=(
             Advice.ADAM,
-            Advice.CLIP,
-            Advice.LOWER_RATE,
             Advice.SMALLER,
+            Advice.LOWER_RATE,
+            Advice.CLIP,
+            Advice.FIXED_SLOPE,
             Advice.NORMALIZE,
             Advice.FEWER_EPOCHS,
         ),
@@ -129,11 +130,11 @@ _ROWS: tuple[Rule, ...] = (
         "gradient reaches the layers below.",
         advices=(
             Advice.SMALLER,
-            Advice.LEAKY,
             Advice.ELU,
-            Advice.LOWER_RATE,
-            Advice.NORMALIZE,
+            Advice.LEAKY,
             Advice.SHALLOWER,
+            Advice.NORMALIZE,
+            Advice.LOWER_RATE,
         ),
         source="Lu, Shin, Su & Karniadakis (2019), Dying ReLU and Initialization",
         ends=True,
@@ -165,12 +166,12 @@ _ROWS: tuple[Rule, ...] = (
         sentence="The training loss stays at {loss_over_chance:.3f} times that of a constant: "
         "nothing is learned.",
         advices=(
-            Advice.SELU,
-            Advice.ADAM,
             Advice.RAISE_RATE,
+            Advice.ADAM,
             Advice.SCALED_INITIALIZER,
             Advice.LOWER_RATE,
-            Advice.NORMALIZE,
+            Advice.SELU,
+            Advice.LSUV,
             Advice.LESS_DROPOUT,
         ),
         source=_MEASURED_HERE,
@@ -189,10 +190,10 @@ _ROWS: tuple[Rule, ...] = (
             "no_number": "The gradient of layer {layer} was no finite number at epoch {epoch}."
         },
         advices=(
-            Advice.SMALLER,
-            Advice.LOWER_RATE,
             Advice.NORMALIZE,
+            Advice.SMALLER,
             Advice.SHALLOWER,
+            Advice.LOWER_RATE,
             Advice.FIXED_SLOPE,
         ),
         source=f"Pascanu, Mikolov & Bengio (2013), On the Difficulty of Training Recurrent Neural "
@@ -210,10 +211,10 @@ _ROWS: tuple[Rule, ...] = (
         advices=(
             Advice.SHALLOWER,
             Advice.SMALLER,
+            Advice.ADAM,
             Advice.SCALED_INITIALIZER,
-            Advice.LSUV,
             Advice.SELU,
-            Advice.WIDER,
+            Advice.LSUV,
         ),
         source="Schoenholz, Gilmer, Ganguli & Sohl-Dickstein (2017), Deep Information Propagation; "
         f"He et al. (2015), Delving Deep into Rectifiers; {_MEASURED_HERE}",
@@ -235,12 +236,11 @@ _ROWS: tuple[Rule, ...] = (
         sentence="Too little gradient reaches the first layer: at epoch {epoch} its norm was "
         "{first_layer:.1e} there, {last_layer:.1e} at the last hidden one.",
         advices=(
-            Advice.NORMALIZE,
-            Advice.SHALLOWER,
             Advice.SMALLER,
+            Advice.NORMALIZE,
             Advice.SCALED_INITIALIZER,
+            Advice.SHALLOWER,
             Advice.SELU,
-            Advice.LSUV,
         ),
         source=f"Glorot & Bengio (2010), Understanding the Difficulty of Training Deep Feedforward "
         f"Neural Networks; He et al. (2015), Delving Deep into Rectifiers; {_MEASURED_HERE}",
@@ -254,10 +254,11 @@ _ROWS: tuple[Rule, ...] = (
         thresholds={"dead_units": 0.5},
         sentence="{dead_units:.0%} of the units of layer {layer} are dead before the first step.",
         advices=(
-            Advice.ELU,
             Advice.WIDER,
             Advice.SELU,
+            Advice.ELU,
             Advice.LEAKY,
+            Advice.SHALLOWER,
         ),
         source="Lu, Shin, Su & Karniadakis (2019), Dying ReLU and Initialization: the share grows "
         "with depth and shrinks with width",
@@ -274,7 +275,9 @@ _ROWS: tuple[Rule, ...] = (
         advices=(
             Advice.NORMALIZE,
             Advice.SMALLER,
+            Advice.SHALLOWER,
             Advice.LEAKY,
+            Advice.ELU,
         ),
         source=f"Maas, Hannun & Ng (2013), Rectifier Nonlinearities Improve Neural Network "
         f"Acoustic Models; Lu et al. (2019), Dying ReLU and Initialization; {_MEASURED_HERE}",
@@ -294,7 +297,6 @@ _ROWS: tuple[Rule, ...] = (
             Advice.NORMALIZE,
             Advice.SHALLOWER,
             Advice.SMALLER,
-            Advice.DECAY,
         ),
         source=f"Glorot & Bengio (2010), Understanding the Difficulty of Training Deep Feedforward "
         f"Neural Networks; {_MEASURED_HERE}",
@@ -309,8 +311,8 @@ _ROWS: tuple[Rule, ...] = (
         sentence="No step moved the weights of a layer by more than {update_ratio:.1e} of their "
         "norm; about 1e-3 is usual.",
         advices=(
-            Advice.RAISE_RATE,
             Advice.ADAM,
+            Advice.RAISE_RATE,
         ),
         source="Karpathy (2015), CS231n, Ratio of weights:updates (about 1e-3, much lower is too "
         f"low); {_MEASURED_HERE}",
@@ -328,10 +330,9 @@ _ROWS: tuple[Rule, ...] = (
         advices=(
             Advice.NORMALIZE,
             Advice.SMALLER,
-            Advice.SHALLOWER,
-            Advice.LOWER_RATE,
-            Advice.FEWER_EPOCHS,
             Advice.FIXED_SLOPE,
+            Advice.LOWER_RATE,
+            Advice.SHALLOWER,
         ),
         source="He, Zhang, Ren & Sun (2015), Delving Deep into Rectifiers, section 2",
     ),
@@ -345,11 +346,12 @@ _ROWS: tuple[Rule, ...] = (
         "by {fall:.0%} over the last third of the epochs: training ended too early.",
         advices=(
             Advice.LESS_DROPOUT,
+            Advice.SMALLER,
+            Advice.NORMALIZE,
             Advice.ADAM,
             Advice.SHALLOWER,
-            Advice.NORMALIZE,
             Advice.RAISE_RATE,
-            Advice.ONE_SIDED,
+            Advice.MORE_EPOCHS,
         ),
         source="Goodfellow, Bengio & Courville (2016), Deep Learning, section 5.2; "
         f"{_MEASURED_HERE}",
@@ -371,7 +373,7 @@ _ROWS: tuple[Rule, ...] = (
         advices=(
             Advice.WIDER,
             Advice.RAISE_RATE,
-            Advice.LESS_DROPOUT,
+            Advice.ELU,
         ),
         source="Goodfellow, Bengio & Courville (2016), Deep Learning, section 5.2; "
         f"{_MEASURED_HERE}",
