@@ -298,3 +298,8 @@ def test_initializers_are_measured_once_and_told_by_depth(tmp_path: Path) -> Non
     lines = initializers.table(told, "digits", "sgd").splitlines()
     assert lines[0].startswith("| digits, sgd | critical | variance | lsuv |")
     assert lines[-1] == "| depth 50 |" + " 0.500 |" * len(initializers.CONTENDERS)
+
+
+def test_the_page_of_initializers_shows_what_was_measured() -> None:
+    scores = json.loads(initializers.RESULTS.read_text())
+    assert initializers.page_tables(scores) in initializers.PAGE.read_text()
