@@ -199,7 +199,7 @@ def test_a_dataset_is_described_without_reading_its_file(
     answer = client.post("/v1/datasets", files={"file": ("t.csv", table)}, data={"target": "kind"})
     dataset = answer.json()
     assert dataset["class_counts"] == [20, 20]
-    assert dataset["notes"] == ["1 rows without a value of 'kind' were left out"]
+    assert dataset["notes"][0] == "1 rows without a value of 'kind' were left out"
     monkeypatch.delattr("storage.datasets.Datasets.content")
     assert client.get(f"/v1/datasets/{dataset['id']}").json() == dataset
     assert client.get("/v1/datasets").json()["items"][-1] == dataset
