@@ -41,6 +41,8 @@ def missing(old: Any, new: Any, at: str = "") -> Iterator[str]:
     if isinstance(old, dict) and isinstance(new, dict):
         for name, value in old.items():
             yield from missing(value, new.get(name, "nothing"), f"{at}/{name}")
+    elif at.endswith("/notes") and set(old) <= set(new):
+        return  # a later release may have more to say of a table
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for place, (first, second) in enumerate(zip(old, new, strict=True)):
             yield from missing(first, second, f"{at}/{place}")
