@@ -36,6 +36,8 @@ def decode_text(content: bytes) -> tuple[str, list[str]]:
         return content.decode(encoding), []
     except UnicodeDecodeError:
         cells = _foreign_cells(content)
+    if not cells:  # UTF-16 that is cut off
+        return content.decode("latin-1"), []
     # Latin-1 has a letter for every byte.
     for guess in (_guess(b"\n".join(cells)), "cp1252", "latin-1"):
         try:

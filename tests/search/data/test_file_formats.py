@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search.data.file_formats import MAX_BYTES, parse_file
+from search.data.text_encoding import decode_text
 from search.errors import InvalidDataset
 
 TABLE = pd.DataFrame({"size": [1.5, 2.0, 3.25], "colour": ["red", "blue, dark", "red"]})
@@ -113,6 +114,7 @@ def test_parquet_index_column_is_a_column_like_others() -> None:
         (b"\xef\xbb\xbf\n", "is empty"),
         (gzip.compress(b"", mtime=0), "is empty"),
         (bytes(range(256)) * 20, "neither text nor Parquet"),
+        ("area,price\n1,2\n".encode("utf-16-le")[:-1], "neither text nor Parquet"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "neither text nor Parquet"),
         (b"PK\x03\x04 and so on", "Excel workbook or a ZIP archive; save the table as CSV"),
         (b"\xd0\xcf\x11\xe0 and so on", "Excel workbook"),
@@ -187,3 +189,11 @@ def test_no_heap_of_separators_and_quotes_earns_anything_else(content: bytes) ->
     except InvalidDataset:
         return
     assert frame.columns.is_unique
+
+
+@given(st.binary(max_size=300) | st.text(max_size=80).map(lambda text: text.encode("utf-16-le")))
+def test_any_bytes_are_decoded(content: bytes) -> None:
+    for end in (len(content), len(content) - 1):
+        text, notes = decode_text(content[: max(end, 0)])
+        assert isinstance(text, str)
+        assert len(notes) <= 1
