@@ -18,7 +18,7 @@ from search.data.preprocessing import fit_preprocessor, infer_schema, prepare
 from search.data.scaling import CLIP
 from search.data.splits import Splits, split
 from search.errors import InvalidDataset
-from search.study import Evaluation, Task
+from search.study import Evaluation, Scaling, Task
 
 ROWS = 120
 
@@ -302,6 +302,16 @@ def test_arrays_that_would_not_fit_into_memory_are_refused(monkeypatch: pytest.M
     monkeypatch.setattr(preprocessing, "MAX_BYTES", 1000)
     with pytest.raises(InvalidDataset, match=r"120 rows of 4 inputs in 3 folds take .* GiB"):
         prepare(dataset, split(dataset, Evaluation(), 0))
+
+
+def test_every_scaling_takes_its_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = load_builtin("iris")
+    splits = split(dataset, Evaluation(), 0)
+    # Three folds of 120 rows and 4 inputs, 4 bytes each.
+    monkeypatch.setattr(preprocessing, "MAX_BYTES", 3 * 120 * 4 * 4)
+    prepare(dataset, splits, (Scaling.ROBUST,))
+    with pytest.raises(InvalidDataset, match=r"in 3 folds and 2 scalings .* fewer folds, scalings"):
+        prepare(dataset, splits, (Scaling.ROBUST, Scaling.QUANTILE))
 
 
 def test_large_table_is_ready_in_seconds() -> None:

@@ -42,6 +42,7 @@ from search.study import (
     Range,
     Role,
     SamplerSpec,
+    Scaling,
     Stop,
     StudyEnded,
     StudySpec,
@@ -194,6 +195,29 @@ def test_the_linear_model_is_scikit_learns() -> None:
             assert made.scores["log_loss"] == pytest.approx(expected, rel=1e-4)
         assert made.repeats == 1
         assert made.params == {}
+
+
+def test_the_linear_model_sees_the_numbers_that_the_winner_sees() -> None:
+    scalings = ("standard", "quantile")
+    spec = spec_of("diabetes")
+    spec = replace(
+        spec,
+        space={**spec.space, "scaling": Choices(values=scalings)},
+        sampler=SamplerSpec(seed=0),
+    )
+    events = run(spec)
+    winner = row(events, TestRole.WINNER).params["scaling"]
+    assert winner == "quantile", "not the first, by which models would be scored anyway"
+    dataset = load_builtin("diabetes")
+    plan = plan_study(spec, dataset)
+    preprocessor = fit_preprocessor(dataset, plan.splits.search, scaling=Scaling.QUANTILE)
+    x, x_test = (
+        preprocessor.transform(dataset.features.iloc[rows])
+        for rows in (plan.splits.search, plan.splits.test)
+    )
+    model = Ridge().fit(x, dataset.y[plan.splits.search])
+    expected = mean_squared_error(dataset.y[plan.splits.test], model.predict(x_test))
+    assert row(events, TestRole.LINEAR).scores["mse"] == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize("name", ["iris", "breast_cancer", "diabetes"])
