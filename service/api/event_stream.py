@@ -7,7 +7,7 @@ up to which it tells, so that a client that comes back with it misses nothing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 
 from fastapi.sse import ServerSentEvent
@@ -70,15 +70,17 @@ class EventStream:
         seen = study.version if self._seen is None else self._seen
         # Read after the study: a trial of a later version is told twice rather than never.
         trials = self._changed_trials(seen)
-        found = [("trial", TrialOut.from_record(trial)) for trial in trials]
-        rest = [*self._progress(study), *self._verdict(), *self._state(study)]
-        events = [self._event(kind, body, study.version) for kind, body in found]
-        events += [
-            self._event(kind, body, study.version)
-            for kind, body in rest
-            if self._is_news(kind, body)
+        found = [("trial", TrialOut.from_record(trial).model_dump_json()) for trial in trials]
+        found += [
+            (kind, data)
+            for kind, body in self._standing(study)
+            if self._is_news(kind, data := body.model_dump_json())
         ]
-        return _Batch(events=tuple(events), version=study.version, is_last=study.state.is_finished)
+        events = tuple(
+            ServerSentEvent(event=kind, id=str(study.version), raw_data=data)
+            for kind, data in found
+        )
+        return _Batch(events=events, version=study.version, is_last=study.state.is_finished)
 
     def _changed_trials(self, seen: int) -> Sequence[TrialRecord]:
         """Return the trials that changed after version `seen`; all of the study if they are many.
@@ -98,22 +100,17 @@ class EventStream:
             cursor = page.next_cursor
         return trials
 
-    def _progress(self, study: StudyRow) -> list[tuple[str, BaseModel]]:
-        return [("progress", ProgressOut.from_progress(study.progress))]
-
-    def _verdict(self) -> list[tuple[str, BaseModel]]:
+    def _standing(self, study: StudyRow) -> Iterator[tuple[str, BaseModel]]:
+        """Yield how the study stands, by kind of event; the state last, since it ends a stream."""
+        yield "progress", ProgressOut.from_progress(study.progress)
         verdict = self._services.results.get(self._study_id).results.verdict
-        return [] if verdict is None else [("verdict", VerdictOut.from_verdict(verdict))]
+        if verdict is not None:
+            yield "verdict", VerdictOut.from_verdict(verdict)
+        yield "state", StateEventOut(state=study.state, phase=study.phase, error=study.error)
 
-    def _state(self, study: StudyRow) -> list[tuple[str, BaseModel]]:
-        return [("state", StateEventOut(state=study.state, phase=study.phase, error=study.error))]
-
-    def _is_news(self, kind: str, body: BaseModel) -> bool:
+    def _is_news(self, kind: str, data: str) -> bool:
         """Whether an event of this kind would say something else than the last one did."""
-        digest = hashlib.sha256(body.model_dump_json().encode()).hexdigest()
+        digest = hashlib.sha256(data.encode()).hexdigest()
         is_news = self._told.get(kind) != digest
         self._told[kind] = digest
         return is_news
-
-    def _event(self, kind: str, body: BaseModel, version: int) -> ServerSentEvent:
-        return ServerSentEvent(event=kind, id=str(version), raw_data=body.model_dump_json())

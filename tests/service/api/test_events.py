@@ -70,6 +70,15 @@ def test_a_client_that_comes_back_is_told_what_it_has_missed(
     assert numbers(version - 3) == [2]
 
 
+def test_more_changes_than_one_reading_takes_are_all_told(
+    client: TestClient, study_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.api.event_stream.MAX_LIMIT", 2)
+    answer = client.get(f"/v1/studies/{study_id}/events", headers={"Last-Event-ID": "0"})
+    told = [data["number"] for kind, _, data in events(answer.text) if kind == "trial"]
+    assert sorted(told) == [0, 1, 2]
+
+
 def test_a_running_study_is_followed_to_its_end(settings: Settings) -> None:
     with TestClient(create_app(settings)) as client:
         study = client.post("/v1/studies", json={"dataset": "iris"}).json()["id"]
