@@ -13,7 +13,7 @@ from service.api.dependencies import Services
 from service.api.long_polling import VersionWatcher
 from service.api.openapi import document_problems, problems
 from service.api.problems import add_problem_handlers
-from service.api.routes import catalog, datasets, events, health, results, studies, trials
+from service.api.routes import catalog, datasets, events, health, pages, results, studies, trials
 from service.api.unknown_parameters import refuse_unknown_names
 from service.settings import Settings
 from storage import Datasets, Queue, Results, Studies, Trials, open_database
@@ -65,6 +65,7 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
         uploads={"/v1/datasets": settings.max_upload_bytes},
     )
     app.include_router(health.router)
+    app.include_router(pages.router)
     for module in _ROUTERS:
         app.include_router(
             module.router, dependencies=[Depends(refuse_unknown_names)], responses=problems(422)
