@@ -29,6 +29,7 @@ SLOW: tuple[str, ...] = (
     "tests/service/api/test_dashboard_browser.py",
     "tests/service/api/test_extension.py",
     "tests/service/api/test_fuzz.py",
+    "tests/service/api/test_pages_browser.py",
     "tests/service/api/test_server.py",
     "tests/service/cli/test_demo.py",
     "tests/service/test_postgresql.py",

@@ -13,7 +13,17 @@ from service.api.dependencies import Services
 from service.api.long_polling import VersionWatcher
 from service.api.openapi import document_problems, problems
 from service.api.problems import add_problem_handlers
-from service.api.routes import catalog, datasets, events, health, pages, results, studies, trials
+from service.api.routes import (
+    catalog,
+    datasets,
+    events,
+    health,
+    pages,
+    results,
+    start,
+    studies,
+    trials,
+)
 from service.api.unknown_parameters import refuse_unknown_names
 from service.settings import Settings
 from storage import Datasets, Queue, Results, Studies, Trials, open_database
@@ -62,10 +72,11 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
     app.add_middleware(
         BodyLimit,
         most=settings.max_body_bytes,
-        uploads={"/v1/datasets": settings.max_upload_bytes},
+        uploads=dict.fromkeys(("/v1/datasets", start.TABLE_PATH), settings.max_upload_bytes),
     )
     app.include_router(health.router)
     app.include_router(pages.router)
+    app.include_router(start.router)
     for module in _ROUTERS:
         app.include_router(
             module.router, dependencies=[Depends(refuse_unknown_names)], responses=problems(422)

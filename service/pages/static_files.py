@@ -17,6 +17,7 @@ STATIC_FILES = (
     "tables.js",
     "list.js",
     "live.js",
+    "start.js",
     "icon.svg",
     "vendor/htmx.min.js",
     "vendor/plotly-cartesian.min.js",

@@ -85,7 +85,7 @@ class StudyDocument:
         if best is None:
             return " No trial has completed yet."
         return (
-            f" So far {best['activation']} leads with {self.view.metric_title} "
+            f" So far {best['activation']} leads with {self.view.metric_words} "
             f"{short(best['values'][0])} (trial {best['number']}); the leader of a search has had "
             "luck on its side, so this is no verdict."
         )

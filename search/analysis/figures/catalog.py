@@ -82,13 +82,14 @@ FIGURES: dict[FigureName, FigureRow] = {
             name=FigureName.CURVES,
             title="Learning curves",
             caption="Loss of each activation's best trial, mean over the folds: validation drawn "
-            "through, training dotted.",
+            "through, training dotted (it may fall out of sight).",
             draw=learning_curves,
         ),
         FigureRow(
             name=FigureName.IMPORTANCES,
             title="What matters",
-            caption="Share of the variance over the searched space that an axis explains alone.",
+            caption="Share of the variance over the searched space that an axis explains alone, by "
+            "functional ANOVA.",
             draw=axis_importances,
         ),
         FigureRow(

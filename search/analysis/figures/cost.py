@@ -37,7 +37,7 @@ def cost_against_score(view: StudyView) -> Figure | None:
     return {
         "data": data,
         "layout": layout(
-            f"Parameters of the network against {view.metric_title} of {len(complete)} complete "
+            f"Parameters of the network against {view.metric_words} of {len(complete)} complete "
             f"trials. The front runs from {cheapest['parameters']} parameters at "
             f"{short(cheapest['value'])} to {best['parameters']} at {short(best['value'])}.",
             "trainable parameters",

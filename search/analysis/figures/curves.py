@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from math import isfinite
+from math import isfinite, log10
 from statistics import fmean
+from typing import Any
 
 from search.analysis.figures.study_view import Json, StudyView
 from search.analysis.figures.style import Figure, colour_of, layout, short
+
+#: Room below the least validation loss, in powers of ten.
+_ROOM = 0.5
 
 
 def learning_curves(view: StudyView) -> Figure | None:
@@ -14,7 +18,8 @@ def learning_curves(view: StudyView) -> Figure | None:
 
     Means over the folds, the validation's drawn through, the training's dotted.
     """
-    data, ends = [], []
+    data: list[dict[str, Any]] = []
+    ends = []
     for trial in sorted(view.bests, key=lambda trial: str(trial["activation"])):
         curves = trial.get("curves") or ()
         if not curves:
@@ -54,9 +59,25 @@ def learning_curves(view: StudyView) -> Figure | None:
             "loss",
             height=430,
             legend=True,
-            yaxis={"type": "log"},
+            yaxis={"type": "log", **_range(data)},
         ),
     }
+
+
+def _range(data: list[dict[str, Any]]) -> dict[str, object]:
+    """Return the limits of the axis, as powers of ten: the validation's, with room below.
+
+    A training loss may go on to fall by orders of magnitude, and would press all else flat.
+    """
+    shown = [
+        loss
+        for trace in data
+        for loss in trace["y"]
+        if trace["showlegend"] and loss is not None and loss > 0.0
+    ]
+    if not shown:
+        return {}
+    return {"range": [log10(min(shown)) - _ROOM, log10(max(shown)) + 0.05]}
 
 
 def mean_curve(curves: list[Json], field: str) -> tuple[list[int], list[float | None]]:

@@ -55,9 +55,10 @@ def heat_map(view: StudyView, other: str) -> Figure | None:
             }
         ],
         "layout": layout(
-            f"Mean {view.metric_title} of activation by {other}; the best cell is "
+            f"Mean {view.metric_words} of activation by {other}; the best cell is "
             f"{best['activation']} with {other} {best[other]}, {short(best['mean'])} in "
-            f"{best['count']} trials. Cells hold different numbers of trials.",
+            f"{best['count']} trial{'s' if best['count'] > 1 else ''}. Cells hold different "
+            "numbers of trials.",
             other,
             "",
             height=row_height(len(rows), lines=2) + 30,

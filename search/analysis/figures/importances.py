@@ -36,9 +36,9 @@ def axis_importances(view: StudyView) -> Figure | None:
     return {
         "data": [bars],
         "layout": layout(
-            f"Share of the variance of {view.metric_title} that each axis explains alone; "
+            f"Share of the variance of {view.metric_words} that each axis explains alone; "
             f"{top} explains the most, {shares[top]:.0%}.",
-            "share of the variance (functional ANOVA)",
+            "share of the variance",
             "",
             height=row_height(len(names)),
             xaxis={"tickformat": ".0%", "rangemode": "tozero"},

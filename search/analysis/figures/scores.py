@@ -44,7 +44,12 @@ def _confirmed(view: StudyView, rows: list[VerdictRow]) -> Figure:
                     "color": colour,
                     "thickness": 1.8,
                 },
-                "marker": {"color": colour, "symbol": symbol, "size": 11, "line": {"width": 2}},
+                "marker": {
+                    "color": colour,
+                    "symbol": symbol,
+                    "size": 11,
+                    "line": {"color": colour, "width": 2},
+                },
                 "customdata": [[short(row.ci_low), short(row.ci_high)] for row in own],
                 "hovertemplate": "%{y}: %{x:.4g} [%{customdata[0]}, %{customdata[1]}]"
                 f"<br>{standing.words}<extra></extra>",
@@ -56,7 +61,7 @@ def _confirmed(view: StudyView, rows: list[VerdictRow]) -> Figure:
         "data": data,
         "layout": layout(
             _summary(view, rows),
-            f"{view.metric_title}, mean and 95 % interval ({view.better})",
+            f"{view.metric_title} ({view.better})",
             "",
             height=row_height(len(rows)) + 40,
             legend=True,
@@ -96,7 +101,7 @@ def _searched(view: StudyView) -> Figure | None:
         "data": data,
         "layout": layout(
             summary,
-            f"{view.metric_title} in the search ({view.better})",
+            f"{view.metric_title} ({view.better})",
             "",
             height=row_height(len(rows)) + 40,
             legend=True,

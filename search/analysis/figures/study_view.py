@@ -43,6 +43,12 @@ class StudyView:
         return row.title if row else self.metric
 
     @property
+    def metric_words(self) -> str:
+        """The first objective as it stands within a sentence: "log loss", "ROC AUC"."""
+        title = self.metric_title
+        return title if title[1:2].isupper() else title[:1].lower() + title[1:]
+
+    @property
     def is_less_better(self) -> bool:
         """Whether small values of the first objective are the good ones."""
         row = METRICS.get(self.metric)

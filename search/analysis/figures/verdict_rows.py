@@ -34,9 +34,9 @@ class Standing(StrEnum):
 
 _WORDS = {
     Standing.BEST: "best mean",
-    Standing.EQUIVALENT: "equivalent to the best",
-    Standing.UNTOLD: "cannot tell from the best",
-    Standing.WORSE: "shown to be worse",
+    Standing.EQUIVALENT: "equivalent",
+    Standing.UNTOLD: "cannot tell",
+    Standing.WORSE: "worse",
 }
 _SIGNS = {
     Standing.BEST: "★",

@@ -22,7 +22,13 @@ from tests.service.recorded import ANSWERS, STUDY, recorded_settings
 
 PAUSED = next(s["id"] for s in ANSWERS["/v1/studies"]["items"] if s["id"] != STUDY)
 VERDICT = ANSWERS[f"/v1/studies/{STUDY}/results"]["verdict"]
-PAGES = ("/", f"/studies/{STUDY}", f"/studies/{PAUSED}", f"/compare?study={STUDY}&study={PAUSED}")
+PAGES = (
+    "/",
+    "/new",
+    f"/studies/{STUDY}",
+    f"/studies/{PAUSED}",
+    f"/compare?study={STUDY}&study={PAUSED}",
+)
 HOSTILE = "</script><img src=x onerror=alert(1)>'\"{{ 7*7 }}"
 
 
@@ -67,7 +73,7 @@ class Elements(HTMLParser):
 
 def data_of(html: str) -> dict[str, Any]:
     """Return the figures within a page."""
-    found = re.search(r'id="figures-data">(.*?)</script>', html)
+    found = re.search(r'id="figures-data" hidden>(.*?)</div>', html)
     assert found is not None
     data: dict[str, Any] = json.loads(found[1])
     return data
@@ -171,7 +177,9 @@ def test_a_trial_shows_its_findings_and_its_layers(client: TestClient) -> None:
     assert "gradient" in html
 
 
-def test_a_study_without_a_verdict_says_how_it_stands(client: TestClient, database: Database) -> None:
+def test_a_study_without_a_verdict_says_how_it_stands(
+    client: TestClient, database: Database
+) -> None:
     study = client.post("/v1/studies", json={"dataset": "iris"}).json()["id"]
     assert "Waiting for a worker." in client.get(f"/studies/{study}").text
     Studies(database).cancel(study)
@@ -242,3 +250,59 @@ def test_a_static_file_may_be_kept_since_its_address_changes_with_it(
         "text/javascript",
         "image/svg+xml",
     )
+
+
+TABLE = "height,kind,id\n" + "\n".join(
+    f"{1.5 + number % 9},{'ab'[number % 2]},{number}" for number in range(40)
+)
+
+
+def look(client: TestClient, **fields: str) -> Any:
+    return client.post("/new/table", data=fields, files={"file": ("t.csv", TABLE)})
+
+
+def test_a_table_is_looked_at_without_being_stored(client: TestClient) -> None:
+    before = client.get("/v1/datasets").json()
+    seen = look(client).json()
+    assert seen["rows"] == 40
+    assert [column["name"] for column in seen["columns"]] == ["height", "kind", "id"]
+    assert seen["columns"][1]["examples"] == ["a", "b"]
+    taken = look(client, target="kind", columns='{"id": "ignore"}').json()
+    assert (taken["task"], taken["target"]) == ("binary", "kind")
+    roles = {column["name"]: column["role"] for column in taken["columns"]}
+    assert roles == {"height": "feature", "kind": "target", "id": "ignore"}
+    assert client.get("/v1/datasets").json() == before
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"target": "colour"}, "colour"),
+        ({"target": "kind", "columns": "{"}, "JSON object"),
+        ({"target": "kind", "columns": '{"id": "key"}'}, "role"),
+    ],
+)
+def test_what_is_wrong_with_a_table_is_a_problem_with_a_pointer(
+    client: TestClient, fields: dict[str, str], words: str
+) -> None:
+    answer = look(client, **fields)
+    assert answer.status_code == 422
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert words in answer.json()["detail"]
+    assert answer.json()["errors"][0]["pointer"]
+
+
+def test_a_table_beyond_the_limit_is_refused(client: TestClient, settings: Settings) -> None:
+    content = b"x,y\n" + b"1,2\n" * (settings.max_upload_bytes // 4)
+    answer = client.post("/new/table", files={"file": ("t.csv", content)})
+    assert answer.status_code in (413, 422)
+
+
+def test_a_new_study_may_begin_as_another_one_was_asked_for(client: TestClient) -> None:
+    html = client.get(f"/new?copy={STUDY}").text
+    found = re.search(r'id="start-data">(.*?)</script>', html)
+    assert found is not None
+    assert json.loads(found[1])["before"] == client.get(f"/v1/studies/{STUDY}").json()["spec"]
+    assert client.get("/new?copy=st_nope").status_code == 404
+    assert client.get("/new?dataset=ds_nope").status_code == 404
+    assert '<option value="wine" selected>' in client.get("/new?dataset=wine").text
