@@ -10,6 +10,7 @@ from fastapi import Depends, FastAPI
 from service.api.body_limit import BodyLimit
 from service.api.dashboard import DashboardRoute
 from service.api.dependencies import Services
+from service.api.docs import add_docs
 from service.api.long_polling import VersionWatcher
 from service.api.openapi import document_problems, problems
 from service.api.problems import add_problem_handlers
@@ -67,8 +68,14 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
         title="activation-search",
         description="Which activation function suits your data, and how sure is that?",
         lifespan=lifespan,
+        # Ours need no CDN.
+        docs_url=None,
+        redoc_url=None,
+        # `create_study`: clients that are generated name their methods so.
+        generate_unique_id_function=lambda route: route.name,
     )
     add_problem_handlers(app)
+    add_docs(app)
     app.add_middleware(
         BodyLimit,
         most=settings.max_body_bytes,

@@ -64,6 +64,12 @@ def get_static_file(name: str) -> Response:
     return Response(found.content, media_type=found.media_type, headers={"Cache-Control": _KEEP})
 
 
+@router.get("/favicon.ico")
+def get_icon() -> Response:
+    """Return the icon, where browsers look for one."""
+    return get_static_file("icon.svg")
+
+
 @router.get("/studies/{study_id}")
 def show_study(study_id: StudyId, services: ServicesDep) -> HTMLResponse:
     """Show the report of a study, live while it runs."""
