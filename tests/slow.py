@@ -24,6 +24,7 @@ SLOW: tuple[str, ...] = (
     "tests/search/networks/test_theory.py",
     "tests/search/samplers/test_batched_tpe.py",
     "tests/search/samplers/test_optuna_internals.py",
+    "tests/search/test_local_study.py",
     "tests/service/api/schemas/test_results.py::"
     "test_nothing_of_a_stored_document_is_lost_on_the_wire",
     "tests/service/api/test_dashboard_browser.py",

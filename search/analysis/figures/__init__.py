@@ -7,6 +7,7 @@ the client. `layout.meta.summary` says in words what a figure shows, for those w
 
 from search.analysis.figures.catalog import FIGURES, FigureName, draw_figures, figure_rows
 from search.analysis.figures.layers import layer_figure
+from search.analysis.figures.study_reader import StudyReader
 from search.analysis.figures.study_view import StudyView, view_of_study
 from search.analysis.figures.verdict_rows import Standing, VerdictRow, verdict_rows
 
@@ -14,6 +15,7 @@ __all__ = [
     "FIGURES",
     "FigureName",
     "Standing",
+    "StudyReader",
     "StudyView",
     "VerdictRow",
     "draw_figures",
