@@ -11,6 +11,8 @@ from search.errors import InvalidInput, UnknownChoice
 from search.training.device import Device
 
 PREFIX = "ACTIVATION_SEARCH_"
+#: Variables that commands for a running service read; no settings of a deployment.
+_OF_CLIENTS = (f"{PREFIX}URL", f"{PREFIX}KEY")
 
 
 class LogLevel(StrEnum):
@@ -73,7 +75,7 @@ def load_settings(**given: object) -> Settings:
     """
     known = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
     for variable in sorted(os.environ):
-        if variable.startswith(PREFIX) and variable not in known:
+        if variable.startswith(PREFIX) and variable not in {*known, *_OF_CLIENTS}:
             raise UnknownChoice("environment variable", variable, known)
     try:
         return Settings.model_validate(

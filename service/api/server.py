@@ -15,6 +15,7 @@ from time import monotonic
 import uvicorn
 from fastapi import FastAPI
 
+from search.errors import InvalidInput
 from search.gc_freeze import freeze_loaded_objects
 from search.training.device import Device, usable_device
 from service.api.app import create_app
@@ -56,6 +57,7 @@ def serve(settings: Settings, *, with_worker: bool) -> None:
         access_log=False,
         timeout_graceful_shutdown=_REQUEST_GRACE_S,
     )
+    _check_address(settings)
     listener = config.bind_socket()  # a port in use is an error before anything is started
     # asyncio sets this only on sockets that name their protocol, and uvicorn's does not; without
     # it the body of an answer waits up to 40 ms for the client to acknowledge the headers.
@@ -66,6 +68,20 @@ def serve(settings: Settings, *, with_worker: bool) -> None:
         return
     with _supervised(settings):
         _Server(config, app).run([listener])
+
+
+def _check_address(settings: Settings) -> None:
+    """Raise InvalidInput where the server could not listen; uvicorn would only log it."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise InvalidInput(
+                f"port {settings.port} of {settings.host} cannot be listened on "
+                f"({error.strerror}); give another with --port, or 0 for any that is free"
+            ) from error
 
 
 class _Server(uvicorn.Server):
