@@ -31,6 +31,7 @@ SLOW: tuple[str, ...] = (
     "tests/service/api/test_fuzz.py",
     "tests/service/api/test_server.py",
     "tests/service/cli/test_demo.py",
+    "tests/service/test_bounded_process.py",
     "tests/service/test_postgresql.py",
     "tests/service/test_recorded_database.py::"
     "test_a_study_of_that_release_is_extended_from_its_history",
