@@ -6,6 +6,7 @@ findings with their remedies come out, the worst first.
 
 from search.diagnostics.diagnose import diagnose, warn
 from search.diagnostics.evidence import evidence_of
-from search.diagnostics.rules import RULES, FindingName
+from search.diagnostics.rule import FindingName
+from search.diagnostics.rules import RULES
 
 __all__ = ["RULES", "FindingName", "diagnose", "evidence_of", "warn"]

@@ -13,12 +13,12 @@ from service.api.dependencies import Services
 from service.api.long_polling import VersionWatcher
 from service.api.openapi import document_problems, problems
 from service.api.problems import add_problem_handlers
-from service.api.routes import catalog, datasets, health, results, studies, trials
+from service.api.routes import catalog, datasets, events, health, results, studies, trials
 from service.api.unknown_parameters import refuse_unknown_names
 from service.settings import Settings
 from storage import Datasets, Queue, Results, Studies, Trials, open_database
 
-_ROUTERS = (catalog, datasets, studies, trials, results)
+_ROUTERS = (catalog, datasets, studies, trials, results, events)
 
 
 def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:

@@ -36,6 +36,11 @@ class VersionWatcher:
         self._closed = False
 
     @property
+    def is_closed(self) -> bool:
+        """Whether the server stops, so that a wait returns at once."""
+        return self._closed
+
+    @property
     def polled(self) -> int:
         """Number of studies that are being polled."""
         return len(self._subscriptions)

@@ -85,11 +85,13 @@ def measure(scale: Scale, letters: str) -> Iterator[Result]:
 def _scored(pairs: ToScore, scale: Scale, *, fair: bool) -> list[Measured]:
     theirs, ours = pairs.scores
     ratios = ", ".join(f"{ratio:.1f}" for ratio in sorted(pair.ratio for pair in pairs.pairs))
+    missed = sum(not pair.reached for pair in pairs.pairs)
     return [
         Measured(
             row=f"to_score_{_SEARCH[fair]}",
             value=pairs.ratio,
-            how=f"{len(pairs.pairs)} seeds, A's {scale.score_trials} trials; ratios {ratios}",
+            how=f"{len(pairs.pairs)} seeds, A's {scale.score_trials} trials; ratios {ratios}"
+            + (f"; {missed} gave up, which flatters their ratios" if missed else ""),
         ),
         Measured(
             row=f"score_{_SEARCH[fair]}",

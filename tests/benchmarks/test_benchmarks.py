@@ -189,6 +189,7 @@ def test_the_time_to_a_score_is_the_median_ratio_of_pairs() -> None:
         peer_score=0.1,
         our_seconds=1.0,
         our_trials=5,
+        reached=True,
         our_score=0.1,
     )
     others = (replace(pair, our_seconds=0.5), replace(pair, our_seconds=5.0, peer_score=0.3))

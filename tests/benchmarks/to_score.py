@@ -22,7 +22,8 @@ from tests.benchmarks.scales import Scale
 from tests.benchmarks.statistics import median_error
 from tests.benchmarks.work import study_body
 
-#: More trials than ours ever needs.
+#: Trials after which ours gives up. A draws a new order of minibatches for every trial and ours one
+#: for all, so that the luckiest of A's trials can lie beyond what ours reaches.
 _ENOUGH = 3000
 
 
@@ -35,14 +36,16 @@ class Pair:
     #: All of A's trials.
     peer_seconds_in_all: float
     peer_score: float
+    #: Until A's score, or until ours gave up.
     our_seconds: float
     our_trials: int
+    reached: bool
     #: Ours after as many trials as A.
     our_score: float
 
     @property
     def ratio(self) -> float:
-        """How many times sooner ours reached A's score."""
+        """How many times sooner ours reached A's score, or gave up: then it is less than that."""
         return self.peer_seconds / self.our_seconds
 
 
@@ -97,6 +100,7 @@ def to_score(scale: Scale, service: Service) -> dict[bool, ToScore]:
                 peer_score=peer.best,
                 our_seconds=sooner.seconds,
                 our_trials=len(sooner.trials),
+                reached=sooner.reached,
                 our_score=whole.best,
             )
         )

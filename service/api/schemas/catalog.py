@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import Field
 
 from search.activations import Activation, Parameter
-from search.diagnostics.rules import Rule
+from search.diagnostics.rule import Rule
 from search.space.initializers import Initializer
 from search.study import Choices, Task
 from service.api.schemas.base import ResponseModel, Scalar

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from search.diagnostics import RULES
-from search.diagnostics.rules import Rule
+from search.diagnostics.rule import Rule
 from tests.benchmarks.cures import ENOUGH, PAGE, RESULTS, page_table, ranked
 
 TABLE = json.loads(RESULTS.read_text())
