@@ -13,12 +13,24 @@ from service.api.dependencies import Services
 from service.api.long_polling import VersionWatcher
 from service.api.openapi import document_problems, problems
 from service.api.problems import add_problem_handlers
-from service.api.routes import catalog, datasets, events, health, results, studies, trials
+from service.api.routes import (
+    catalog,
+    datasets,
+    events,
+    health,
+    results,
+    studies,
+    takehome,
+    trials,
+)
 from service.api.unknown_parameters import refuse_unknown_names
+from service.bounded_process import BoundedProcess, Limits
 from service.settings import Settings
-from storage import Datasets, Queue, Results, Studies, Trials, open_database
+from storage import Confirmations, Datasets, Queue, Results, Studies, Trials, open_database
 
-_ROUTERS = (catalog, datasets, studies, trials, results, events)
+_ROUTERS = (catalog, datasets, studies, trials, results, events, takehome)
+#: Of a process that predicts; a million rows take ten seconds.
+_PREDICTION = Limits(seconds=300.0)
 
 
 def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
@@ -41,6 +53,10 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
             datasets=Datasets(database),
             results=results_of,
             queue=Queue(database),
+            confirmations=Confirmations(database),
+            predictions=BoundedProcess(
+                _PREDICTION, purpose="predicting", way_out="send fewer rows at once"
+            ),
             watcher=watcher,
             expects_worker=expects_worker,
         )
@@ -62,7 +78,10 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
     app.add_middleware(
         BodyLimit,
         most=settings.max_body_bytes,
-        uploads={"/v1/datasets": settings.max_upload_bytes},
+        uploads={
+            "/v1/datasets": settings.max_upload_bytes,
+            "/v1/studies/[^/]+/predict": settings.max_prediction_bytes,
+        },
     )
     app.include_router(health.router)
     for module in _ROUTERS:
