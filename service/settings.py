@@ -55,6 +55,8 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(default=64 * 2**20, ge=1)
     #: Largest JSON body.
     max_body_bytes: int = Field(default=2**20, ge=1)
+    #: Largest table of rows to predict.
+    max_prediction_bytes: int = Field(default=256 * 2**20, ge=1)
     log_level: LogLevel = LogLevel.INFO
 
     @property

@@ -5,6 +5,7 @@ The modules here are repositories; `rows` maps values to rows, `sql` holds table
 HTTP. Frozen values enter and leave.
 """
 
+from storage.confirmations import Confirmations
 from storage.datasets import Datasets
 from storage.queue import Queue
 from storage.recorder import Recorder
@@ -14,6 +15,7 @@ from storage.studies import Studies
 from storage.trials import Trials
 
 __all__ = [
+    "Confirmations",
     "Database",
     "Datasets",
     "Queue",

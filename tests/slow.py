@@ -22,6 +22,7 @@ SLOW: tuple[str, ...] = (
     "tests/search/engines/compiled/test_engine.py::test_a_study_runs_on_a_machine",
     "tests/search/engines/test_stack.py::test_every_lane_equals_the_plain_network",
     "tests/search/networks/test_theory.py",
+    "tests/search/prediction/test_predict.py::test_memory_does_not_grow_with_the_rows",
     "tests/search/samplers/test_batched_tpe.py",
     "tests/search/samplers/test_optuna_internals.py",
     "tests/search/test_local_study.py",
@@ -32,7 +33,9 @@ SLOW: tuple[str, ...] = (
     "tests/service/api/test_fuzz.py",
     "tests/service/api/test_pages_browser.py",
     "tests/service/api/test_server.py",
+    "tests/service/api/test_takehome.py",
     "tests/service/cli/test_demo.py",
+    "tests/service/test_bounded_process.py",
     "tests/service/test_postgresql.py",
     "tests/service/test_recorded_database.py::"
     "test_a_study_of_that_release_is_extended_from_its_history",

@@ -23,13 +23,17 @@ from service.api.routes import (
     results,
     start,
     studies,
+    takehome,
     trials,
 )
 from service.api.unknown_parameters import refuse_unknown_names
+from service.bounded_process import BoundedProcess, Limits
 from service.settings import Settings
-from storage import Datasets, Queue, Results, Studies, Trials, open_database
+from storage import Confirmations, Datasets, Queue, Results, Studies, Trials, open_database
 
-_ROUTERS = (catalog, datasets, studies, trials, results, events)
+_ROUTERS = (catalog, datasets, studies, trials, results, events, takehome)
+#: Of a process that predicts; a million rows take ten seconds.
+_PREDICTION = Limits(seconds=300.0)
 
 
 def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
@@ -52,6 +56,10 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
             datasets=Datasets(database),
             results=results_of,
             queue=Queue(database),
+            confirmations=Confirmations(database),
+            predictions=BoundedProcess(
+                _PREDICTION, purpose="predicting", way_out="send fewer rows at once"
+            ),
             watcher=watcher,
             expects_worker=expects_worker,
         )
@@ -79,7 +87,11 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
     app.add_middleware(
         BodyLimit,
         most=settings.max_body_bytes,
-        uploads=dict.fromkeys(("/v1/datasets", start.TABLE_PATH), settings.max_upload_bytes),
+        uploads={
+            "/v1/datasets": settings.max_upload_bytes,
+            start.TABLE_PATH: settings.max_upload_bytes,
+            "/v1/studies/[^/]+/predict": settings.max_prediction_bytes,
+        },
     )
     app.include_router(health.router)
     app.include_router(pages.router)

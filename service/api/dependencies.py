@@ -9,8 +9,9 @@ from pydantic import AfterValidator
 from search.activations import get_activation
 from search.errors import NotFound, UnknownChoice
 from service.api.long_polling import VersionWatcher
+from service.bounded_process import BoundedProcess
 from service.settings import Settings
-from storage import Database, Datasets, Queue, Results, Studies, Trials
+from storage import Confirmations, Database, Datasets, Queue, Results, Studies, Trials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,9 @@ class Services:
     datasets: Datasets
     results: Results
     queue: Queue
+    confirmations: Confirmations
+    #: Where networks predict.
+    predictions: BoundedProcess
     watcher: VersionWatcher
     #: Whether this process started a worker, without which it is not ready.
     expects_worker: bool

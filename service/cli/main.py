@@ -1,4 +1,4 @@
-"""The command line: `activation-search serve | worker | run | studies | results | version`."""
+"""The command line: `activation-search serve | worker | run | studies | predict | ...`."""
 
 from __future__ import annotations
 
@@ -131,6 +131,19 @@ def results(study_id: str, data_dir: DataDir = None, as_json: AsJson = False) ->
         typer.echo(results_json(found))
     else:
         _console().print(results_table(found))
+
+
+@app.command()
+def predict(
+    study_id: str,
+    rows: Annotated[Path, typer.Argument(help="CSV with the columns of the study's dataset.")],
+    out: Annotated[Optional[Path], typer.Option(help="File to write; default: to print.")] = None,  # noqa: UP045
+    data_dir: DataDir = None,
+) -> None:
+    """Predict rows by the network that a study recommends."""
+    from service.cli import takehome  # noqa: PLC0415 - other commands start faster
+
+    takehome.predict(load_settings(data_dir=data_dir), study_id, rows, out)
 
 
 @app.command()
