@@ -6,6 +6,7 @@ HTTP. Frozen values enter and leave.
 """
 
 from storage.datasets import Datasets
+from storage.keys import Keys
 from storage.queue import Queue
 from storage.recorder import Recorder
 from storage.results import Results
@@ -16,6 +17,7 @@ from storage.trials import Trials
 __all__ = [
     "Database",
     "Datasets",
+    "Keys",
     "Queue",
     "Recorder",
     "Results",

@@ -10,13 +10,16 @@ from fastapi import Depends, FastAPI
 from service.api.body_limit import BodyLimit
 from service.api.dashboard import DashboardRoute
 from service.api.dependencies import Services
+from service.api.guards.key_guard import KeyGuard
+from service.api.guards.key_ring import KeyRing
+from service.api.guards.loopback import is_loopback
 from service.api.long_polling import VersionWatcher
 from service.api.openapi import document_problems, problems
 from service.api.problems import add_problem_handlers
 from service.api.routes import catalog, datasets, events, health, results, studies, trials
 from service.api.unknown_parameters import refuse_unknown_names
 from service.settings import Settings
-from storage import Datasets, Queue, Results, Studies, Trials, open_database
+from storage import Datasets, Keys, Queue, Results, Studies, Trials, open_database
 
 _ROUTERS = (catalog, datasets, studies, trials, results, events)
 
@@ -33,6 +36,7 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
         database = open_database(settings.database)
         results_of = Results(database)
         watcher = VersionWatcher(results_of.version, interval=settings.watch_poll_seconds)
+        key_ring = KeyRing(Keys(database), is_required=not is_loopback(settings.host))
         app.state.services = Services(
             settings=settings,
             database=database,
@@ -42,6 +46,7 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
             results=results_of,
             queue=Queue(database),
             watcher=watcher,
+            key_ring=key_ring,
             expects_worker=expects_worker,
         )
         dashboard = DashboardRoute(database.optuna_storage(), writable=settings.dashboard_writable)
@@ -51,6 +56,7 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
         finally:
             app.router.routes.remove(dashboard)
             watcher.close()
+            key_ring.close()
             database.close()
 
     app = FastAPI(
@@ -64,6 +70,8 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
         most=settings.max_body_bytes,
         uploads={"/v1/datasets": settings.max_upload_bytes},
     )
+    # The middleware added last is the first to see a request.
+    app.add_middleware(KeyGuard)
     app.include_router(health.router)
     for module in _ROUTERS:
         app.include_router(

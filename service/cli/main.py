@@ -1,4 +1,4 @@
-"""The command line: `activation-search serve | worker | run | studies | results | version`."""
+"""The command line: `activation-search serve | worker | run | studies | results | keys`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from search.errors import InvalidInput, SearchError
+from service.cli import keys
 from service.cli.console_tables import results_table, studies_table
 from service.logs import set_up_logs
 from service.settings import load_settings
@@ -21,6 +22,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.add_typer(keys.app, name="keys")
 
 DataDir = Annotated[
     Optional[Path],  # noqa: UP045 - Typer reads the annotation at run time
