@@ -11,6 +11,9 @@ from service.api.body_limit import BodyLimit
 from service.api.dashboard import DashboardRoute
 from service.api.dependencies import Services
 from service.api.docs import add_docs
+from service.api.guards.key_guard import KeyGuard
+from service.api.guards.key_ring import KeyRing
+from service.api.guards.loopback import is_loopback
 from service.api.long_polling import VersionWatcher
 from service.api.openapi import document_problems, problems
 from service.api.problems import add_problem_handlers
@@ -29,7 +32,16 @@ from service.api.routes import (
 from service.api.unknown_parameters import refuse_unknown_names
 from service.bounded_process import BoundedProcess, Limits
 from service.settings import Settings
-from storage import Confirmations, Datasets, Queue, Results, Studies, Trials, open_database
+from storage import (
+    Confirmations,
+    Datasets,
+    Keys,
+    Queue,
+    Results,
+    Studies,
+    Trials,
+    open_database,
+)
 
 _ROUTERS = (catalog, datasets, studies, trials, results, events, takehome)
 #: Of a process that predicts; a million rows take ten seconds.
@@ -48,6 +60,7 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
         database = open_database(settings.database)
         results_of = Results(database)
         watcher = VersionWatcher(results_of.version, interval=settings.watch_poll_seconds)
+        key_ring = KeyRing(Keys(database), is_required=not is_loopback(settings.host))
         app.state.services = Services(
             settings=settings,
             database=database,
@@ -61,6 +74,7 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
                 _PREDICTION, purpose="predicting", way_out="send fewer rows at once"
             ),
             watcher=watcher,
+            key_ring=key_ring,
             expects_worker=expects_worker,
         )
         dashboard = DashboardRoute(database.optuna_storage(), writable=settings.dashboard_writable)
@@ -70,6 +84,7 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
         finally:
             app.router.routes.remove(dashboard)
             watcher.close()
+            key_ring.close()
             database.close()
 
     app = FastAPI(
@@ -93,6 +108,8 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
             "/v1/studies/[^/]+/predict": settings.max_prediction_bytes,
         },
     )
+    # The middleware added last is the first to see a request.
+    app.add_middleware(KeyGuard)
     app.include_router(health.router)
     app.include_router(pages.router)
     app.include_router(start.router)

@@ -19,9 +19,10 @@ from search.errors import InvalidInput
 from search.gc_freeze import freeze_loaded_objects
 from search.training.device import Device, usable_device
 from service.api.app import create_app
+from service.api.guards.loopback import refuse_open_address
 from service.logs import get_log
 from service.settings import Settings
-from storage import open_database
+from storage import Keys, open_database
 
 #: Pause before a dead worker is started again, doubled after every early death up to a maximum.
 _BACKOFF_S = 1.0
@@ -37,14 +38,19 @@ _REQUEST_GRACE_S = 5
 def serve(settings: Settings, *, with_worker: bool) -> None:
     """Serve until SIGINT or SIGTERM, then end the worker and raise SystemExit(0).
 
-    Raises what `open_database` and, with a worker, `usable_device` raise.
+    Raises what `open_database` and, with a worker, `usable_device` raise, and InvalidInput where
+    other machines could reach the address and there is no key.
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises the signal again when it has ended; the default action would then kill
         # this process before it has ended the worker.
         signal.signal(number, lambda *_: sys.exit(0))
     # Errors of the settings come before anything is started.
-    open_database(settings.database).close()
+    database = open_database(settings.database)
+    try:
+        refuse_open_address(settings.host, has_keys=bool(Keys(database).list()))
+    finally:
+        database.close()
     if with_worker and settings.device is Device.CUDA:
         usable_device(settings.device)
     app = create_app(settings, expects_worker=with_worker)

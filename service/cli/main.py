@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from search.errors import InvalidInput, SearchError
-from service.cli import remote
+from service.cli import keys, remote
 from service.cli.console_tables import results_table, studies_table
 from service.logs import set_up_logs
 from service.settings import load_settings
@@ -23,6 +23,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.add_typer(keys.app, name="keys")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, in the wire format.")]
 #: Columns of output that goes to a file or another program: nothing is cut or wrapped there.
