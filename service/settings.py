@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from search.errors import InvalidInput, UnknownChoice
+from search.training.backend import EngineName
 from search.training.device import Device
 
 PREFIX = "ACTIVATION_SEARCH_"
@@ -39,6 +40,8 @@ class Settings(BaseSettings):
     processes: int | None = Field(default=None, ge=1, le=1024)
     #: Device of the training; auto: a GPU where there is one.
     device: Device = Device.CPU
+    #: Engine of the training; auto: compiled loops on a processor, torch's kernels on a GPU.
+    engine: EngineName = EngineName.AUTO
     #: Seconds after which a silent worker loses its study to another.
     lease_seconds: float = Field(default=30.0, gt=0, le=3600)
     #: Seconds between two polls of the queue by an idle worker.

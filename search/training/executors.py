@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 import torch
 from threadpoolctl import threadpool_limits
 
-from search.engines.compiled import can_compile
 from search.gc_freeze import freeze_loaded_objects
+from search.training.backend import PROCESSOR, Backend, EngineName
 
 T = TypeVar("T")
 
@@ -37,11 +37,17 @@ class InlineExecutor(Executor):
         return future
 
 
-def local_pool(processes: int | None = None) -> Executor:
-    """Return a pool of `processes` workers, one per usable core by default; all start at once."""
+def local_pool(processes: int | None = None, backend: Backend = PROCESSOR) -> Executor:
+    """Return a pool of `processes` workers, one per usable core by default; all start at once.
+
+    They are made ready for `backend`.
+    """
     count = processes or len(os.sched_getaffinity(0))
     pool = ProcessPoolExecutor(
-        max_workers=count, mp_context=get_context("spawn"), initializer=_prepare_worker
+        max_workers=count,
+        mp_context=get_context("spawn"),
+        initializer=_prepare_worker,
+        initargs=(backend,),
     )
     for _ in range(count):
         # A pool spawns a worker for each job while none is idle: these jobs spawn all of them,
@@ -54,20 +60,20 @@ def _no_operation() -> None:
     """Do nothing: a job whose submission makes the pool spawn a worker."""
 
 
-def _prepare_worker() -> None:
+def _prepare_worker(backend: Backend) -> None:
     # Ctrl-C reaches every process of a terminal; the process that started the pool handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
-    use_one_core()
+    use_one_core(backend)
     freeze_loaded_objects()
 
 
-def use_one_core() -> None:
-    """Limit this process to one thread for training, and load the compiled engine if it can run."""
+def use_one_core(backend: Backend = PROCESSOR) -> None:
+    """Limit this process to one thread for training, and load the compiled engine if it trains."""
     torch.set_num_threads(1)
     # Denormal numbers, below 1e-38, slow the arithmetic down a hundredfold and mean nothing here.
     torch.set_flush_denormal(True)
-    if can_compile("cpu"):
+    if backend.trainer is EngineName.COMPILED:
         # Imported here because Numba may be missing.
         from search.engines.compiled.warm_up import warm  # noqa: PLC0415
 

@@ -16,7 +16,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from search.gc_freeze import freeze_loaded_objects
-from search.training.device import Device, usable_device
+from search.training.backend import EngineName, usable_backend
+from search.training.device import Device
 from service.api.app import create_app
 from service.logs import get_log
 from service.settings import Settings
@@ -36,7 +37,7 @@ _REQUEST_GRACE_S = 5
 def serve(settings: Settings, *, with_worker: bool) -> None:
     """Serve until SIGINT or SIGTERM, then end the worker and raise SystemExit(0).
 
-    Raises what `open_database` and, with a worker, `usable_device` raise.
+    Raises what `open_database` and, with a worker, `usable_backend` raise.
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises the signal again when it has ended; the default action would then kill
@@ -44,8 +45,9 @@ def serve(settings: Settings, *, with_worker: bool) -> None:
         signal.signal(number, lambda *_: sys.exit(0))
     # Errors of the settings come before anything is started.
     open_database(settings.database).close()
-    if with_worker and settings.device is Device.CUDA:
-        usable_device(settings.device)
+    # What has a fallback needs no look, and torch takes a second to load.
+    if with_worker and (settings.device is Device.CUDA or settings.engine is EngineName.COMPILED):
+        usable_backend(settings.device, settings.engine)
     app = create_app(settings, expects_worker=with_worker)
     config = uvicorn.Config(
         app,

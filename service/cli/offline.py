@@ -15,7 +15,7 @@ from search.analysis.live_results import LiveResults
 from search.driver import run_study
 from search.errors import InvalidInput
 from search.study import Phase, PhaseStarted, ProgressMade, StudyResults
-from search.training.device import usable_device
+from search.training.backend import usable_backend
 from search.training.executors import local_pool
 from service.api.problems import InvalidRequest
 from service.api.schemas.study import StudyModel
@@ -51,11 +51,11 @@ def run_here(body: Mapping[str, Any], settings: Settings, console: Console) -> N
     quieten_optuna()
     dataset = load_dataset(spec, None)
     live = LiveResults(spec, dataset)
-    device = usable_device(settings.device)
-    with local_pool(settings.processes) as executor, progress_bar() as bar:
+    backend = usable_backend(settings.device, settings.engine)
+    with local_pool(settings.processes, backend) as executor, progress_bar() as bar:
         task = bar.add_task(dataset.name, total=spec.budget.trials, best="-", rate="")
         phase = Phase.SEARCH
-        for event in run_study(spec, dataset, executor=executor, device=device):
+        for event in run_study(spec, dataset, executor=executor, backend=backend):
             live.apply(event)
             if isinstance(event, PhaseStarted):
                 phase = event.phase

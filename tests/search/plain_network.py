@@ -19,9 +19,16 @@ from search.networks.lane import Lane, NetworkConfig
 from search.networks.sequential import build_network, load_state
 from search.seeds import derive_seed
 from search.study import ParamValue, Task
+from search.training.backend import PROCESSOR, Backend, EngineName
 from search.training.scoring import LaneReport
 from search.training.segment import Segment, train_segment
 
+#: By whether the engine is compiled; None: the quickest one.
+BACKENDS = {
+    True: Backend(engine=EngineName.COMPILED),
+    False: Backend(engine=EngineName.TORCH),
+    None: PROCESSOR,
+}
 FEATURES = 5
 OUTPUTS = {Task.REGRESSION: 1, Task.BINARY: 1, Task.MULTICLASS: 3}
 
@@ -115,7 +122,7 @@ def segment(
         metrics=metrics,
         keep_states=True,
         dtype="float64",
-        compiled=compiled,
+        backend=BACKENDS[compiled],
     )
 
 

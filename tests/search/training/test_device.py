@@ -21,9 +21,11 @@ from search.study import (
     StudyState,
     TestsMade,
 )
+from search.training.backend import Backend
 from search.training.device import Device, usable_device
 from search.training.executors import InlineExecutor
 from search.training.segment import Segment
+from tests.search.plain_network import BACKENDS
 
 
 @pytest.mark.parametrize(
@@ -60,8 +62,8 @@ class WithoutGpu(InlineExecutor):
         """Run it with the GPU's engine on the processor."""
         job, *rest = args
         if isinstance(job, Segment):
-            self.devices.append(job.device)
-            job = replace(job, device="cpu", compiled=False)
+            self.devices.append(job.backend.device)
+            job = replace(job, backend=BACKENDS[False])
         return super().submit(fn, job, *rest, **kwargs)
 
 
@@ -79,7 +81,9 @@ def test_all_segments_of_a_study_go_to_its_device() -> None:
     )
     for device in (Device.CPU, Device.CUDA):
         executor = WithoutGpu()
-        events = list(run_study(spec, load_builtin("iris"), executor=executor, device=device))
+        events = list(
+            run_study(spec, load_builtin("iris"), executor=executor, backend=Backend(device=device))
+        )
         assert events[-1] == StudyEnded(state=StudyState.COMPLETED)
         assert any(isinstance(event, TestsMade) and event.winner for event in events)
         assert set(executor.devices) == {device}
