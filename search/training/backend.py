@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from search.engines.compiled import can_compile
 from search.errors import InvalidInput
-from search.training.device import Device, usable_device
+from search.training.device import Device, parse_device, usable_device
 
 
 class EngineName(StrEnum):
@@ -26,6 +26,10 @@ class Backend:
 
     device: Device = Device.CPU
     engine: EngineName = EngineName.AUTO
+    #: Whether matrix products on a GPU may round their factors to TF32's ten bits.
+    tf32: bool = False
+    #: Numbers of the GPUs, each of which has training processes of its own.
+    gpus: tuple[int, ...] = ()
 
     @property
     def trainer(self) -> EngineName:
@@ -35,17 +39,18 @@ class Backend:
         return EngineName.COMPILED if can_compile(self.device) else EngineName.TORCH
 
 
-def usable_backend(device: Device, engine: EngineName) -> Backend:
+def usable_backend(device: str, engine: EngineName, *, tf32: bool = False) -> Backend:
     """Return the backend that the wanted `device` and `engine` come to on this machine.
 
-    A compiled engine keeps the device AUTO on the processor. Raises InvalidInput where there is no
-    GPU and one is wanted, and where the compiled engine is wanted and cannot run.
+    A compiled engine keeps the device AUTO on the processor. Raises InvalidInput where
+    `usable_device` does, and where the compiled engine is wanted and cannot run.
     """
     if engine is EngineName.COMPILED:
-        if device is Device.CUDA:
+        kind, _ = parse_device(device)
+        if kind is Device.CUDA:
             raise InvalidInput(
-                "engine 'compiled' trains on a processor, and the device is 'cuda'; choose device "
-                "cpu, or engine torch or auto"
+                f"engine 'compiled' trains on a processor, and the device is '{device}'; choose "
+                f"device cpu, or engine torch or auto"
             )
         if not can_compile(Device.CPU):
             raise InvalidInput(
@@ -53,8 +58,9 @@ def usable_backend(device: Device, engine: EngineName) -> Backend:
                 "(pip install numba), or choose engine torch or auto"
             )
         device = Device.CPU
-    found = Backend(device=usable_device(device), engine=engine)
-    return Backend(device=found.device, engine=found.trainer)
+    kind, gpus = usable_device(device)
+    trainer = Backend(device=kind, engine=engine).trainer
+    return Backend(device=kind, engine=trainer, tf32=tf32, gpus=gpus)
 
 
 #: The processor, by the quickest engine that can run.

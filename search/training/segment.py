@@ -19,7 +19,9 @@ from search.engines.stacked.engine import StackedEngine
 from search.networks.dimensions import Dimensions
 from search.networks.lane import Lane, LaneState
 from search.training.backend import PROCESSOR, Backend, EngineName
+from search.training.device import Device
 from search.training.early_stopping import EarlyStopping
+from search.training.parts import free_cuda_bytes, train_in_parts
 from search.training.scoring import LaneCurves, LaneReport, Scorer
 
 
@@ -50,12 +52,20 @@ class Segment:
     backend: Backend = PROCESSOR
 
 
-@torch.inference_mode()
 def train_segment(segment: Segment, data: TrainingData) -> tuple[LaneReport, ...]:
     """Train the lanes of `segment` on `data`; return one report a lane, in the order of lanes.
 
-    A lane whose loss is not finite fails, with the reason in its report; the others go on.
+    A lane whose loss is not finite fails, with the reason in its report; the others go on. Raises
+    DeviceMemoryFull where one lane alone is too large for a GPU.
     """
+    if segment.backend.device is Device.CPU:
+        return _train(segment, data)
+    torch.set_float32_matmul_precision("high" if segment.backend.tf32 else "highest")
+    return train_in_parts(segment, data, _train, free_cuda_bytes)
+
+
+@torch.inference_mode()
+def _train(segment: Segment, data: TrainingData) -> tuple[LaneReport, ...]:
     started = perf_counter()
     dimensions = Dimensions(
         features=data.features_in,

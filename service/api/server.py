@@ -46,7 +46,9 @@ def serve(settings: Settings, *, with_worker: bool) -> None:
     # Errors of the settings come before anything is started.
     open_database(settings.database).close()
     # What has a fallback needs no look, and torch takes a second to load.
-    if with_worker and (settings.device is Device.CUDA or settings.engine is EngineName.COMPILED):
+    if with_worker and (
+        settings.device.startswith(Device.CUDA) or settings.engine is EngineName.COMPILED
+    ):
         usable_backend(settings.device, settings.engine)
     app = create_app(settings, expects_worker=with_worker)
     config = uvicorn.Config(

@@ -51,7 +51,7 @@ def run_here(body: Mapping[str, Any], settings: Settings, console: Console) -> N
     quieten_optuna()
     dataset = load_dataset(spec, None)
     live = LiveResults(spec, dataset)
-    backend = usable_backend(settings.device, settings.engine)
+    backend = usable_backend(settings.device, settings.engine, tf32=settings.tf32)
     with local_pool(settings.processes, backend) as executor, progress_bar() as bar:
         task = bar.add_task(dataset.name, total=spec.budget.trials, best="-", rate="")
         phase = Phase.SEARCH

@@ -23,7 +23,7 @@ def run_worker(
     process at the other end is gone, even if killed. Raises PoolBroken where a training process
     was killed, and InvalidInput where the settings want a device or an engine that is not there.
     """
-    backend = usable_backend(settings.device, settings.engine)
+    backend = usable_backend(settings.device, settings.engine, tf32=settings.tf32)
     if hasattr(os, "nice"):
         os.nice(settings.worker_niceness)
     settings.data_dir.mkdir(parents=True, exist_ok=True)

@@ -46,7 +46,10 @@ def test_the_backend_is_what_is_wanted_and_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: has_gpu)
-    assert usable_backend(device, engine) == Backend(device=used[0], engine=used[1])
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    gpus = (0,) if used[0] is Device.CUDA else ()
+    backend = usable_backend(device, engine, tf32=True)
+    assert backend == Backend(device=used[0], engine=used[1], tf32=True, gpus=gpus)
 
 
 def test_a_compiled_engine_on_a_gpu_is_refused_with_the_way_out() -> None:
