@@ -20,6 +20,7 @@ SLOW: tuple[str, ...] = (
     "tests/search/driver/test_driver.py::"
     "test_a_seed_gives_the_same_trials_on_any_number_of_processes",
     "tests/search/engines/compiled/test_engine.py::test_a_study_runs_on_a_machine",
+    "tests/search/engines/test_gpu.py::test_every_lane_equals_the_plain_network",
     "tests/search/engines/test_stack.py::test_every_lane_equals_the_plain_network",
     "tests/search/networks/test_theory.py",
     "tests/search/prediction/test_predict.py::test_memory_does_not_grow_with_the_rows",

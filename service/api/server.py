@@ -17,7 +17,8 @@ from fastapi import FastAPI
 
 from search.errors import InvalidInput
 from search.gc_freeze import freeze_loaded_objects
-from search.training.device import Device, usable_device
+from search.training.backend import EngineName, usable_backend
+from search.training.device import Device
 from service.api.app import create_app
 from service.api.guards.loopback import refuse_open_address
 from service.logs import get_log
@@ -38,7 +39,7 @@ _REQUEST_GRACE_S = 5
 def serve(settings: Settings, *, with_worker: bool) -> None:
     """Serve until SIGINT or SIGTERM, then end the worker and raise SystemExit(0).
 
-    Raises what `open_database` and, with a worker, `usable_device` raise, and InvalidInput where
+    Raises what `open_database` and, with a worker, `usable_backend` raise, and InvalidInput where
     other machines could reach the address and there is no key.
     """
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -51,8 +52,11 @@ def serve(settings: Settings, *, with_worker: bool) -> None:
         refuse_open_address(settings.host, has_keys=bool(Keys(database).list()))
     finally:
         database.close()
-    if with_worker and settings.device is Device.CUDA:
-        usable_device(settings.device)
+    # What has a fallback needs no look, and torch takes a second to load.
+    if with_worker and (
+        settings.device.startswith(Device.CUDA) or settings.engine is EngineName.COMPILED
+    ):
+        usable_backend(settings.device, settings.engine)
     app = create_app(settings, expects_worker=with_worker)
     config = uvicorn.Config(
         app,

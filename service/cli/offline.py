@@ -19,7 +19,7 @@ from search.data.datasets import Dataset
 from search.driver import run_study
 from search.errors import InvalidInput
 from search.study import Phase, PhaseStarted, ProgressMade, StudyResults
-from search.training.device import usable_device
+from search.training.backend import usable_backend
 from search.training.executors import local_pool
 from service.api.problems import InvalidRequest
 from service.api.schemas.study import StudyModel
@@ -78,13 +78,16 @@ def run_here(
     quieten_optuna()
     dataset = table or load_dataset(spec, None)
     live = LiveResults(spec, dataset)
-    device = usable_device(settings.device)
+    backend = usable_backend(settings.device, settings.engine, tf32=settings.tf32)
     is_whole = True
-    with local_pool(settings.processes) as executor, progress_bar(quiet=as_json) as bar:
+    with (
+        local_pool(settings.processes, backend) as executor,
+        progress_bar(quiet=as_json) as bar,
+    ):
         task = bar.add_task(dataset.name, total=spec.budget.trials, best="-", rate="")
         phase = Phase.SEARCH
         try:
-            for event in run_study(spec, dataset, executor=executor, device=device):
+            for event in run_study(spec, dataset, executor=executor, backend=backend):
                 live.apply(event)
                 if isinstance(event, PhaseStarted):
                     phase = event.phase
