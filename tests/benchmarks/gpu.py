@@ -11,6 +11,7 @@ import argparse
 import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
@@ -115,9 +116,10 @@ def vmapped(data: TrainingData, lanes: tuple[Lane, ...], epochs: int) -> float:
     A `vmap` over a switch of activations would compute all of them for every lane, so an expert
     groups the lanes by activation. Steps run in one `scan`.
     """
-    import jax  # noqa: PLC0415 - not installed on every machine
-    import jax.numpy as jnp  # noqa: PLC0415
-    import optax  # noqa: PLC0415
+    # Not installed on every machine, nor typed on any.
+    jax: Any = import_module("jax")
+    jnp: Any = import_module("jax.numpy")
+    optax: Any = import_module("optax")
 
     fold = data.folds[0]
     x, y = jnp.asarray(fold.x_train), jnp.asarray(fold.y_train)
