@@ -6,10 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import Depends, FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from service.api.body_limit import BodyLimit
 from service.api.dashboard import DashboardRoute
 from service.api.dependencies import Services
+from service.api.documentation import add_documentation
+from service.api.guards.answer_headers import AnswerHeaders
+from service.api.guards.browser_guard import BrowserGuard
 from service.api.guards.key_guard import KeyGuard
 from service.api.guards.key_ring import KeyRing
 from service.api.guards.loopback import is_loopback
@@ -63,7 +67,10 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
         title="activation-search",
         description="Which activation function suits your data, and how sure is that?",
         lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
     )
+    add_documentation(app)
     add_problem_handlers(app)
     app.add_middleware(
         BodyLimit,
@@ -72,6 +79,22 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
     )
     # The middleware added last is the first to see a request.
     app.add_middleware(KeyGuard)
+    if settings.allowed_origins:
+        # Before the keys, which a browser does not send when it asks whether it may.
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.allowed_origins,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match"],
+            expose_headers=["ETag", "Location", "Retry-After"],
+        )
+    app.add_middleware(
+        BrowserGuard,
+        host=settings.host,
+        hosts=settings.allowed_hosts,
+        origins=settings.allowed_origins,
+    )
+    app.add_middleware(AnswerHeaders)
     app.include_router(health.router)
     for module in _ROUTERS:
         app.include_router(
