@@ -11,7 +11,7 @@ from search.errors import NotFound, UnknownChoice
 from service.api.long_polling import VersionWatcher
 from service.bounded_process import BoundedProcess
 from service.settings import Settings
-from storage import Confirmations, Database, Datasets, Queue, Results, Studies, Trials
+from storage import Database, Datasets, Queue, Results, Studies, Trials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +25,9 @@ class Services:
     datasets: Datasets
     results: Results
     queue: Queue
-    confirmations: Confirmations
-    #: Where networks predict.
+    #: Where networks predict, and where they are exported.
     predictions: BoundedProcess
+    exports: BoundedProcess
     watcher: VersionWatcher
     #: Whether this process started a worker, without which it is not ready.
     expects_worker: bool
