@@ -90,7 +90,7 @@ def test_the_module_reads_as_one_written_by_hand(
 
 
 @pytest.mark.parametrize(
-    ("task", "scaling"), zip(Task, ["standard", "robust", "quantile"], strict=True)
+    ("task", "scaling"), list(zip(Task, ["standard", "robust", "quantile"], strict=True))
 )
 def test_the_program_predicts_without_this_project(
     task: Task, scaling: str, tmp_path: Path
