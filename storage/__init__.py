@@ -7,6 +7,7 @@ HTTP. Frozen values enter and leave.
 
 from storage.confirmations import Confirmations
 from storage.datasets import Datasets
+from storage.keys import Keys
 from storage.queue import Queue
 from storage.recorder import Recorder
 from storage.results import Results
@@ -18,6 +19,7 @@ __all__ = [
     "Confirmations",
     "Database",
     "Datasets",
+    "Keys",
     "Queue",
     "Recorder",
     "Results",

@@ -8,6 +8,7 @@ from pydantic import AfterValidator
 
 from search.activations import get_activation
 from search.errors import NotFound, UnknownChoice
+from service.api.guards.key_ring import KeyRing
 from service.api.long_polling import VersionWatcher
 from service.bounded_process import BoundedProcess
 from service.settings import Settings
@@ -29,6 +30,7 @@ class Services:
     predictions: BoundedProcess
     exports: BoundedProcess
     watcher: VersionWatcher
+    key_ring: KeyRing
     #: Whether this process started a worker, without which it is not ready.
     expects_worker: bool
 
