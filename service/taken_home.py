@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
+from math import isfinite
 from typing import Any
 
 from search.data.datasets import BUILTIN
@@ -71,7 +73,7 @@ class TakenHome:
         tests = [run for run in confirmations.tests(self.study_id) if run.role is TestRole.WINNER]
         verdict = Results(self.database).get(self.study_id).results.verdict
         weights = sha256(self.archive.weights.tobytes() + self.archive.running.tobytes())
-        return {
+        story: dict[str, Any] = {
             "format_version": STORY_VERSION,
             "study": {
                 "id": study.id,
@@ -94,8 +96,10 @@ class TakenHome:
             },
             "weights_sha256": weights.hexdigest(),
             "verdict": None if verdict is None else asdict(verdict),
-            "versions": {"python": platform.python_version(), **_versions()},
+            "versions": installed_versions(),
         }
+        plain: dict[str, Any] = _plain(story)
+        return plain
 
     def _dataset(self, dataset: str) -> dict[str, Any]:
         described: dict[str, Any] = {
@@ -119,14 +123,26 @@ class TakenHome:
         }
 
 
-def _versions() -> dict[str, str]:
-    found = {}
+def installed_versions() -> dict[str, str]:
+    """Return the versions of Python and of what a training's numbers depend on."""
+    found = {"python": platform.python_version()}
     for name in _VERSIONS:
         try:
             found[name] = version(name)
         except PackageNotFoundError:  # Numba, where it does not support the Python at hand
             continue
     return found
+
+
+def _plain(value: Any) -> Any:
+    """Return JSON values of a value; numbers that are not finite become None."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, float) and not isfinite(value):
+        return None
+    return value
 
 
 def _why_there_is_none(study_id: str, is_finished: bool) -> str:

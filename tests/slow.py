@@ -37,6 +37,7 @@ SLOW: tuple[str, ...] = (
     "tests/service/api/test_server.py",
     "tests/service/api/test_takehome.py",
     "tests/service/cli/test_demo.py",
+    "tests/service/cli/test_reproduce.py",
     "tests/service/cli/test_takehome.py",
     "tests/service/test_bounded_process.py",
     "tests/service/test_postgresql.py",

@@ -33,6 +33,7 @@ class FormatName(StrEnum):
     """The names of the formats, as on the wire."""
 
     PYTORCH = "pytorch"
+    JSON = "json"
 
 
 FORMATS: Mapping[FormatName, ExportFormat] = {
@@ -41,6 +42,12 @@ FORMATS: Mapping[FormatName, ExportFormat] = {
         writer="search.exports.pytorch:write_pytorch",
         suffix=".zip",
         media_type="application/zip",
+    ),
+    FormatName.JSON: ExportFormat(
+        title="configuration, scores, verdict, versions and seeds, to be trained again",
+        writer="search.exports.story:write_json",
+        suffix=".json",
+        media_type="application/json",
     ),
 }
 
