@@ -36,7 +36,6 @@ from service.api.unknown_parameters import refuse_unknown_names
 from service.bounded_process import BoundedProcess, Limits
 from service.settings import Settings
 from storage import (
-    Confirmations,
     Datasets,
     Keys,
     Queue,
@@ -49,6 +48,8 @@ from storage import (
 _ROUTERS = (catalog, datasets, studies, trials, results, events, takehome)
 #: Of a process that predicts; a million rows take ten seconds.
 _PREDICTION = Limits(seconds=300.0)
+#: Of a process that writes an export; libraries of networks take seconds to load.
+_EXPORT = Limits(memory_bytes=4 * 2**30, seconds=120.0)
 
 
 def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
@@ -72,9 +73,11 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
             datasets=Datasets(database),
             results=results_of,
             queue=Queue(database),
-            confirmations=Confirmations(database),
             predictions=BoundedProcess(
                 _PREDICTION, purpose="predicting", way_out="send fewer rows at once"
+            ),
+            exports=BoundedProcess(
+                _EXPORT, purpose="writing the export", way_out="choose another format"
             ),
             watcher=watcher,
             key_ring=key_ring,
