@@ -5,7 +5,9 @@ The modules here are repositories; `rows` maps values to rows, `sql` holds table
 HTTP. Frozen values enter and leave.
 """
 
+from storage.confirmations import Confirmations
 from storage.datasets import Datasets
+from storage.keys import Keys
 from storage.queue import Queue
 from storage.recorder import Recorder
 from storage.results import Results
@@ -14,8 +16,10 @@ from storage.studies import Studies
 from storage.trials import Trials
 
 __all__ = [
+    "Confirmations",
     "Database",
     "Datasets",
+    "Keys",
     "Queue",
     "Recorder",
     "Results",

@@ -20,17 +20,23 @@ SLOW: tuple[str, ...] = (
     "tests/search/driver/test_driver.py::"
     "test_a_seed_gives_the_same_trials_on_any_number_of_processes",
     "tests/search/engines/compiled/test_engine.py::test_a_study_runs_on_a_machine",
+    "tests/search/engines/test_gpu.py::test_every_lane_equals_the_plain_network",
     "tests/search/engines/test_stack.py::test_every_lane_equals_the_plain_network",
     "tests/search/networks/test_theory.py",
+    "tests/search/prediction/test_predict.py::test_memory_does_not_grow_with_the_rows",
     "tests/search/samplers/test_batched_tpe.py",
     "tests/search/samplers/test_optuna_internals.py",
+    "tests/search/test_local_study.py",
     "tests/service/api/schemas/test_results.py::"
     "test_nothing_of_a_stored_document_is_lost_on_the_wire",
     "tests/service/api/test_dashboard_browser.py",
     "tests/service/api/test_extension.py",
     "tests/service/api/test_fuzz.py",
+    "tests/service/api/test_pages_browser.py",
     "tests/service/api/test_server.py",
+    "tests/service/api/test_takehome.py",
     "tests/service/cli/test_demo.py",
+    "tests/service/test_bounded_process.py",
     "tests/service/test_postgresql.py",
     "tests/service/test_recorded_database.py::"
     "test_a_study_of_that_release_is_extended_from_its_history",

@@ -101,7 +101,7 @@ def _parse_text(content: bytes, called: str) -> ParsedFile:
     try:
         if arff.is_arff(text):
             names, table, line = arff.read(text)
-            frame = table.set_axis(_check_names(names, called), axis=1)
+            frame = table.set_axis(check_names(names, called), axis=1)
             return ParsedFile(
                 frame=frame,
                 notes=tuple(notes),
@@ -125,7 +125,7 @@ def _parse_text(content: bytes, called: str) -> ParsedFile:
 
 def _read_rows(text: str, dialect: Dialect, called: str) -> pd.DataFrame:
     """Read the rows below the header as text."""
-    names = _check_names(list(dialect.names), called)
+    names = check_names(list(dialect.names), called)
     columns = [*names, *([""] if dialect.trailing else [])]
     body = text[dialect.start :]
     _check_first_row(body, dialect, len(columns), called)
@@ -265,7 +265,7 @@ def _parse_parquet(content: bytes, limit: int, called: str) -> ParsedFile:
         raise _invalid(
             f"{called} is a damaged Parquet file: {_last_words(error)}; write it again"
         ) from error
-    frame.columns = pd.Index(_check_names([str(name).strip() for name in frame.columns], called))
+    frame.columns = pd.Index(check_names([str(name).strip() for name in frame.columns], called))
     return ParsedFile(frame=frame)
 
 
@@ -283,7 +283,7 @@ _FORMATS: dict[bytes, Callable[[bytes, int, str], ParsedFile]] = {
 }
 
 
-def _check_names(names: list[str], called: str) -> list[str]:
+def check_names(names: list[str], called: str) -> list[str]:
     """Give nameless columns a name by position; refuse names that stand twice."""
     named = [name or f"column {place}" for place, name in enumerate(names, start=1)]
     twice = sorted(name for name, times in Counter(named).items() if times > 1)

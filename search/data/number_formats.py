@@ -58,6 +58,7 @@ _EXPONENT = r"(?:[eE][+-]?\d+)?"
 class NumberFormat:
     """One way of writing numbers, without signs and affixes."""
 
+    #: For people; stored with datasets and trained networks, and so never changed.
     name: str
     pattern: re.Pattern[str]
     #: The decimal mark where the format has one.
@@ -234,6 +235,23 @@ def read_numbers(
     if int(numbers.strays.sum()) > present * (1 - NUMERIC_SHARE):
         return None
     return numbers
+
+
+def read_by_format(text: pd.Series, name: str) -> Numbers:
+    """Read trimmed `text` in the format of that name; other cells are strays, however many."""
+    row = next(row for row in FORMATS if row.name == name)
+    plain = plain_numbers(text) if row is _PLAIN else None
+    if plain is not None:
+        return Numbers(
+            values=plain,
+            strays=np.zeros(len(text), bool),
+            missing=np.isnan(plain),
+            format=row,
+            signs=(),
+            ambiguous=False,
+        )
+    held = NumberSniff(formats=(row,), signs=(), marked=True)
+    return _read(text, is_missing(text), held, None)
 
 
 def _sample(text: pd.Series, missing: NDArray[np.bool_], most: int = SAMPLE) -> list[str]:

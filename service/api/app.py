@@ -10,15 +10,42 @@ from fastapi import Depends, FastAPI
 from service.api.body_limit import BodyLimit
 from service.api.dashboard import DashboardRoute
 from service.api.dependencies import Services
+from service.api.docs import add_docs
+from service.api.guards.key_guard import KeyGuard
+from service.api.guards.key_ring import KeyRing
+from service.api.guards.loopback import is_loopback
 from service.api.long_polling import VersionWatcher
 from service.api.openapi import document_problems, problems
 from service.api.problems import add_problem_handlers
-from service.api.routes import catalog, datasets, events, health, results, studies, trials
+from service.api.routes import (
+    catalog,
+    datasets,
+    events,
+    health,
+    pages,
+    results,
+    start,
+    studies,
+    takehome,
+    trials,
+)
 from service.api.unknown_parameters import refuse_unknown_names
+from service.bounded_process import BoundedProcess, Limits
 from service.settings import Settings
-from storage import Datasets, Queue, Results, Studies, Trials, open_database
+from storage import (
+    Confirmations,
+    Datasets,
+    Keys,
+    Queue,
+    Results,
+    Studies,
+    Trials,
+    open_database,
+)
 
-_ROUTERS = (catalog, datasets, studies, trials, results, events)
+_ROUTERS = (catalog, datasets, studies, trials, results, events, takehome)
+#: Of a process that predicts; a million rows take ten seconds.
+_PREDICTION = Limits(seconds=300.0)
 
 
 def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
@@ -33,6 +60,7 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
         database = open_database(settings.database)
         results_of = Results(database)
         watcher = VersionWatcher(results_of.version, interval=settings.watch_poll_seconds)
+        key_ring = KeyRing(Keys(database), is_required=not is_loopback(settings.host))
         app.state.services = Services(
             settings=settings,
             database=database,
@@ -41,7 +69,12 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
             datasets=Datasets(database),
             results=results_of,
             queue=Queue(database),
+            confirmations=Confirmations(database),
+            predictions=BoundedProcess(
+                _PREDICTION, purpose="predicting", way_out="send fewer rows at once"
+            ),
             watcher=watcher,
+            key_ring=key_ring,
             expects_worker=expects_worker,
         )
         dashboard = DashboardRoute(database.optuna_storage(), writable=settings.dashboard_writable)
@@ -51,20 +84,35 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
         finally:
             app.router.routes.remove(dashboard)
             watcher.close()
+            key_ring.close()
             database.close()
 
     app = FastAPI(
         title="activation-search",
         description="Which activation function suits your data, and how sure is that?",
         lifespan=lifespan,
+        # Ours need no CDN.
+        docs_url=None,
+        redoc_url=None,
+        # `create_study`: clients that are generated name their methods so.
+        generate_unique_id_function=lambda route: route.name,
     )
     add_problem_handlers(app)
+    add_docs(app)
     app.add_middleware(
         BodyLimit,
         most=settings.max_body_bytes,
-        uploads={"/v1/datasets": settings.max_upload_bytes},
+        uploads={
+            "/v1/datasets": settings.max_upload_bytes,
+            start.TABLE_PATH: settings.max_upload_bytes,
+            "/v1/studies/[^/]+/predict": settings.max_prediction_bytes,
+        },
     )
+    # The middleware added last is the first to see a request.
+    app.add_middleware(KeyGuard)
     app.include_router(health.router)
+    app.include_router(pages.router)
+    app.include_router(start.router)
     for module in _ROUTERS:
         app.include_router(
             module.router, dependencies=[Depends(refuse_unknown_names)], responses=problems(422)

@@ -8,9 +8,11 @@ from pydantic import AfterValidator
 
 from search.activations import get_activation
 from search.errors import NotFound, UnknownChoice
+from service.api.guards.key_ring import KeyRing
 from service.api.long_polling import VersionWatcher
+from service.bounded_process import BoundedProcess
 from service.settings import Settings
-from storage import Database, Datasets, Queue, Results, Studies, Trials
+from storage import Confirmations, Database, Datasets, Queue, Results, Studies, Trials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +26,11 @@ class Services:
     datasets: Datasets
     results: Results
     queue: Queue
+    confirmations: Confirmations
+    #: Where networks predict.
+    predictions: BoundedProcess
     watcher: VersionWatcher
+    key_ring: KeyRing
     #: Whether this process started a worker, without which it is not ready.
     expects_worker: bool
 

@@ -6,15 +6,21 @@ from importlib.resources import files
 from typing import Any
 
 from fastapi import FastAPI
+from pydantic import BaseModel
 
+from service.api.guards.key_guard import FREE, READING_METHODS, READING_POSTS
 from service.api.problems import PROBLEM_JSON, TYPE_PREFIX
 from service.api.schemas.problem import ProblemOut
+from service.api.schemas.takehome import RowsModel
 
 _EXAMPLES: dict[int, dict[str, Any]] = {
     400: {"title": "Bad request", "detail": "the request could not be read; see /docs for what "
           "is expected"},
-    403: {"title": "Forbidden", "detail": "the dashboard is read-only; set "
-          "ACTIVATION_SEARCH_DASHBOARD_WRITABLE=true to open it"},
+    401: {"title": "Unauthorized", "detail": "this server asks for a key; send `Authorization: "
+          "Bearer KEY`, or in a browser the key as the password, whatever the name; "
+          "`activation-search keys create NAME` makes one"},
+    403: {"title": "Forbidden", "detail": "the key 'page' is for reading, and DELETE "
+          "/v1/studies/st_k3fxw8mq2abz may change something; use a key made with --scope write"},
     404: {"title": "Not found", "detail": "there is no study 'st_k3fxw8mq2abz'; list the study "
           "collection to see what is"},
     409: {"title": "Conflict", "detail": "study 'st_k3fxw8mq2abz' is completed; only a queued, "
@@ -32,7 +38,19 @@ _EXAMPLES: dict[int, dict[str, Any]] = {
           "the disk it is on"},
 }  # fmt: skip
 
+#: How a key is sent.
+_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "The key, for programs."},
+    "basic": {
+        "type": "http",
+        "scheme": "basic",
+        "description": "The key as the password.",
+    },
+}
+
 Responses = dict[int | str, dict[str, Any]]
+#: Schemas that no signature of a route names.
+_UNNAMED: tuple[type[BaseModel], ...] = (ProblemOut, RowsModel)
 
 
 def header(status: int, name: str, description: str) -> Responses:
@@ -71,18 +89,31 @@ def document_problems(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         document = generate()
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        own = ProblemOut.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas |= own.pop("$defs")
-        schemas["ProblemOut"] = own
+        for model in _UNNAMED:
+            own = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas |= own.pop("$defs", {})
+            schemas[model.__name__] = own
         # FastAPI documents its own schema of errors wherever a path has a parameter.
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
+        document["components"]["securitySchemes"] = _SCHEMES
         for path, operations in document["paths"].items():
             for method, operation in operations.items():
                 _complete(operation, answers.get(f"{method.upper()} {path}"))
+                _guard(operation, method.upper(), path)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI documents this way of extending
+
+
+def _guard(operation: dict[str, Any], method: str, path: str) -> None:
+    """Describe what the guards before every route answer."""
+    statuses = [] if path in FREE else [401]
+    if method not in READING_METHODS and not READING_POSTS.fullmatch(path):
+        statuses.append(403)
+    operation["responses"] |= {str(status): _documented(status) for status in statuses}
+    # Where no key was made, none is asked for: the empty choice.
+    operation["security"] = [{}] if path in FREE else [{"bearer": []}, {"basic": []}, {}]
 
 
 def _complete(operation: dict[str, Any], answer: object) -> None:

@@ -284,3 +284,18 @@ CONTENTS = Table(
     ),
     Column("content", LargeBinary, nullable=False),
 )
+
+KEYS = Table(
+    "search_keys",
+    METADATA,
+    #: The public part of the key, by which it is found.
+    Column("id", String(ID_LENGTH), primary_key=True),
+    Column("name", String(100), nullable=False),
+    Column("scope", String(16), nullable=False),
+    #: scrypt of the secret part, see storage.keys.
+    Column("salt", LargeBinary, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("used_at", UtcDateTime),
+    UniqueConstraint("name"),
+)

@@ -19,7 +19,8 @@ from search.networks.dimensions import Dimensions
 from search.networks.lane import Lane, NetworkConfig
 from search.networks.parameter_layout import ParameterSlice, learned_name
 
-#: Most lanes of a run: the buffers that the passes of eight 64 x 64 layers share stay in the cache.
+#: Most lanes of a run on a processor: the buffers that the passes of eight 64 x 64 layers share
+#: stay in the cache.
 RUN_LANES = 8
 
 
@@ -111,11 +112,15 @@ class KernelRun:
         )
 
 
-def kernel_runs(lanes: Sequence[Lane]) -> Iterator[tuple[int, Sequence[Lane]]]:
-    """Cut `lanes` where the kernel changes and after RUN_LANES; yield (index of first, lanes)."""
+def kernel_runs(lanes: Sequence[Lane], *, on_host: bool) -> Iterator[tuple[int, Sequence[Lane]]]:
+    """Cut `lanes` where the kernel changes; yield (index of first, lanes).
+
+    On a processor also after RUN_LANES; on a GPU a long run costs as much as a short one.
+    """
+    most = RUN_LANES if on_host else max(1, len(lanes))
     first = 0
     for _, group in groupby(lanes, key=lambda lane: lane.config.kernel_key):
         members = list(group)
-        for start in range(0, len(members), RUN_LANES):
-            yield first + start, members[start : start + RUN_LANES]
+        for start in range(0, len(members), most):
+            yield first + start, members[start : start + most]
         first += len(members)

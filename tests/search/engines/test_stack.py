@@ -50,10 +50,14 @@ VARIANTS: dict[str, dict[str, ParamValue]] = {
 
 
 def assert_equals_plain_network(
-    which: Lane, report: LaneReport, task: Task = Task.MULTICLASS, epochs: int = 3
+    which: Lane,
+    report: LaneReport,
+    task: Task = Task.MULTICLASS,
+    epochs: int = 3,
+    device: str = "cpu",
 ) -> None:
     data = small_data(task)
-    network, curve = train_plainly(which, data, epochs)
+    network, curve = train_plainly(which, data, epochs, device)
     assert report.epochs
     late = curve[-len(report.epochs) :]
     # A bias in front of batch normalization has gradient zero: what rounding leaves of it, 1e-17,

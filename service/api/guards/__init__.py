@@ -1,0 +1,1 @@
+"""What stands before every route: keys, hosts, origins, headers and limits of the service."""
