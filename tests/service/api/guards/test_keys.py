@@ -18,7 +18,10 @@ from tests.service.api.test_openapi import DOCUMENT, OPERATIONS
 from tests.service.processes import until
 
 PLACES = sorted(
-    {path.format(study_id="st_x", dataset_id="iris", number=0) for path in DOCUMENT["paths"]}
+    {
+        path.format(study_id="st_x", dataset_id="iris", number=0, format="json")
+        for path in DOCUMENT["paths"]
+    }
     | {f"/{segment}" for segment in SEGMENTS}
     | {"/", "/docs", "/redoc", "/openapi.json", "/studies/st_x", "/nothing", "//healthz"}
 )
