@@ -31,9 +31,11 @@ SLOW: tuple[str, ...] = (
     "tests/service/api/test_fuzz.py",
     "tests/service/api/test_server.py",
     "tests/service/cli/test_demo.py",
+    "tests/service/test_bounded_process.py",
     "tests/service/test_postgresql.py",
     "tests/service/test_recorded_database.py::"
     "test_a_study_of_that_release_is_extended_from_its_history",
+    "tests/service/test_table_reading.py",
     "tests/service/test_wheel.py",
     "tests/service/worker/test_worker.py",
     "tests/storage/sql/test_database.py::"

@@ -11,6 +11,7 @@ from search.errors import NotFound, UnknownChoice
 from service.api.guards.key_ring import KeyRing
 from service.api.long_polling import VersionWatcher
 from service.settings import Settings
+from service.table_reading import TableReader
 from storage import Database, Datasets, Queue, Results, Studies, Trials
 
 
@@ -27,6 +28,7 @@ class Services:
     queue: Queue
     watcher: VersionWatcher
     key_ring: KeyRing
+    tables: TableReader
     #: Whether this process started a worker, without which it is not ready.
     expects_worker: bool
 
