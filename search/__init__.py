@@ -1,9 +1,10 @@
 """The science: many small networks trained at once, a search over activations, the evidence.
 
 Imports neither `storage` nor `service`, knows neither HTTP nor SQL and can be used from a notebook:
-`load_builtin` or `read_table` gives a dataset, `run_study` takes it with a `StudySpec` and yields
-events. These three load torch or pandas, and are therefore imported when first used (PEP 562): the
-API process runs without torch.
+`run` takes a data frame and returns what a study of it found; below it, `load_builtin` or
+`read_table` gives a dataset, `run_study` takes it with a `StudySpec` and yields events. These load
+torch or pandas, and are therefore imported when first used (PEP 562): the API process runs without
+torch.
 """
 
 from importlib import import_module
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from search.data.dataset_builder import read_table
     from search.data.datasets import load_builtin
     from search.driver import run_study
+    from search.local_study import run
 
 __all__ = [
     "Budget",
@@ -36,12 +38,14 @@ __all__ = [
     "StudySpec",
     "load_builtin",
     "read_table",
+    "run",
     "run_study",
 ]
 
 _LOADED_WHEN_ASKED_FOR = {
     "load_builtin": "search.data.datasets",
     "read_table": "search.data.dataset_builder",
+    "run": "search.local_study",
     "run_study": "search.driver",
 }
 

@@ -92,3 +92,7 @@ class NotReady(SearchError):
 
 class LeaseLost(SearchError):
     """Another worker took the study over; this one must stop writing to it."""
+
+
+class DeviceMemoryFull(SearchError):
+    """A network alone has no room in the memory of a GPU."""

@@ -5,13 +5,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from search.errors import InvalidInput, UnknownChoice
-from search.training.device import Device
+from search.training.backend import EngineName
+from search.training.device import Device, parse_device
 
 PREFIX = "ACTIVATION_SEARCH_"
+#: Variables that commands for a running service read; no settings of a deployment.
+_OF_CLIENTS = (f"{PREFIX}URL", f"{PREFIX}KEY")
 
 
 class LogLevel(StrEnum):
@@ -21,6 +24,15 @@ class LogLevel(StrEnum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
+
+
+def _known_device(wanted: str) -> str:
+    try:
+        parse_device(wanted)
+    except InvalidInput as error:
+        # Of the kind that pydantic expects of a validator.
+        raise ValueError(str(error)) from error
+    return wanted
 
 
 def _split(value: object) -> object:
@@ -52,10 +64,14 @@ class Settings(BaseSettings):
     data_dir: Path = Path("data")
     #: SQLAlchemy URL; None: a SQLite file in `data_dir`.
     database_url: str | None = None
-    #: Training processes of one worker; None: one a core.
+    #: Training processes of one worker; None: one a core, or one a GPU.
     processes: int | None = Field(default=None, ge=1, le=1024)
-    #: Device of the training; auto: a GPU where there is one.
-    device: Device = Device.CPU
+    #: Device of the training: auto (GPUs where there are any), cpu, cuda (all GPUs) or cuda:1.
+    device: Annotated[str, AfterValidator(_known_device)] = Device.CPU
+    #: Engine of the training; auto: compiled loops on a processor, torch's kernels on a GPU.
+    engine: EngineName = EngineName.AUTO
+    #: Whether matrix products on a GPU may round factors to TF32: quicker, to three digits.
+    tf32: bool = False
     #: Seconds after which a silent worker loses its study to another.
     lease_seconds: float = Field(default=30.0, gt=0, le=3600)
     #: Seconds between two polls of the queue by an idle worker.
@@ -79,6 +95,8 @@ class Settings(BaseSettings):
     read_at_once: int = Field(default=1, ge=1, le=64)
     #: Largest JSON body.
     max_body_bytes: int = Field(default=2**20, ge=1)
+    #: Largest table of rows to predict.
+    max_prediction_bytes: int = Field(default=256 * 2**20, ge=1)
     log_level: LogLevel = LogLevel.INFO
 
     @property
@@ -102,7 +120,7 @@ def load_settings(**given: object) -> Settings:
     """
     known = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
     for variable in sorted(os.environ):
-        if variable.startswith(PREFIX) and variable not in known:
+        if variable.startswith(PREFIX) and variable not in {*known, *_OF_CLIENTS}:
             raise UnknownChoice("environment variable", variable, known)
     try:
         return Settings.model_validate(

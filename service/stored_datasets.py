@@ -17,6 +17,7 @@ from search.data.datasets import (
     DatasetSummary,
     load_builtin,
 )
+from search.errors import InvalidInput
 from search.study import StudySpec, Task
 from service.table_reading import Table, TableReader, read_report, rows_of
 from storage import Datasets
@@ -37,6 +38,26 @@ def load_dataset(spec: StudySpec, datasets: Datasets | None) -> Dataset:
     if spec.dataset in BUILTIN or datasets is None:
         return with_task(load_builtin(spec.dataset), spec.task)
     return _read_upload(datasets, datasets.get(spec.dataset), spec.task)
+
+
+def dataset_id_of(datasets: Datasets, word: str) -> str:
+    """Return the id of the dataset that a person calls `word`, an id or the name of an upload.
+
+    A word that is neither is returned as it is. Raises InvalidInput where several uploads have the
+    name.
+    """
+    if word in BUILTIN:
+        return word
+    rows = datasets.list()
+    named = [row.id for row in rows if row.name == word]
+    if any(row.id == word for row in rows) or not named:
+        return word
+    if len(named) > 1:
+        raise InvalidInput(
+            f"{len(named)} datasets are called '{word}'; give the id of one: {', '.join(named)}",
+            pointer="/dataset",
+        )
+    return named[0]
 
 
 def summary_of(

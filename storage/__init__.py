@@ -5,6 +5,7 @@ The modules here are repositories; `rows` maps values to rows, `sql` holds table
 HTTP. Frozen values enter and leave.
 """
 
+from storage.confirmations import Confirmations
 from storage.datasets import Datasets
 from storage.keys import Keys
 from storage.queue import Queue
@@ -15,6 +16,7 @@ from storage.studies import Studies
 from storage.trials import Trials
 
 __all__ = [
+    "Confirmations",
     "Database",
     "Datasets",
     "Keys",

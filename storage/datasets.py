@@ -23,6 +23,8 @@ from storage.sql.database import Database
 from storage.sql.tables import CONTENTS, DATASETS, STUDIES
 
 _LISTS = ("feature_names", "classes", "class_counts", "notes")
+#: Studies that a message names at most.
+_NAMED = 5
 _UNFINISHED = [state.value for state in StudyState if not state.is_finished]
 
 
@@ -138,18 +140,20 @@ class Datasets:
         return content
 
     def delete(self, dataset_id: str) -> None:
-        """Remove the dataset; Conflict while a study that is not finished uses it."""
+        """Remove the dataset; Conflict while studies that are not finished need it."""
         with self._database.writing() as connection:
             _get(connection, dataset_id, for_update=True)
-            user = connection.execute(
-                select(STUDIES.c.id)
+            users = connection.execute(
+                select(STUDIES.c.id, STUDIES.c.name)
                 .where(STUDIES.c.dataset == dataset_id, STUDIES.c.state.in_(_UNFINISHED))
-                .limit(1)
-            ).scalar_one_or_none()
-            if user is not None:
+                .order_by(STUDIES.c.sequence)
+            ).all()
+            if users:
+                named = ", ".join(f"'{user.id}' ({user.name})" for user in users[:_NAMED])
+                more = f" and {len(users) - _NAMED} more" if len(users) > _NAMED else ""
                 raise Conflict(
-                    f"dataset '{dataset_id}' is used by study '{user}', which is not finished; "
-                    "cancel or delete the study first"
+                    f"dataset '{dataset_id}' is needed by studies that are not finished: {named}"
+                    f"{more}; cancel or delete them first"
                 )
             connection.execute(delete(DATASETS).where(DATASETS.c.id == dataset_id))
 

@@ -229,7 +229,7 @@ def _insert(
     if not _has_dataset(connection, spec.dataset):
         raise NotFound("dataset", spec.dataset)
     study_id = ids.new_id(ids.STUDY)
-    name = spec.name or spec.dataset
+    name = spec.name or _default_name(connection, spec.dataset)
     optuna_name = optuna_studies.name_of(name, study_id)
     optuna_id = optuna_studies.create(
         connection,
@@ -265,6 +265,13 @@ def _insert(
         .returning(*STUDIES.c)
     ).one()
     return read_study(row)
+
+
+def _default_name(connection: Connection, dataset: str) -> str:
+    """Return a name for people of a study of `dataset` that was given none."""
+    query = select(DATASETS.c.name).where(DATASETS.c.id == dataset)
+    name = connection.execute(query).scalar_one_or_none() or dataset
+    return f"{name}, which activation?"
 
 
 def _has_dataset(connection: Connection, dataset: str) -> bool:

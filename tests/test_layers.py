@@ -19,6 +19,7 @@ NEVER_LOADED = {
     "storage": {"torch", "numba", "pandas", "sklearn", "fastapi"},
     "service.api.app": {"torch", "numba"},
     "search.training.executors": {"pandas", "sklearn", "sqlalchemy", "fastapi"},
+    "search.prediction.predict": {"torch", "numba", "sklearn", "sqlalchemy", "fastapi"},
     # Holds the function that a training process is sent for a segment.
     "search.training.worker_files": {"pandas", "sklearn", "sqlalchemy", "fastapi"},
 }

@@ -70,6 +70,8 @@ class CleanedColumn:
     #: The values of an identifier that is left out, in case that no other column is left.
     spare: pd.Series | None = None
     notes: tuple[str, ...] = ()
+    #: As in ColumnReport.
+    written: str = ""
 
 
 #: Arguments: name, column, text of the column, decimal mark of the file, rows of the table.
@@ -137,6 +139,7 @@ def _clean_number(
     kind: ColumnKind = ColumnKind.NUMBER,
     reason: str = "all of its cells are numbers",
     notes: tuple[str, ...] = (),
+    written: str = "",
 ) -> CleanedColumn:
     values = pd.Series(column.to_numpy(np.float64, na_value=np.nan), name=name)
     if values.isna().all():
@@ -161,7 +164,9 @@ def _clean_number(
             values,
         )
     more = notes_on_sentinels(f"column '{name}'", values.to_numpy())
-    return CleanedColumn(kind=kind, reason=reason, values=values, notes=(*notes, *more))
+    return CleanedColumn(
+        kind=kind, reason=reason, values=values, notes=(*notes, *more), written=written
+    )
 
 
 def notes_on_sentinels(called: str, values: NDArray[np.float64]) -> tuple[str, ...]:
@@ -235,6 +240,7 @@ def _read_dates(context: TableContext, name: str, column: TextColumn) -> Cleaned
         ColumnKind.DATE,
         f"its cells are dates, written as {dates.format.name}",
         tuple(notes),
+        dates.format.pattern,
     )
 
 
@@ -254,6 +260,7 @@ def _read_numbers(context: TableContext, name: str, column: TextColumn) -> Clean
         if numbers.are_plain
         else f"its cells are numbers with {numbers.format.name}",
         tuple(notes),
+        numbers.format.name,
     )
 
 

@@ -71,6 +71,9 @@ class ColumnReport:
     missing: int
     #: First different cells as written.
     examples: tuple[str, ...]
+    #: How its cells are written: the name of a row of `search.data.number_formats`, or the pattern
+    #: of `search.data.date_formats`; empty where they are of another kind, or came typed.
+    written: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

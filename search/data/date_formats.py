@@ -92,6 +92,11 @@ def read_dates(text: pd.Series, missing: NDArray[np.bool_]) -> Dates | None:
     return Dates(days=days, format=best, rival=rival)
 
 
+def read_by_pattern(text: pd.Series, pattern: str) -> NDArray[np.float64]:
+    """Read trimmed `text` as days since 1970; NaN where a cell is not written so."""
+    return _days(text, DateFormat(name=pattern, pattern=pattern))
+
+
 def days_since_1970(times: pd.Series) -> NDArray[np.float64]:
     """Turn a column of times, with or without a zone, into days; NaN where one is missing."""
     # Whole seconds, since nanoseconds end in 2262 and tables do hold a 9999-12-31 for "never".

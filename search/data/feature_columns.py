@@ -128,4 +128,5 @@ def _report(
         reason=cleaned.reason,
         missing=missing,
         examples=examples_of(column if text is None else text.text),
+        written=cleaned.written,
     )

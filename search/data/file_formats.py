@@ -125,7 +125,7 @@ def _parse_text(content: bytes, called: str, shape: TableLimits | None) -> Parse
             if shape is not None:
                 shape.check(0, arff.count_attributes(text), called)
             names, table, line = arff.read(text)
-            frame = table.set_axis(_check_names(names, called), axis=1)
+            frame = table.set_axis(check_names(names, called), axis=1)
             return ParsedFile(
                 frame=frame,
                 notes=tuple(notes),
@@ -157,7 +157,7 @@ def _check_separators(content: bytes, shape: TableLimits, called: str) -> None:
 
 def _read_rows(text: str, dialect: Dialect, called: str) -> pd.DataFrame:
     """Read the rows below the header as text."""
-    names = _check_names(list(dialect.names), called)
+    names = check_names(list(dialect.names), called)
     columns = [*names, *([""] if dialect.trailing else [])]
     body = text[dialect.start :]
     _check_first_row(body, dialect, len(columns), called)
@@ -301,7 +301,7 @@ def _parse_parquet(
         raise _invalid(
             f"{called} is a damaged Parquet file: {_last_words(error)}; write it again"
         ) from error
-    frame.columns = pd.Index(_check_names([str(name).strip() for name in frame.columns], called))
+    frame.columns = pd.Index(check_names([str(name).strip() for name in frame.columns], called))
     return ParsedFile(frame=frame)
 
 
@@ -354,7 +354,7 @@ _FORMATS: dict[bytes, Callable[[bytes, int, str, TableLimits | None], ParsedFile
 }
 
 
-def _check_names(names: list[str], called: str) -> list[str]:
+def check_names(names: list[str], called: str) -> list[str]:
     """Give nameless columns a name by position; refuse names that stand twice."""
     long = max(names, key=len, default="")
     if len(long) > _NAME_CHARACTERS:

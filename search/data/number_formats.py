@@ -39,7 +39,7 @@ SAMPLE = 4000
 _PREFIX = r"(?:US\$|CA\$|AU\$|R\$|[$€£¥₹₽₩₺฿]|USD|EUR|GBP|CHF|JPY)"
 _SUFFIX = r"(?:[$€£¥₹₽₩₺%‰]|USD|EUR|GBP|CHF|JPY|kr|zł|Kč|Ft)"
 #: Affixes around the digits: sign, currency, sign; brackets of accountants mean minus.
-_AFFIXED = re.compile(
+AFFIXED = re.compile(
     rf"(?P<open>\()?(?P<first>[-+−])?\s*(?P<prefix>{_PREFIX})?\s*(?P<second>[-+−])?\s*"
     rf"(?P<digits>[\d.,'’ \u00a0\u202feE+-]*\d[.,]?)\s*(?P<suffix>{_SUFFIX})?(?P<close>\))?"
 )
@@ -58,6 +58,7 @@ _EXPONENT = r"(?:[eE][+-]?\d+)?"
 class NumberFormat:
     """One way of writing numbers, without signs and affixes."""
 
+    #: For people; stored with datasets and trained networks, and so never changed.
     name: str
     pattern: re.Pattern[str]
     #: The decimal mark where the format has one.
@@ -236,6 +237,23 @@ def read_numbers(
     return numbers
 
 
+def read_by_format(text: pd.Series, name: str) -> Numbers:
+    """Read trimmed `text` in the format of that name; other cells are strays, however many."""
+    row = next(row for row in FORMATS if row.name == name)
+    plain = plain_numbers(text) if row is _PLAIN else None
+    if plain is not None:
+        return Numbers(
+            values=plain,
+            strays=np.zeros(len(text), bool),
+            missing=np.isnan(plain),
+            format=row,
+            signs=(),
+            ambiguous=False,
+        )
+    held = NumberSniff(formats=(row,), signs=(), marked=True)
+    return _read(text, is_missing(text), held, None)
+
+
 def _sample(text: pd.Series, missing: NDArray[np.bool_], most: int = SAMPLE) -> list[str]:
     present = np.flatnonzero(~missing)
     if len(present) > most:
@@ -253,7 +271,7 @@ def _sniff_cells(cells: Sequence[str]) -> NumberSniff:
     signs: Counter[str] = Counter()
     # Cells of one shape, digits aside, fit the same formats.
     for shape, times in Counter(cell.translate(_DIGITS) for cell in cells).items():
-        found = _AFFIXED.fullmatch(shape)
+        found = AFFIXED.fullmatch(shape)
         if found is None or bool(found["open"]) != bool(found["close"]):
             if shape.lower().lstrip("+-") in ("inf", "infinity"):
                 bodies["0"] += times

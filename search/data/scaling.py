@@ -15,8 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
-from sklearn.preprocessing import QuantileTransformer, StandardScaler
+from scipy.special import ndtri
 
 from search.study import Scaling
 
@@ -60,6 +59,9 @@ def fit_scaler(kind: Scaling, values: Floats64) -> Scaler:
 
 
 def _fit_standard(values: Floats64) -> dict[str, Floats64]:
+    # Imported here, since who applies a scaling needs none of it, and it takes a second.
+    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
+
     fitted = StandardScaler().fit(values)
     mean, scale = fitted.mean_, fitted.scale_
     furthest = np.abs((values - mean) / scale).max(axis=0)
@@ -91,6 +93,8 @@ def _apply_robust(statistics: Mapping[str, Floats64], values: Floats64) -> Float
 
 
 def _fit_quantile(values: Floats64) -> dict[str, Floats64]:
+    from sklearn.preprocessing import QuantileTransformer  # noqa: PLC0415 - as above
+
     fitted = QuantileTransformer(n_quantiles=min(_QUANTILES, len(values)), subsample=None)
     return {"quantiles": fitted.fit(values).quantiles_}
 
@@ -105,7 +109,7 @@ def _apply_quantile(statistics: Mapping[str, Floats64], values: Floats64) -> Flo
         upward = np.interp(values[:, place], known, ranks)
         downward = -np.interp(-values[:, place], -known[::-1], -ranks[::-1])
         scaled[:, place] = (upward + downward) / 2
-    normal: Floats64 = norm.ppf(np.clip(scaled, _EDGE, 1 - _EDGE))
+    normal: Floats64 = ndtri(np.clip(scaled, _EDGE, 1 - _EDGE))
     return normal
 
 

@@ -41,6 +41,8 @@ ROWS_OF_RAREST_CODE = 5
 FEW_CODES = 5
 #: Text labels must stand in this many rows on average; else the column is a name, not a class.
 ROWS_PER_LABEL = 2
+#: Classes at most: beyond, every network is mostly its output layer.
+MAX_CLASSES = 1000
 #: Whole numbers up to here are exact in float64.
 MAX_EXACT = 2**53
 #: Beyond this, float64 sums of squared features overflow.
@@ -370,6 +372,17 @@ def _check_multiclass(cells: TargetCells, distinct: int) -> None:
             f"task 'multiclass' needs three classes or more, but target '{cells.name}' holds two; "
             f"give 'binary', or leave task out",
             pointer="/task",
+        )
+    if distinct > MAX_CLASSES:
+        raise InvalidDataset(
+            f"target '{cells.name}' holds {distinct} different values, but a network has at most "
+            f"{MAX_CLASSES} classes; "
+            + (
+                "put rare ones together, or choose another column"
+                if cells.numbers is None
+                else "give task 'regression'"
+            ),
+            pointer="/target",
         )
     if len(cells.labels) < distinct * ROWS_PER_LABEL:
         raise InvalidDataset(

@@ -137,7 +137,8 @@ class Confirmation:
             for fold in range(self._folds)
             if (candidate.key, repeat, fold) in self._missing
         ]
-        return [whole_training(self._plan, stack) for stack in pack(lanes, self._plan.device)]
+        stacks = pack(lanes, self._plan.backend.device)
+        return [whole_training(self._plan, stack) for stack in stacks]
 
     def _read(
         self, data: TrainingData, segment: Segment, reports: Sequence[LaneReport]
@@ -210,7 +211,7 @@ def whole_training(
         evaluate_at=(epochs,),
         metrics=plan.metrics,
         keep_states=keep_states,
-        device=plan.device,
+        backend=plan.backend,
     )
 
 

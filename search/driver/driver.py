@@ -34,7 +34,7 @@ from search.study import (
     StudyState,
     TrialRecord,
 )
-from search.training.device import Device
+from search.training.backend import PROCESSOR, Backend
 from search.training.executors import InlineExecutor
 
 
@@ -46,7 +46,7 @@ def run_study(
     confirmations: Sequence[ConfirmationRun] = (),
     control: Callable[[], Control] = Control,
     executor: Executor | None = None,
-    device: Device = Device.CPU,
+    backend: Backend = PROCESSOR,
 ) -> Iterator[Event]:
     """Run `spec` on `dataset`, yielding events; the last one is a StudyEnded.
 
@@ -54,10 +54,10 @@ def run_study(
     trained again under their number, with the same result. `confirmations` holds the recorded
     confirmation runs; only missing ones are trained. `control` is polled between rungs, and between
     stacks of the confirmation and of the test. Without `executor` everything runs in this process.
-    `device`, from `usable_device`, is the one the executor's processes train on. Raises
-    InvalidInput where the spec does not fit the dataset.
+    `backend`, from `usable_backend`, is what the executor's processes train on. Raises InvalidInput
+    where the spec does not fit the dataset.
     """
-    plan = plan_study(spec, dataset, device)
+    plan = plan_study(spec, dataset, backend)
     workers = executor or InlineExecutor()
     # Cancelled jobs may still be writing into the folder while it is removed.
     with TemporaryDirectory(prefix="activation-search-", ignore_cleanup_errors=True) as name:

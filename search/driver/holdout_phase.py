@@ -142,7 +142,7 @@ def _refit(
         for number, config in enumerate(configs)
         for repeat in range(plan.spec.evaluation.confirm_repeats)
     ]
-    stacks = pack(lanes, plan.device)
+    stacks = pack(lanes, plan.backend.device)
     segments = [whole_training(plan, stack, keep_states=True) for stack in stacks]
     for segment, reports in jobs.run(train_from_file, segments, data):
         for lane, report in zip(segment.lanes, reports, strict=True):

@@ -16,7 +16,7 @@ from search.seeds import derive_seed
 from search.space import SearchSpace
 from search.study import Choices, ParamValue, Scaling, StudySpec, Task
 from search.study_checks import check_study
-from search.training.device import Device
+from search.training.backend import PROCESSOR, Backend
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +40,8 @@ class StudyPlan:
     evaluate_at: tuple[int, ...]
     #: Training loss of the best constant prediction, by fold.
     chance: tuple[float, ...]
-    #: The processor or a GPU, on which all lanes are trained.
-    device: Device = Device.CPU
+    #: The device and the engine by which all lanes are trained.
+    backend: Backend = PROCESSOR
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -74,8 +74,8 @@ class StudyPlan:
         )
 
 
-def plan_study(spec: StudySpec, dataset: Dataset, device: Device = Device.CPU) -> StudyPlan:
-    """Check `spec` against `dataset` and prepare its folds; `device` is from `usable_device`.
+def plan_study(spec: StudySpec, dataset: Dataset, backend: Backend = PROCESSOR) -> StudyPlan:
+    """Check `spec` against `dataset` and prepare its folds; `backend` is from `usable_backend`.
 
     The target is read for the task that the spec names, if any. Raises InvalidInput as
     `check_study` does, and InvalidDataset for a target that does not allow the task or a table too
@@ -100,7 +100,7 @@ def plan_study(spec: StudySpec, dataset: Dataset, device: Device = Device.CPU) -
         rungs=rungs,
         evaluate_at=evaluations(spec.budget.epochs, rungs),
         chance=tuple(chance_loss(checked.task, f.y_train) for f in data.folds[: data.splits]),
-        device=device,
+        backend=backend,
     )
 
 

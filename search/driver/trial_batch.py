@@ -57,7 +57,7 @@ class TrialBatch:
         first = plan.rungs[self._rung - 1] if self._rung else 0
         last = plan.rungs[self._rung]
         lanes = [lane for record in self.running for lane in self._lanes[record.number]]
-        stacks = pack(lanes, plan.device)
+        stacks = pack(lanes, plan.backend.device)
         for stack in stacks:
             segment = Segment(
                 lanes=stack,
@@ -68,7 +68,7 @@ class TrialBatch:
                 metrics=plan.metrics,
                 keep_states=last < plan.rungs[-1],
                 probe_at=tuple(e for e in self._probe_at if first < e <= last or e == first == 0),
-                device=plan.device,
+                backend=plan.backend,
             )
             files = tuple(self._files[lane.configuration][lane.fold] for lane in stack)
             self._futures.append(executor.submit(train_to_rung, segment, self._data, files))

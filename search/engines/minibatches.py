@@ -23,6 +23,8 @@ from search.seeds import derive_seed
 #: Bytes of minibatches and noise drawn at a time: enough steps that the cost of a call does not
 #: count, few enough that the third cache holds them while every lane passes through them.
 BLOCK_BYTES = 4 * 2**20
+#: The same on a GPU, whose memory is large, and where every call waits for a launch.
+DEVICE_BLOCK_BYTES = 64 * 2**20
 
 #: Kind of noise -> whether a lane needs it.
 NOISE: dict[str, Callable[[Lane], bool]] = {
@@ -94,22 +96,23 @@ class Minibatches:
         ]
         layers = max(lane.config.depth for lane in lanes)
         self._noise_shape = (layers, plan.rows, config.width)
-        self._noise = [kind for kind, needs in NOISE.items() if any(map(needs, lanes))]
+        self.noise_kinds = [kind for kind, needs in NOISE.items() if any(map(needs, lanes))]
         self._dimensions = dimensions
 
     def blocks(self, first: int, last: int) -> Iterator[Block]:
-        """Yield all steps of the epochs (first, last], in blocks of at most BLOCK_BYTES or one."""
+        """Yield all steps of the epochs (first, last], in blocks of limited size."""
         plan, streams, dimensions = self.plan, len(self.streams), self._dimensions
         layers, _, width = self._noise_shape
-        numbers = plan.rows * (dimensions.features + len(self._noise) * layers * width)
-        size = BLOCK_BYTES // (streams * numbers * dimensions.dtype.itemsize)
+        numbers = plan.rows * (dimensions.features + len(self.noise_kinds) * layers * width)
+        most = BLOCK_BYTES if dimensions.on_host else DEVICE_BLOCK_BYTES
+        size = most // (streams * numbers * dimensions.dtype.itemsize)
         total = (last - first) * plan.steps
         size = max(1, min(size, total))
         x = dimensions.empty(streams, size, plan.rows, dimensions.features)
         y = dimensions.empty(streams, size, plan.rows)
         noise = {
             kind: torch.empty(streams, size, *self._noise_shape, dtype=dimensions.dtype)
-            for kind in self._noise
+            for kind in self.noise_kinds
         }
         epoch, orders, generators = first, list[Tensor](), dict[tuple[str, int, int], Generator]()
         for start in range(0, total, size):
@@ -135,9 +138,7 @@ class Minibatches:
                 first=first * plan.steps + start,
                 x=x[:, :count],
                 y=y[:, :count],
-                noise={
-                    kind: field[:, :count].to(dimensions.device) for kind, field in noise.items()
-                },
+                noise={kind: dimensions.send(field[:, :count]) for kind, field in noise.items()},
             )
 
     def _orders(self, epoch: int) -> list[Tensor]:
@@ -149,14 +150,14 @@ class Minibatches:
         for stream, rows in zip(self.streams, self._fitted, strict=True):
             drawn = torch.randperm(len(rows), generator=_generator(stream, "rows", epoch))
             times = -(-length // len(rows))
-            orders.append(rows[drawn].repeat(times)[:length].to(self._dimensions.device))
+            orders.append(self._dimensions.send(rows[drawn].repeat(times)[:length]))
         return orders
 
     def _generators(self, epoch: int) -> dict[tuple[str, int, int], Generator]:
         """Return the generators of noise, by kind, index of the stream and layer."""
         return {
             (kind, s, layer): _generator(stream, f"{kind} {layer}", epoch)
-            for kind in self._noise
+            for kind in self.noise_kinds
             for s, stream in enumerate(self.streams)
             for layer in range(self._noise_shape[0])
         }

@@ -25,6 +25,17 @@ class Dimensions:
     dtype: torch.dtype = torch.float32
     device: str = "cpu"
 
+    @property
+    def on_host(self) -> bool:
+        """Whether the device is the processor."""
+        return self.device == "cpu"
+
+    def send(self, values: Tensor) -> Tensor:
+        """Return `values`, a tensor of the host, on the device, without waiting for the copy."""
+        if not self.device.startswith("cuda"):
+            return values
+        return values.pin_memory().to(self.device, non_blocking=True)
+
     def zeros(self, *size: int) -> Tensor:
         """Return a tensor of zeros with the stack's dtype and device."""
         return torch.zeros(size, dtype=self.dtype, device=self.device)

@@ -3,6 +3,7 @@
 The blob is a NumPy archive (.npz) without pickles. It holds a format version, the arrays of the
 trained lane, the statistics of the preprocessing, and one JSON document with columns, levels,
 classes and the configuration: all that is needed to rebuild the predictor, without the dataset.
+Reading one loads neither torch nor scikit-learn.
 """
 
 from __future__ import annotations
@@ -11,21 +12,25 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from search.data.datasets import Dataset
+from search.data.datasets import ColumnKind, Dataset
 from search.data.fold_arrays import FeatureSchema
-from search.data.preprocessing import Preprocessor
+from search.data.input_columns import InputColumn, input_columns, other_columns
 from search.errors import InvalidInput
 from search.networks.lane import LaneState
 from search.study import ParamValue, Scaling, Task
 
+if TYPE_CHECKING:  # who reads an archive needs no scikit-learn
+    from search.data.preprocessing import Preprocessor
+
 #: Version of the blob's format, stored in it as `format_version`. Blobs made before versions were
-#: stored lack that entry and have the format of version 1.
-FORMAT_VERSION = 2
+#: stored lack that entry and have the format of version 1; those before version 3 do not say how
+#: cells are written.
+FORMAT_VERSION = 3
 #: Arrays that are no statistics of numeric columns.
 _OTHERS = ("format_version", "document", "params", "running")
 
@@ -46,6 +51,10 @@ class ModelArchive:
     statistics: Mapping[str, NDArray[np.float64]]
     #: Column of `schema.encoded` -> level -> its numbers; None stands for all other levels.
     encodings: Mapping[str, Mapping[str | None, tuple[float, ...]]]
+    #: The columns that the network takes, in the order of the dataset.
+    columns: tuple[InputColumn, ...]
+    #: Names of the dataset's other columns, the target among them.
+    others: tuple[str, ...]
     #: Predictions of a regression are `output * target_scale + target_mean`; 0 and 1 otherwise.
     target_mean: float
     target_scale: float
@@ -70,6 +79,8 @@ def save_model_archive(
         "task": preprocessor.task.value,
         "classes": preprocessor.classes,
         "target": dataset.target,
+        "columns": list(map(asdict, input_columns(dataset))),
+        "others": other_columns(dataset),
         "schema": asdict(preprocessor.schema),
         "scaling": preprocessor.scaler.kind.value,
         "encodings": [
@@ -112,19 +123,22 @@ def load_model_archive(blob: bytes) -> ModelArchive:
     statistics = {name: array for name, array in arrays.items() if name not in _OTHERS}
     if "clip" in document:  # of an older version, with one limit for all columns
         statistics["limit"] = np.full(len(schema["numeric"]), document["clip"])
+    kept = FeatureSchema(
+        numeric=tuple(schema["numeric"]),
+        indicators=tuple(schema["indicators"]),
+        categorical=tuple(schema["categorical"]),
+        levels=tuple(map(tuple, schema["levels"])),
+        encoded=tuple(schema.get("encoded", ())),
+        encodings=tuple(schema.get("encodings", ())),
+    )
     return ModelArchive(
         params=document["params"],
         task=Task(document["task"]),
         classes=tuple(document["classes"]),
         target=document["target"],
-        schema=FeatureSchema(
-            numeric=tuple(schema["numeric"]),
-            indicators=tuple(schema["indicators"]),
-            categorical=tuple(schema["categorical"]),
-            levels=tuple(map(tuple, schema["levels"])),
-            encoded=tuple(schema.get("encoded", ())),
-            encodings=tuple(schema.get("encodings", ())),
-        ),
+        schema=kept,
+        columns=_columns(document, kept),
+        others=tuple(document.get("others", (document["target"],))),
         scaling=Scaling(document.get("scaling", Scaling.STANDARD)),
         statistics=statistics,
         encodings={
@@ -141,3 +155,18 @@ def load_model_archive(blob: bytes) -> ModelArchive:
         weights=arrays["params"],
         running=arrays["running"],
     )
+
+
+def _columns(document: dict[str, Any], schema: FeatureSchema) -> tuple[InputColumn, ...]:
+    """Return the columns of a document; where it lacks them, numbers with a point and texts."""
+    if "columns" in document:
+        return tuple(
+            InputColumn(**{**column, "kind": ColumnKind(column["kind"])})
+            for column in document["columns"]
+        )
+    kinds = {
+        **dict.fromkeys(schema.numeric, ColumnKind.NUMBER),
+        **dict.fromkeys(schema.categorical, ColumnKind.CATEGORY),
+        **dict.fromkeys(schema.encoded, ColumnKind.MANY_CATEGORIES),
+    }
+    return tuple(InputColumn(name=name, kind=kind) for name, kind in kinds.items())

@@ -1,8 +1,9 @@
-"""Optimizers of a stack: torch's own fused kernels, called once for lanes of equal settings.
+"""Optimizers of a stack: torch's own fused kernels, called for many lanes at once.
 
-Lanes with equal settings, such as the folds of a trial, lie side by side in memory. One fused call
-updates all of them in one pass, with their own learning rate, decay and momentum; seven passes over
-all lanes of a stack, with a rate a lane, took three times as long. Weight decay touches
+On a processor one call updates neighbours of equal settings, such as the folds of a trial, in one
+pass; seven passes over all lanes of a stack, with a rate a lane, took three times as long. On a GPU
+few calls count for more than few passes: one updates all lanes of an optimizer, whose rates are a
+column. Weight decay touches
 weight matrices only, never biases, normalization or learned slopes: decay would pull a PReLU's
 slope towards ReLU (He et al. 2015, section 2). The caller applies weight decay before `update`:
 decoupled (to the weights), or coupled (to their gradient).
@@ -34,6 +35,29 @@ class Row:
     steps: list[Tensor]
 
 
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What differs by lane in the update of a Row, for each of its parameters."""
+
+    #: Learning rates and momenta, shaped to broadcast over the parameter.
+    rates: list[Tensor]
+    momenta: list[Tensor]
+    #: Room for an update at a rate of 1.
+    updates: list[Tensor]
+
+    @classmethod
+    def of(cls, row: Row, rates: Tensor, momenta: Tensor) -> Columns:
+        """View `rates` and `momenta`, (lanes, 1, 1) each, for the parameters of `row`.
+
+        Views, so that what is written into `rates` later counts.
+        """
+
+        def views(column: Tensor) -> list[Tensor]:
+            return [column[: len(p)].view(-1, *(1,) * (p.dim() - 1)) for p in row.params]
+
+        return cls(views(rates), views(momenta), [torch.zeros_like(p) for p in row.params])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Optimizer:
     """An entry of the table below."""
@@ -45,12 +69,25 @@ class Optimizer:
     adaptive: bool
     #: Makes one step, given the parameters, the learning rate and the momentum.
     update: Callable[[Row, float, float], None]
+    #: Makes one step with a learning rate and a momentum a lane, without a look at the host.
+    update_columns: Callable[[Row, Columns], None]
     paper: str
 
 
 def _adamw(row: Row, learning_rate: float, _momentum: float) -> None:
+    _fused_adamw(row, row.params, learning_rate)
+
+
+def _adamw_columns(row: Row, columns: Columns) -> None:
+    torch._foreach_zero_(columns.updates)
+    _fused_adamw(row, columns.updates, 1.0)
+    for param, update, rates in zip(row.params, columns.updates, columns.rates, strict=True):
+        param.addcmul_(update, rates)
+
+
+def _fused_adamw(row: Row, params: list[Tensor], learning_rate: float) -> None:
     torch._fused_adamw_(
-        row.params,
+        params,
         row.grads,
         row.first_moment,
         row.second_moment,
@@ -83,12 +120,21 @@ def _sgd(row: Row, learning_rate: float, momentum: float) -> None:
     )
 
 
+def _sgd_columns(row: Row, columns: Columns) -> None:
+    for param, grad, moment, rates, momenta in zip(
+        row.params, row.grads, row.first_moment, columns.rates, columns.momenta, strict=True
+    ):
+        torch.addcmul(grad, moment, momenta, out=moment)
+        param.addcmul_(moment, rates, value=-1.0)
+
+
 OPTIMIZERS: dict[str, Optimizer] = {
     "adamw": Optimizer(
         title="AdamW",
         decoupled_decay=True,
         adaptive=True,
         update=_adamw,
+        update_columns=_adamw_columns,
         paper="Loshchilov & Hutter (2019), Decoupled Weight Decay Regularization",
     ),
     "sgd": Optimizer(
@@ -96,6 +142,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
         decoupled_decay=False,
         adaptive=False,
         update=_sgd,
+        update_columns=_sgd_columns,
         paper="Sutskever et al. (2013), On the Importance of Initialization and Momentum",
     ),
 }

@@ -15,12 +15,11 @@ from search.training.device import Device
 #: Device -> (most units a layer, lanes of one stack) in ascending order. A processor trains the
 #: lanes of a stack one after another; they share the minibatches and the fixed cost of a segment.
 #: Beyond these numbers more lanes hardly make a lane cheaper (see tests/benchmarks/README.md), and
-#: leave workers without a stack. A GPU trains all lanes at once and waits for the launch of each
-#: kernel: a stack there is as wide as a few hundred MiB of parameters and moments allow, a width
-#: that has not been measured.
+#: leave workers without a stack. A GPU trains all lanes at once, and is the better filled the more
+#: there are; `search.training.parts` cuts a stack that its memory has no room for.
 _LANES: Mapping[str, tuple[tuple[int, int], ...]] = {
     Device.CPU: ((32, 16), (128, 8), (256, 4)),
-    Device.CUDA: ((128, 256), (512, 64), (1024, 16)),
+    Device.CUDA: ((64, 1024), (128, 512), (256, 256), (512, 64), (1024, 16)),
 }
 _LANES_BEYOND = 1
 
@@ -34,10 +33,17 @@ def pack(lanes: Sequence[Lane], device: Device = Device.CPU) -> list[tuple[Lane,
     """Cut `lanes` into stacks of equal stack key, the stack with the most work first.
 
     Lanes of equal kernel key are neighbours, so that one call of a torch kernel activates many. The
-    lanes of a configuration stay in one stack, because they take equally long.
+    lanes of a configuration stay in one stack, because they take equally long. On a GPU a stack has
+    one optimizer, so that one call updates all of its lanes.
     """
     stacks = []
-    for key, group in groupby(sorted(lanes, key=_order), key=lambda lane: lane.config.stack_key):
+
+    def key_on_device(lane: Lane) -> tuple[StackKey, str]:
+        config = lane.config
+        return config.stack_key, config.optimizer if device is Device.CUDA else ""
+
+    in_order = sorted(lanes, key=lambda lane: (key_on_device(lane), _order(lane)))
+    for (key, _), group in groupby(in_order, key=key_on_device):
         by_configuration = groupby(group, key=lambda lane: lane.configuration)
         bundles = [tuple(members) for _, members in by_configuration]
         parts = min(len(bundles), -(-sum(map(len, bundles)) // stack_width(key.width, device)))

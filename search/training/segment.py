@@ -6,19 +6,22 @@ one property gives resuming, pruning at rungs, repacking of survivors and distri
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 
 import torch
 
 from search.data.fold_arrays import TrainingData
-from search.engines.compiled import can_compile
 from search.engines.engine import Engine, Trainer, Training
 from search.engines.minibatches import Minibatches
 from search.engines.stacked.engine import StackedEngine
 from search.networks.dimensions import Dimensions
 from search.networks.lane import Lane, LaneState
+from search.training.backend import PROCESSOR, Backend, EngineName
+from search.training.device import Device
 from search.training.early_stopping import EarlyStopping
+from search.training.parts import free_cuda_bytes, train_in_parts
 from search.training.scoring import LaneCurves, LaneReport, Scorer
 
 
@@ -45,24 +48,30 @@ class Segment:
     probe_at: tuple[int, ...] = ()
     #: Name of the torch dtype of weights, moments and activations.
     dtype: str = "float32"
-    device: str = "cpu"
-    #: Whether the compiled engine trains, lane by lane, instead of the stacked one, which trains
-    #: all lanes by torch's kernels; None: the compiled engine where it can run.
-    compiled: bool | None = None
+    #: The device that trains, and the engine that trains on it.
+    backend: Backend = PROCESSOR
 
 
-@torch.inference_mode()
 def train_segment(segment: Segment, data: TrainingData) -> tuple[LaneReport, ...]:
     """Train the lanes of `segment` on `data`; return one report a lane, in the order of lanes.
 
-    A lane whose loss is not finite fails, with the reason in its report; the others go on.
+    A lane whose loss is not finite fails, with the reason in its report; the others go on. Raises
+    DeviceMemoryFull where one lane alone is too large for a GPU.
     """
+    if segment.backend.device is Device.CPU:
+        return _train(segment, data)
+    torch.set_float32_matmul_precision("high" if segment.backend.tf32 else "highest")
+    return train_in_parts(segment, data, _train, free_cuda_bytes)
+
+
+@torch.inference_mode()
+def _train(segment: Segment, data: TrainingData) -> tuple[LaneReport, ...]:
     started = perf_counter()
     dimensions = Dimensions(
         features=data.features_in,
         outputs=data.outputs,
         dtype=getattr(torch, segment.dtype),
-        device=segment.device,
+        device=segment.backend.device,
     )
     lanes = segment.lanes
     batches = Minibatches(lanes, data, dimensions)
@@ -75,8 +84,7 @@ def train_segment(segment: Segment, data: TrainingData) -> tuple[LaneReport, ...
         probe_at=segment.probe_at,
         dimensions=dimensions,
     )
-    compiled = can_compile(segment.device) if segment.compiled is None else segment.compiled
-    engine = _compiled_engine(training) if compiled else StackedEngine(training)
+    engine = _ENGINES[segment.backend.trainer](training)
     stopping = EarlyStopping(training, engine) if lanes[0].config.keeps_best else None
     trainer: Trainer = stopping or engine
     scorer = Scorer(lanes, data, dimensions, segment.metrics)
@@ -118,3 +126,9 @@ def _compiled_engine(training: Training) -> Engine:
     from search.engines.compiled.engine import CompiledEngine  # noqa: PLC0415
 
     return CompiledEngine(training)
+
+
+_ENGINES: Mapping[EngineName, Callable[[Training], Engine]] = {
+    EngineName.COMPILED: _compiled_engine,
+    EngineName.TORCH: StackedEngine,
+}

@@ -12,7 +12,7 @@ from search.data.table_limits import TableLimits
 from service.api.body_limit import BodyLimit
 from service.api.dashboard import DashboardRoute
 from service.api.dependencies import Services
-from service.api.documentation import add_documentation
+from service.api.docs import add_docs
 from service.api.guards.answer_headers import AnswerHeaders
 from service.api.guards.browser_guard import BrowserGuard
 from service.api.guards.key_guard import KeyGuard
@@ -21,13 +21,37 @@ from service.api.guards.loopback import is_loopback
 from service.api.long_polling import VersionWatcher
 from service.api.openapi import document_problems, problems
 from service.api.problems import add_problem_handlers
-from service.api.routes import catalog, datasets, events, health, results, studies, trials
+from service.api.routes import (
+    catalog,
+    datasets,
+    events,
+    health,
+    pages,
+    results,
+    start,
+    studies,
+    takehome,
+    trials,
+)
 from service.api.unknown_parameters import refuse_unknown_names
+from service.bounded_process import BoundedProcess, Limits
 from service.settings import Settings
 from service.table_reading import TableReader
-from storage import Datasets, Keys, Queue, Results, Studies, Trials, open_database
+from storage import (
+    Datasets,
+    Keys,
+    Queue,
+    Results,
+    Studies,
+    Trials,
+    open_database,
+)
 
-_ROUTERS = (catalog, datasets, studies, trials, results, events)
+_ROUTERS = (catalog, datasets, studies, trials, results, events, takehome)
+#: Of a process that predicts; a million rows take ten seconds.
+_PREDICTION = Limits(seconds=300.0)
+#: Of a process that writes an export; libraries of networks take seconds to load.
+_EXPORT = Limits(memory_bytes=4 * 2**30, seconds=120.0)
 
 
 def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
@@ -51,6 +75,12 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
             datasets=Datasets(database),
             results=results_of,
             queue=Queue(database),
+            predictions=BoundedProcess(
+                _PREDICTION, purpose="predicting", way_out="send fewer rows at once"
+            ),
+            exports=BoundedProcess(
+                _EXPORT, purpose="writing the export", way_out="choose another format"
+            ),
             watcher=watcher,
             key_ring=key_ring,
             tables=_table_reader(settings),
@@ -70,15 +100,22 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
         title="activation-search",
         description="Which activation function suits your data, and how sure is that?",
         lifespan=lifespan,
+        # Ours need no CDN.
         docs_url=None,
         redoc_url=None,
+        # `create_study`: clients that are generated name their methods so.
+        generate_unique_id_function=lambda route: route.name,
     )
-    add_documentation(app)
     add_problem_handlers(app)
+    add_docs(app)
     app.add_middleware(
         BodyLimit,
         most=settings.max_body_bytes,
-        uploads={"/v1/datasets": settings.max_upload_bytes},
+        uploads={
+            "/v1/datasets": settings.max_upload_bytes,
+            start.TABLE_PATH: settings.max_upload_bytes,
+            "/v1/studies/[^/]+/predict": settings.max_prediction_bytes,
+        },
     )
     # The middleware added last is the first to see a request.
     app.add_middleware(KeyGuard)
@@ -99,6 +136,8 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
     )
     app.add_middleware(AnswerHeaders)
     app.include_router(health.router)
+    app.include_router(pages.router)
+    app.include_router(start.router)
     for module in _ROUTERS:
         app.include_router(
             module.router, dependencies=[Depends(refuse_unknown_names)], responses=problems(422)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,17 +21,21 @@ class BodyLimit:
     """
 
     def __init__(self, app: ASGIApp, *, most: int, uploads: Mapping[str, int]) -> None:
-        """`most` bytes anywhere, more for a file on the paths in `uploads`."""
+        """`most` bytes anywhere, more for a file on the paths that a pattern of `uploads` fits."""
         self._app = app
         self._most = most
-        self._uploads = {path: size + _ENVELOPE_BYTES for path, size in uploads.items()}
+        self._uploads = [
+            (re.compile(pattern), size + _ENVELOPE_BYTES) for pattern, size in uploads.items()
+        ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or end it with a problem."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        most = self._uploads.get(scope["path"].rstrip("/"), self._most)
+        path = scope["path"].rstrip("/")
+        sizes = (size for pattern, size in self._uploads if pattern.fullmatch(path))
+        most = next(sizes, self._most)
         stated = dict(scope["headers"]).get(b"content-length", b"0")
         if stated.isdigit() and int(stated) > most:
             await Problem(413, WAY_OUT[413])(scope, receive, send)

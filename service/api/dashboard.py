@@ -6,6 +6,8 @@ deleting or renaming a study there would leave our tables without its trials, so
 are closed unless a setting opens them.
 """
 
+from urllib.parse import parse_qsl
+
 from a2wsgi import WSGIMiddleware
 from optuna.storages import BaseStorage
 from optuna_dashboard import wsgi
@@ -15,8 +17,12 @@ from starlette.types import Receive, Scope, Send
 from service.api.problems import Problem
 
 #: First segments of the paths that the dashboard answers.
-SEGMENTS = frozenset({"dashboard", "api", "static", "artifacts", "csv", "favicon.ico"})
+SEGMENTS = frozenset({"dashboard", "api", "static", "artifacts", "csv"})
 
+#: Parameters of the dashboard's queries that it reads as numbers, unchecked.
+_NUMBERS = frozenset({"after", "trial_ids"})
+#: The greatest id that a database holds; the dashboard would answer 500 to a greater one.
+_GREATEST_ID = 2**31 - 1
 READING_METHODS = frozenset({"GET", "HEAD"})
 
 
@@ -44,4 +50,23 @@ class DashboardRoute(BaseRoute):
             )
             await refusal(scope, receive, send)
             return
+        mistake = _mistake(scope)
+        if mistake is not None:
+            await mistake(scope, receive, send)
+            return
         await self._app(scope, receive, send)  # type: ignore[arg-type]  # same ASGI, other names
+
+
+def _mistake(scope: Scope) -> Problem | None:
+    """Return the answer to a request on which the dashboard would fail, else None."""
+    for word in scope["path"].split("/"):
+        if word.isdecimal() and int(word[:20]) > _GREATEST_ID:
+            return Problem(404, f"there is no study or trial {word[:20]}; see /dashboard")
+    for name, value in parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True):
+        parts = value.split(",") if name == "trial_ids" else [value]
+        is_number = all(part.isascii() and part.isdecimal() for part in parts)
+        if name in _NUMBERS and not is_number:
+            return Problem(
+                422, f"{name} is '{value[:60]}', but must be a whole number; leave it out for all"
+            )
+    return None

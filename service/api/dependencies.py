@@ -10,6 +10,7 @@ from search.activations import get_activation
 from search.errors import NotFound, UnknownChoice
 from service.api.guards.key_ring import KeyRing
 from service.api.long_polling import VersionWatcher
+from service.bounded_process import BoundedProcess
 from service.settings import Settings
 from service.table_reading import TableReader
 from storage import Database, Datasets, Queue, Results, Studies, Trials
@@ -26,6 +27,9 @@ class Services:
     datasets: Datasets
     results: Results
     queue: Queue
+    #: Where networks predict, and where they are exported.
+    predictions: BoundedProcess
+    exports: BoundedProcess
     watcher: VersionWatcher
     key_ring: KeyRing
     tables: TableReader
@@ -50,7 +54,7 @@ def _id_of(kind: str) -> AfterValidator:
 
 def _true_name(value: str) -> str:
     try:
-        return get_activation(value).name.value
+        return get_activation(value).name
     except UnknownChoice as error:
         error.pointer = "/activation"
         raise

@@ -6,10 +6,12 @@ from importlib.resources import files
 from typing import Any
 
 from fastapi import FastAPI
+from pydantic import BaseModel
 
 from service.api.guards.key_guard import FREE, READING_METHODS
 from service.api.problems import PROBLEM_JSON, TYPE_PREFIX
 from service.api.schemas.problem import ProblemOut
+from service.api.schemas.takehome import RowsModel
 
 _EXAMPLES: dict[int, dict[str, Any]] = {
     400: {"title": "Bad request", "detail": "the request could not be read; see /docs for what "
@@ -50,6 +52,8 @@ _SCHEMES = {
 }
 
 Responses = dict[int | str, dict[str, Any]]
+#: Schemas that no signature of a route names.
+_UNNAMED: tuple[type[BaseModel], ...] = (ProblemOut, RowsModel)
 
 
 def header(status: int, name: str, description: str) -> Responses:
@@ -88,9 +92,10 @@ def document_problems(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         document = generate()
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        own = ProblemOut.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas |= own.pop("$defs")
-        schemas["ProblemOut"] = own
+        for model in _UNNAMED:
+            own = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas |= own.pop("$defs", {})
+            schemas[model.__name__] = own
         # FastAPI documents its own schema of errors wherever a path has a parameter.
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)

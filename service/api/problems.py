@@ -51,7 +51,8 @@ WAY_OUT: dict[int, str] = {
     404: "there is nothing at {path}; see /docs for what there is",
     405: "{method} is not allowed at {path}; see /docs for what is",
     413: "the body is larger than this server accepts; send less, or raise "
-    "ACTIVATION_SEARCH_MAX_UPLOAD_BYTES or ACTIVATION_SEARCH_MAX_BODY_BYTES",
+    "ACTIVATION_SEARCH_MAX_UPLOAD_BYTES, ACTIVATION_SEARCH_MAX_PREDICTION_BYTES or "
+    "ACTIVATION_SEARCH_MAX_BODY_BYTES",
     500: "something went wrong that should not have; the server's log says what",
 }
 

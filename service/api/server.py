@@ -15,8 +15,10 @@ from time import monotonic
 import uvicorn
 from fastapi import FastAPI
 
+from search.errors import InvalidInput
 from search.gc_freeze import freeze_loaded_objects
-from search.training.device import Device, usable_device
+from search.training.backend import EngineName, usable_backend
+from search.training.device import Device
 from service.api.app import create_app
 from service.api.guards.loopback import refuse_open_address
 from service.logs import get_log
@@ -37,7 +39,7 @@ _REQUEST_GRACE_S = 5
 def serve(settings: Settings, *, with_worker: bool) -> None:
     """Serve until SIGINT or SIGTERM, then end the worker and raise SystemExit(0).
 
-    Raises what `open_database` and, with a worker, `usable_device` raise, and InvalidInput where
+    Raises what `open_database` and, with a worker, `usable_backend` raise, and InvalidInput where
     other machines could reach the address and there is no key.
     """
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -50,8 +52,11 @@ def serve(settings: Settings, *, with_worker: bool) -> None:
         refuse_open_address(settings.host, has_keys=bool(Keys(database).list()))
     finally:
         database.close()
-    if with_worker and settings.device is Device.CUDA:
-        usable_device(settings.device)
+    # What has a fallback needs no look, and torch takes a second to load.
+    if with_worker and (
+        settings.device.startswith(Device.CUDA) or settings.engine is EngineName.COMPILED
+    ):
+        usable_backend(settings.device, settings.engine)
     app = create_app(settings, expects_worker=with_worker)
     config = uvicorn.Config(
         app,
@@ -62,6 +67,7 @@ def serve(settings: Settings, *, with_worker: bool) -> None:
         access_log=False,
         timeout_graceful_shutdown=_REQUEST_GRACE_S,
     )
+    _check_address(settings)
     listener = config.bind_socket()  # a port in use is an error before anything is started
     # asyncio sets this only on sockets that name their protocol, and uvicorn's does not; without
     # it the body of an answer waits up to 40 ms for the client to acknowledge the headers.
@@ -72,6 +78,20 @@ def serve(settings: Settings, *, with_worker: bool) -> None:
         return
     with _supervised(settings):
         _Server(config, app).run([listener])
+
+
+def _check_address(settings: Settings) -> None:
+    """Raise InvalidInput where the server could not listen; uvicorn would only log it."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise InvalidInput(
+                f"port {settings.port} of {settings.host} cannot be listened on "
+                f"({error.strerror}); give another with --port, or 0 for any that is free"
+            ) from error
 
 
 class _Server(uvicorn.Server):

@@ -28,8 +28,8 @@ _COUNTED = {
 }
 
 
-def progress_bar() -> Progress:
-    """Return a bar over the trainings of a phase; `show_progress` moves it."""
+def progress_bar(*, quiet: bool = False) -> Progress:
+    """Return a bar over the trainings of a phase, unseen if `quiet`; `show_progress` moves it."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -37,6 +37,7 @@ def progress_bar() -> Progress:
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
         TextColumn("best so far {task.fields[best]}"),
+        disable=quiet,
     )
 
 

@@ -57,7 +57,7 @@ def main() -> int:
         with httpx2.Client(base_url=base, timeout=60) as client:
             _wait_until_ready(client, server, log)
             console.print(f"server at {base}, log in {log}")
-            done = _run(client, console)
+            done = _run(client, console, log.parent)
         if arguments.keep:
             console.print(f"the server stays up; stop it with: kill {server.pid}")
     except KeyboardInterrupt:
@@ -70,7 +70,7 @@ def main() -> int:
     return 0 if done else 1
 
 
-def _run(client: httpx2.Client, console: Console) -> bool:
+def _run(client: httpx2.Client, console: Console, folder: Path) -> bool:
     started = time.monotonic()
     answer = client.post("/v1/studies", json=STUDY)
     try:  # from here on an interrupt must cancel the study
@@ -88,8 +88,11 @@ def _run(client: httpx2.Client, console: Console) -> bool:
     finished = results["progress"]["trials_finished"]
     rate = finished / seconds
     console.print(f"{finished} trials in {seconds:.0f} s, {rate:.1f} trials a second")
+    written = folder / "report.html"
+    written.write_bytes(client.get(f"/studies/{study['id']}/report.html").content)
     console.print(f"results:   {client.base_url}/v1/studies/{study['id']}/results")
     console.print(f"dashboard: {client.base_url}/dashboard")
+    console.print(f"report:    {client.base_url}/studies/{study['id']}, as one file {written}")
     return bool(results["state"] == "completed")
 
 

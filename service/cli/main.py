@@ -1,7 +1,8 @@
-"""The command line: `activation-search serve | worker | run | studies | results | keys`."""
+"""The command line: `activation-search serve | worker | run | studies | predict | ...`."""
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.metadata import version as package_version
 from pathlib import Path
@@ -12,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from search.errors import InvalidInput, SearchError
-from service.cli import keys
+from service.cli import keys, remote
 from service.cli.console_tables import results_table, studies_table
 from service.logs import set_up_logs
 from service.settings import load_settings
@@ -24,10 +25,30 @@ app = typer.Typer(
 )
 app.add_typer(keys.app, name="keys")
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, in the wire format.")]
+#: Columns of output that goes to a file or another program: nothing is cut or wrapped there.
+_PIPED_COLUMNS = 1000
+
 DataDir = Annotated[
     Optional[Path],  # noqa: UP045 - Typer reads the annotation at run time
     typer.Option(help="Folder of the database; default: data."),
 ]
+
+
+def _version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(package_version("activation-search"))
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Find the activation function that suits your data, and how sure that is."""
 
 
 # Optional throughout, not `X | None`: Typer reads the annotations at run time.
@@ -61,38 +82,112 @@ def worker(
 
 @app.command()
 def run(
-    spec: Annotated[Optional[Path], typer.Argument(help="JSON file, as POST /v1/studies.")] = None,  # noqa: UP045
+    file: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Argument(help="A table, with --target; or a study as JSON, as POST /v1/studies."),
+    ] = None,
+    target: Annotated[str, typer.Option(help="The column of the table to predict.")] = "",
     dataset: Annotated[Optional[str], typer.Option(help="A built-in dataset.")] = None,  # noqa: UP045
+    as_json: AsJson = False,
 ) -> None:
     """Run one study here and now, without any server."""
-    from service.cli.offline import read_spec_file, run_here  # noqa: PLC0415 - imports torch
+    from service.cli.offline import read_spec_file, read_table_file, run_here  # noqa: PLC0415 - torch
 
-    if (spec is None) == (dataset is None):
-        raise InvalidInput("give either a SPEC.json file or --dataset NAME, not both and not none")
-    body = read_spec_file(spec) if spec is not None else {"dataset": dataset}
-    run_here(body, load_settings(), Console())
+    if (file is None) == (dataset is None):
+        raise InvalidInput(
+            "give either a file (TABLE.csv with --target COLUMN, or SPEC.json) or --dataset NAME, "
+            "not both and not none"
+        )
+    table = None
+    body = {"dataset": dataset}
+    if file is not None and target:
+        table = read_table_file(file, target)
+        body = {"dataset": table.id}
+    elif file is not None:
+        body = dict(read_spec_file(file))
+    run_here(body, load_settings(), _console(), table=table, as_json=as_json)
 
 
 @app.command()
-def studies(data_dir: DataDir = None) -> None:
+def studies(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """List the studies of a database, newest first."""
-    from service.cli.offline import recorded_studies  # noqa: PLC0415 - other commands start faster
+    from service.cli.offline import recorded_studies, studies_json  # noqa: PLC0415 - start faster
 
-    Console().print(studies_table(recorded_studies(load_settings(data_dir=data_dir))))
+    found = recorded_studies(load_settings(data_dir=data_dir))
+    if as_json:
+        typer.echo(studies_json(found))
+    elif found:
+        _console().print(studies_table(found))
+    else:
+        typer.echo("there is no study yet; start one at http://localhost:8000/new, or by `run`")
 
 
 @app.command()
-def results(study_id: str, data_dir: DataDir = None) -> None:
+def results(study_id: str, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Show the results of one study."""
-    from service.cli.offline import recorded_results  # noqa: PLC0415 - other commands start faster
+    from service.cli.offline import recorded_results, results_json  # noqa: PLC0415 - start faster
 
-    Console().print(results_table(recorded_results(load_settings(data_dir=data_dir), study_id)))
+    found = recorded_results(load_settings(data_dir=data_dir), study_id)
+    if as_json:
+        typer.echo(results_json(found))
+    else:
+        _console().print(results_table(found))
+
+
+@app.command()
+def predict(
+    study_id: str,
+    rows: Annotated[Path, typer.Argument(help="CSV with the columns of the study's dataset.")],
+    out: Annotated[Optional[Path], typer.Option(help="File to write; default: to print.")] = None,  # noqa: UP045
+    data_dir: DataDir = None,
+) -> None:
+    """Predict rows by the network that a study recommends."""
+    from service.cli import takehome  # noqa: PLC0415 - other commands start faster
+
+    takehome.predict(load_settings(data_dir=data_dir), study_id, rows, out)
+
+
+@app.command()
+def export(
+    study_id: str,
+    file_format: Annotated[str, typer.Option("--format", help="pytorch or json.")] = "pytorch",
+    out: Annotated[Optional[Path], typer.Option(help="File to write; default: named so.")] = None,  # noqa: UP045
+    data_dir: DataDir = None,
+) -> None:
+    """Write the network that a study recommends as a file that runs without this program."""
+    from service.cli import takehome  # noqa: PLC0415 - other commands start faster
+
+    takehome.export(load_settings(data_dir=data_dir), study_id, file_format, out)
+
+
+@app.command()
+def reproduce(
+    file: Annotated[Path, typer.Argument(help="An export of format json.")],
+    table: Annotated[Optional[Path], typer.Option(help="The table that was uploaded.")] = None,  # noqa: UP045
+    data_dir: DataDir = None,
+) -> None:
+    """Train an exported network again and say whether every score came out the same."""
+    from service.cli.reproduce import reproduce_file  # noqa: PLC0415 - imports torch
+
+    reproduce_file(load_settings(data_dir=data_dir), file, table, _console())
 
 
 @app.command()
 def version() -> None:
     """Print the version."""
     typer.echo(package_version("activation-search"))
+
+
+# Commands for a running service stand beside those of a database.
+app.registered_commands += remote.app.registered_commands
+
+
+def _console() -> Console:
+    """Return a console as wide as the terminal; without one, so wide that nothing is cut."""
+    console = Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _PIPED_COLUMNS
+    return console
 
 
 def main() -> None:
@@ -102,6 +197,15 @@ def main() -> None:
     except SearchError as error:
         # As Text, since Rich would read brackets in a message as markup.
         Console(stderr=True).print(Text(str(error), style="red"))
+        sys.exit(1)
+    except (PermissionError, FileExistsError, NotADirectoryError) as error:
+        Console(stderr=True).print(
+            Text(
+                f"{error.filename} cannot be used ({error.strerror}); give another folder with "
+                "--data-dir, or another file",
+                style="red",
+            )
+        )
         sys.exit(1)
 
 

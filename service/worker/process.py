@@ -7,7 +7,7 @@ import signal
 import sys
 from threading import Thread
 
-from search.training.device import usable_device
+from search.training.backend import usable_backend
 from search.training.executors import local_pool
 from service.settings import Settings
 from service.worker.worker import Worker
@@ -21,16 +21,16 @@ def run_worker(
 
     With `until_stdin_ends` it also stops at the end of its standard input, which comes when the
     process at the other end is gone, even if killed. Raises PoolBroken where a training process
-    was killed, and InvalidInput where the settings want a GPU and there is none.
+    was killed, and InvalidInput where the settings want a device or an engine that is not there.
     """
-    device = usable_device(settings.device)
+    backend = usable_backend(settings.device, settings.engine, tf32=settings.tf32)
     if hasattr(os, "nice"):
         os.nice(settings.worker_niceness)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database = open_database(settings.database)
     try:
-        with local_pool(settings.processes) as executor:
-            worker = Worker(settings, database, executor, device=device)
+        with local_pool(settings.processes, backend) as executor:
+            worker = Worker(settings, database, executor, backend=backend)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: worker.stop())
             if until_stdin_ends:

@@ -33,7 +33,7 @@ from search.study import (
     TrialRecord,
     TrialsChanged,
 )
-from search.training.device import Device
+from search.training.backend import PROCESSOR, Backend
 from service.logs import get_log
 from service.settings import Settings
 from service.stored_datasets import load_dataset
@@ -65,7 +65,7 @@ class Driver(Protocol):
         confirmations: Sequence[ConfirmationRun],
         control: Callable[[], Control],
         executor: Executor | None,
-        device: Device,
+        backend: Backend,
     ) -> Iterator[Event]:
         """Yield the events of the study, a StudyEnded last."""
 
@@ -93,7 +93,7 @@ class Worker:
         database: Database,
         executor: Executor,
         *,
-        device: Device = Device.CPU,
+        backend: Backend = PROCESSOR,
         run: Driver = run_study,
     ) -> None:
         self._settings = settings
@@ -101,7 +101,7 @@ class Worker:
         self._id = f"{socket.gethostname()}-{os.getpid()}-{token_hex(3)}"
         self._database = database
         self._executor = executor
-        self._device = device
+        self._backend = backend
         self._queue = Queue(database)
         self._studies = Studies(database)
         self._datasets = Datasets(database)
@@ -178,7 +178,7 @@ class Worker:
             confirmations=confirmations,
             control=self._control(study.id, lost),
             executor=self._executor,
-            device=self._device,
+            backend=self._backend,
         )
         try:
             for event in events:

@@ -1,6 +1,6 @@
 """What a training step costs, by activation, beside its matrix products alone.
 
-`python -m tests.benchmarks.engine [--lanes 32] [--activation gelu] [--profile]`
+`python -m tests.benchmarks.engine [--lanes 32] [--activation gelu] [--engine torch] [--profile]`
 
 Notation: L lanes sorted by depth, n_k of them reach layer k; N rows, D features, H width, C
 outputs. A lane-step is one minibatch of one network, forward, backward and update. The yardstick is
@@ -28,6 +28,7 @@ from search.engines.minibatches import batch_plan
 from search.networks.lane import Lane, NetworkConfig
 from search.seeds import derive_seed
 from search.study import ParamValue
+from search.training.backend import Backend, EngineName
 from search.training.executors import use_one_core
 from search.training.packing import pack
 from search.training.segment import Segment, train_segment
@@ -106,7 +107,13 @@ def make_lanes(
     return tuple(made)
 
 
-def make_segment(lanes: Sequence[Lane], *, epochs: int = EPOCHS, evaluate: bool = True) -> Segment:
+def make_segment(
+    lanes: Sequence[Lane],
+    *,
+    epochs: int = EPOCHS,
+    evaluate: bool = True,
+    engine: EngineName = EngineName.AUTO,
+) -> Segment:
     """One segment from fresh weights to the end, as without pruning."""
     plan = reference_plan()
     return Segment(
@@ -117,6 +124,7 @@ def make_segment(lanes: Sequence[Lane], *, epochs: int = EPOCHS, evaluate: bool 
         evaluate_at=evaluations(epochs, (epochs,)) if evaluate else (epochs,),
         metrics=plan.metrics,
         keep_states=False,
+        backend=Backend(engine=engine),
     )
 
 
@@ -126,13 +134,16 @@ def segment_seconds(
     *,
     epochs: int = EPOCHS,
     evaluate: bool = True,
+    engine: EngineName = EngineName.AUTO,
 ) -> float:
     """Seconds to train `stacks`, one after another.
 
     Processor seconds of this process, which has one thread: other processes' turns do not count,
     but what they do to the caches does, so callers take the least of several.
     """
-    segments = [make_segment(stack, epochs=epochs, evaluate=evaluate) for stack in stacks]
+    segments = [
+        make_segment(stack, epochs=epochs, evaluate=evaluate, engine=engine) for stack in stacks
+    ]
     started = process_time()
     for segment in segments:
         train_segment(segment, data)
@@ -140,13 +151,21 @@ def segment_seconds(
 
 
 def step_seconds(
-    stacks: Sequence[Sequence[Lane]], data: TrainingData, *, more: int = 6, repeats: int = REPEATS
+    stacks: Sequence[Sequence[Lane]],
+    data: TrainingData,
+    *,
+    more: int = 6,
+    repeats: int = REPEATS,
+    engine: EngineName = EngineName.AUTO,
 ) -> float:
     """Seconds a lane-step: what `more` epochs add to two, set-up and evaluation left out."""
     few = 2
     lane_steps = steps_of(data) * more * sum(map(len, stacks))
     short, long = (
-        min(segment_seconds(stacks, data, epochs=epochs, evaluate=False) for _ in range(repeats))
+        min(
+            segment_seconds(stacks, data, epochs=epochs, evaluate=False, engine=engine)
+            for _ in range(repeats)
+        )
         for epochs in (few, few + more)
     )
     return (long - short) / lane_steps
@@ -158,19 +177,24 @@ def steps_of(data: TrainingData) -> int:
 
 
 def step_cost(
-    activation: str, lanes: int, data: TrainingData, *, repeats: int = REPEATS
+    activation: str,
+    lanes: int,
+    data: TrainingData,
+    *,
+    repeats: int = REPEATS,
+    engine: EngineName = EngineName.AUTO,
 ) -> StepCost:
     """Measure one activation; the least of `repeats` times counts."""
     stacks = pack(make_lanes(activation, lanes))
     plan = batch_plan([len(fold.x_train) for fold in data.folds], BATCH)
-    whole = min(segment_seconds(stacks, data) for _ in range(repeats))
+    whole = min(segment_seconds(stacks, data, engine=engine) for _ in range(repeats))
     products = sum(
         product_seconds(stack, data.features_in, data.outputs, plan.rows) for stack in stacks
     )
     return StepCost(
         activation=activation,
         products=1e6 * products / lanes,
-        step=1e6 * step_seconds(stacks, data, repeats=repeats),
+        step=1e6 * step_seconds(stacks, data, repeats=repeats, engine=engine),
         segment=1e6 * whole / (plan.steps * EPOCHS * lanes),
     )
 
@@ -217,11 +241,11 @@ def show(costs: Sequence[StepCost], lanes: int) -> Table:
     return table
 
 
-def profile(activation: str, lanes: int, data: TrainingData) -> None:
+def profile(activation: str, lanes: int, data: TrainingData, engine: EngineName) -> None:
     """Print where the time of a segment goes, by function."""
     profiler = cProfile.Profile()
     profiler.enable()
-    segment_seconds(pack(make_lanes(activation, lanes)), data)
+    segment_seconds(pack(make_lanes(activation, lanes)), data, engine=engine)
     profiler.disable()
     pstats.Stats(profiler).strip_dirs().sort_stats("tottime").print_stats(25)
 
@@ -232,6 +256,7 @@ def main() -> None:
     parser.add_argument("--lanes", type=int, default=LANES)
     parser.add_argument("--repeats", type=int, default=REPEATS)
     parser.add_argument("--activation", choices=(*ACTIVATIONS, MIXED), nargs="+")
+    parser.add_argument("--engine", type=EngineName, choices=list(EngineName), default="auto")
     parser.add_argument("--profile", action="store_true", help="by function, instead of the table")
     arguments = parser.parse_args()
     wanted = arguments.activation or (*ACTIVATIONS, MIXED)
@@ -239,10 +264,16 @@ def main() -> None:
     data = reference_plan().data
     if arguments.profile:
         for activation in wanted:
-            profile(activation, arguments.lanes, data)
+            profile(activation, arguments.lanes, data, arguments.engine)
         return
     costs = [
-        step_cost(activation, arguments.lanes, data, repeats=arguments.repeats)
+        step_cost(
+            activation,
+            arguments.lanes,
+            data,
+            repeats=arguments.repeats,
+            engine=arguments.engine,
+        )
         for activation in wanted
     ]
     Console().print(show(costs, arguments.lanes))

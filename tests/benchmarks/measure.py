@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from search.study import Evaluation, PrunerSpec
+from search.training.backend import EngineName
 from search.training.executors import use_one_core
 from tests.benchmarks.database import database_cost
 from tests.benchmarks.engine import LANES, MIXED, step_cost
@@ -118,13 +119,26 @@ def _engine(scale: Scale, _folder: Path) -> Result:
     data = reference_plan().data
     names = (MIXED, *(scale.activations or ACTIVATIONS))
     mixed, *others = (step_cost(name, LANES, data, repeats=scale.engine_repeats) for name in names)
+    torch_mixed = step_cost(
+        MIXED, LANES, data, repeats=scale.engine_repeats, engine=EngineName.TORCH
+    )
     torch.set_num_threads(threads)
     how = f"{LANES} lanes of all activations, {mixed.segment:.0f} us a lane-step; alone: " + (
         ", ".join(f"{cost.activation} {cost.share:.0%}" for cost in others)
     )
     return (
-        [Measured(row="arithmetic", value=mixed.share, how=how)],
-        {"engine": [asdict(cost) for cost in (mixed, *others)]},
+        [
+            Measured(row="arithmetic", value=mixed.share, how=how),
+            Measured(
+                row="arithmetic_torch",
+                value=torch_mixed.share,
+                how=f"{LANES} lanes of all activations, {torch_mixed.segment:.0f} us a lane-step",
+            ),
+        ],
+        {
+            "engine": [asdict(cost) for cost in (mixed, *others)],
+            "engine_torch": asdict(torch_mixed),
+        },
     )
 
 

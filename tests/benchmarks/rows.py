@@ -130,6 +130,11 @@ _LINES = (
         goal=0.5,
     ),
     Row(
+        name="arithmetic_torch",
+        title="the same by the torch engine, on one core too",
+        show=percent,
+    ),
+    Row(
         name="late",
         title="cost of a late trial against an early one",
         show=times,

@@ -19,9 +19,16 @@ from search.networks.lane import Lane, NetworkConfig
 from search.networks.sequential import build_network, load_state
 from search.seeds import derive_seed
 from search.study import ParamValue, Task
+from search.training.backend import PROCESSOR, Backend, EngineName
 from search.training.scoring import LaneReport
 from search.training.segment import Segment, train_segment
 
+#: By whether the engine is compiled; None: the quickest one.
+BACKENDS = {
+    True: Backend(engine=EngineName.COMPILED),
+    False: Backend(engine=EngineName.TORCH),
+    None: PROCESSOR,
+}
 FEATURES = 5
 OUTPUTS = {Task.REGRESSION: 1, Task.BINARY: 1, Task.MULTICLASS: 3}
 
@@ -115,7 +122,7 @@ def segment(
         metrics=metrics,
         keep_states=True,
         dtype="float64",
-        compiled=compiled,
+        backend=BACKENDS[compiled],
     )
 
 
@@ -202,14 +209,14 @@ LOSSES = {
 
 
 def train_plainly(
-    which: Lane, data: TrainingData, epochs: int
+    which: Lane, data: TrainingData, epochs: int, device: str = "cpu"
 ) -> tuple[nn.Sequential, list[float]]:
     """Train one network as a textbook would; return it and its validation loss by epoch.
 
     Where the best epoch is kept, both are those of the best epoch so far.
     """
     setting = which.config
-    network = initial_network(which, data)
+    network = initial_network(which, data).to(device)
     matrices = [module.weight for module in network if isinstance(module, nn.Linear)]
     others = [p for p in network.parameters() if all(p is not matrix for matrix in matrices)]
     groups = [
@@ -231,8 +238,8 @@ def train_plainly(
     else:
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: 1.0)
     fold = data.folds[which.split]
-    x, x_validation = (torch.from_numpy(a).double() for a in (fold.x_train, fold.x_validation))
-    y, y_validation = (torch.from_numpy(a) for a in (fold.y_train, fold.y_validation))
+    x, x_validation = (_sent(a, device).double() for a in (fold.x_train, fold.x_validation))
+    y, y_validation = (_sent(a, device) for a in (fold.y_train, fold.y_validation))
     if y.is_floating_point():
         y, y_validation = y.double(), y_validation.double()
     loss_of = LOSSES[data.task]
@@ -255,7 +262,7 @@ def train_plainly(
         network.train()
         for step in range(plan.steps):
             rows = order[step * plan.rows : (step + 1) * plan.rows]
-            _draw_noise(network, noise, (plan.rows, setting.width))
+            _draw_noise(network, noise, (plan.rows, setting.width), device)
             optimizer.zero_grad()
             loss_of(network(x[rows]), y[rows]).backward()
             if setting.gradient_clip is not None:
@@ -276,13 +283,20 @@ def train_plainly(
             break
     if setting.keeps_best:
         network.load_state_dict(best)
-    return network, curve
+    return network.cpu(), curve
+
+
+def _sent(array: np.ndarray, device: str) -> Tensor:
+    return torch.from_numpy(array).to(device)
 
 
 def _draw_noise(
-    network: nn.Sequential, sources: dict[str, list[torch.Generator]], size: tuple[int, int]
+    network: nn.Sequential,
+    sources: dict[str, list[torch.Generator]],
+    size: tuple[int, int],
+    device: str,
 ) -> None:
     for kind, noisy in (("dropout", CommonDropout), ("slope", CommonRReLU)):
         modules = [module for module in network if isinstance(module, noisy)]
         for module, source in zip(modules, sources[kind], strict=False):
-            module.noise = torch.rand(size, generator=source, dtype=torch.float64)
+            module.noise = torch.rand(size, generator=source, dtype=torch.float64).to(device)

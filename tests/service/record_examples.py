@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from search.data.datasets import load_builtin
 from tests.service.processes import Server, served
 
 EXAMPLES = Path("service/api/examples.json")
@@ -51,6 +52,9 @@ def record(server: Server) -> dict[str, Any]:
     keep("GET", "/v1/studies", "/v1/studies")
     for path in FINISHED:
         keep("GET", f"/v1/studies/{study}{path.format(number=3)}", f"{one}{path}")
+    rows = load_builtin("wine").features.drop(columns="ash").head(2).to_dict("records")
+    keep("GET", f"/v1/studies/{study}/export/json", f"{one}/export/{{format}}")
+    keep("POST", f"/v1/studies/{study}/predict", f"{one}/predict", json={"rows": rows})
     keep("POST", f"/v1/studies/{study}/extend", f"{one}/extend", json={"repeats": 2})
     server.finish(study)
     server.start(**STUDY | {"budget": {"trials": 5000, "epochs": 500}})

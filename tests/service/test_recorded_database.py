@@ -6,8 +6,6 @@ upload, a study run to its verdict and a paused one; and its answers to GET requ
 
 from __future__ import annotations
 
-import json
-import lzma
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,19 +19,12 @@ from service.api.app import create_app
 from service.settings import Settings
 from service.worker.worker import Worker
 from storage import Studies, open_database
-
-DATA = Path(__file__).parent / "data"
-ANSWERS: dict[str, Any] = json.loads(
-    lzma.decompress((DATA / "answers_of_0.1.0.json.xz").read_bytes())
-)
-STUDY = next(path for path in ANSWERS if path.endswith("/results")).split("/")[3]
+from tests.service.recorded import ANSWERS, STUDY, recorded_settings
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    content = lzma.decompress((DATA / "database_of_0.1.0.db.xz").read_bytes())
-    (tmp_path / "activation-search.db").write_bytes(content)
-    return Settings(data_dir=tmp_path)
+    return recorded_settings(tmp_path)
 
 
 def missing(old: Any, new: Any, at: str = "") -> Iterator[str]:

@@ -44,7 +44,7 @@ def test_a_new_study_is_queued_with_all_that_was_asked_for(studies: Studies) -> 
 
 def test_a_study_without_a_name_is_called_after_its_dataset(studies: Studies) -> None:
     row = create(studies, StudySpec(dataset="iris"))
-    assert row.name == "iris"
+    assert row.name == "iris, which activation?"
     assert row.spec.name == ""
 
 

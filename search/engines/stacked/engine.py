@@ -15,12 +15,14 @@ from torch import Tensor
 from search.data.fold_arrays import Floats
 from search.engines.engine import Training
 from search.engines.probe_schedule import probe_rows
+from search.engines.stacked.graphed import graphed
 from search.engines.stacked.optimizer_step import StackOptimizer
 from search.engines.stacked.parameters import Parameters
+from search.engines.stacked.passes import Passes
 from search.engines.stacked.probe import Probe
 from search.engines.stacked.stack import Stack
 from search.networks.lane import KernelKey, Lane, LaneState, Weights
-from search.study import LayerSnapshot, Task
+from search.study import LayerSnapshot
 
 
 class StackedEngine:
@@ -34,8 +36,7 @@ class StackedEngine:
         lanes = [training.lanes[i] for i in order]
         #: Index of each lane in the stack.
         self._positions = sorted(range(len(order)), key=order.__getitem__)
-        streams = [batches.lane_streams[i] for i in order]
-        self._lanes, self._streams = len(lanes), torch.tensor(streams, device=dimensions.device)
+        self._lanes = len(lanes)
         folds = training.data.folds
         states = [
             training.states[i] or dimensions.first_state(lane, folds[lane.split].x_train)
@@ -43,20 +44,27 @@ class StackedEngine:
         ]
         self._parameters = Parameters(lanes, states, dimensions)
         self._batches, self._dimensions = batches, dimensions
-        self._target = torch.int64 if task is Task.MULTICLASS else dimensions.dtype
         self._stack = Stack(
             self._parameters, rows=batches.plan.rows, task=task, dimensions=dimensions
         )
         steps = batches.plan.steps
-        optimizer = StackOptimizer(
+        self._optimizer = StackOptimizer(
             self._parameters, steps_total=training.epochs * steps, dimensions=dimensions
+        )
+        self._passes = Passes(
+            self._stack,
+            self._optimizer,
+            streams=[batches.lane_streams[i] for i in order],
+            noise_kinds=batches.noise_kinds,
+            task=task,
+            dimensions=dimensions,
         )
         rows = probe_rows(batches, training.probe_at)
         self._probe = Probe(
-            optimizer,
+            self._optimizer,
             self._stack,
             self._parameters,
-            [self._spread(x) for x in rows],
+            [self._passes.spread(x) for x in rows],
             steps=steps,
             probe_at=training.probe_at,
             dimensions=dimensions,
@@ -67,6 +75,8 @@ class StackedEngine:
         self._inner = self._whole_minibatches(inner) if lanes[0].config.keeps_best else ()
         #: Indices of the lanes that are trained no further.
         self._ended: set[int] = set()
+        self._step = graphed(self._passes.step, dimensions.device)
+        self._predict = graphed(self._passes.predict, dimensions.device)
 
     def _whole_minibatches(self, tables: Sequence[Floats]) -> tuple[Tensor, ...]:
         """Cut `tables`, one a stream, into minibatches (S, N, D), repeating rows to fill the last.
@@ -82,28 +92,27 @@ class StackedEngine:
 
     def train(self, first: int, last: int) -> list[float]:
         """Train epochs (first, last]; return each lane's mean loss over their steps."""
-        loss, steps = self._dimensions.zeros(self._lanes), self._batches.plan.steps
+        steps = self._batches.plan.steps
         # The kernels train all lanes together, so that time is saved only once all are ended.
         if len(self._ended) == self._lanes:
             self._parameters.steps.fill_(last * steps)
+            self._parameters.trained(last * steps)
             return [0.0] * self._lanes
+        self._passes.losses.zero_()
         for block in self._batches.blocks(first, last):
-            for step in range(block.x.shape[1]):
-                noise = {
-                    kind: [self._spread(field) for field in part[:, step].unbind(1)]
-                    for kind, part in block.noise.items()
-                }
-                x = self._spread(block.x[:, step])
-                self._stack.forward(
-                    x,
-                    training=True,
-                    dropout_noise=noise.get("dropout"),
-                    slope_noise=noise.get("slope"),
-                )
-                target = self._spread(block.y[:, step]).to(self._target)
-                loss += self._stack.backward(x, target)
-                self._probe.step(block.first + step)
-        sums: list[float] = loss[self._positions].tolist()
+            self._optimizer.plan(block.first, block.x.shape[1])
+            for index in range(block.x.shape[1]):
+                noise = (block.noise[kind][:, index] for kind in self._batches.noise_kinds)
+                inputs = (block.x[:, index], block.y[:, index], *noise)
+                step = block.first + index
+                self._optimizer.begin(step)
+                if self._probe.measures(step):
+                    self._passes.differentiate(*inputs)
+                    self._probe.step(step)
+                else:
+                    self._step(*inputs)
+        self._parameters.trained(last * steps)
+        sums: list[float] = self._passes.losses[self._positions].tolist()
         return [total / ((last - first) * steps) for total in sums]
 
     def end(self, index: int) -> None:
@@ -121,7 +130,7 @@ class StackedEngine:
         return self._predictions(self._inner)
 
     def _predictions(self, minibatches: Sequence[Tensor]) -> Tensor:
-        parts = [self._stack.forward(self._spread(x), training=False).clone() for x in minibatches]
+        parts = [self._predict(x).clone() for x in minibatches]
         return torch.cat(parts, dim=2)[self._positions]
 
     def weights(self, index: int) -> Weights:
@@ -135,12 +144,6 @@ class StackedEngine:
     def state(self, index: int) -> LaneState:
         """Return a copy of a lane's present state."""
         return self._parameters.state(self._positions[index])
-
-    def _spread(self, by_stream: Tensor) -> Tensor:
-        """Return the slice of each lane's stream, (S, ...) -> (L, ...), a view where S is one."""
-        if len(by_stream) == 1:
-            return by_stream.expand(self._lanes, *by_stream.shape[1:])
-        return by_stream.index_select(0, self._streams)
 
 
 def _sort_key(lane: Lane) -> tuple[int, KernelKey, int, int, int]:

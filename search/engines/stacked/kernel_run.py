@@ -12,14 +12,15 @@ from itertools import groupby
 import torch
 from torch import Tensor
 
-from search.activations import ACTIVATIONS, ActivationName
+from search.activations import get_activation
 from search.engines.stacked.kernels import Params, get_kernel
 from search.engines.stacked.parameters import view
 from search.networks.dimensions import Dimensions
 from search.networks.lane import Lane, NetworkConfig
-from search.networks.parameter_layout import ParameterSlice
+from search.networks.parameter_layout import ParameterSlice, learned_name
 
-#: Most lanes of a run: the buffers that the passes of eight 64 x 64 layers share stay in the cache.
+#: Most lanes of a run on a processor: the buffers that the passes of eight 64 x 64 layers share
+#: stay in the cache.
 RUN_LANES = 8
 
 
@@ -50,7 +51,7 @@ class KernelBuffers:
         """View the learned numbers of the activation in `vectors`, (n, 1, units) each."""
         size = {"layer": 1, "channel": self.config.width}
         return {
-            name: view(vectors, self.pieces[name].head(size[sharing]))
+            name: view(vectors, self.pieces[learned_name(name)].head(size[sharing]))
             for name, sharing in self.config.learned
         }
 
@@ -60,14 +61,14 @@ class KernelRun:
 
     def __init__(self, buffers: KernelBuffers, dimensions: Dimensions) -> None:
         config = buffers.config
-        name = ActivationName(config.activation)
+        row = get_activation(config.activation)
         #: The lanes [first, end) of the layer.
         self.first, self.end = buffers.first, buffers.first + len(buffers.lanes)
         #: The numbers that the activation learns, by parameter, (n, 1, units).
         self.learned: Mapping[str, Tensor] = buffers.learned(buffers.vectors)
-        self._kernel = get_kernel(name, plain=config.plain)
+        self._kernel = get_kernel(row, plain=config.plain)
         #: Whether the slope is drawn anew at every training step.
-        self.noisy = ACTIVATIONS[name].noisy
+        self.noisy = row.noisy
         self._buffers = buffers
         numbers = [self._kernel.numbers(lane.config.activation_numbers) for lane in buffers.lanes]
         #: Parameters that are not learned, (n, 1, 1) each.
@@ -111,11 +112,15 @@ class KernelRun:
         )
 
 
-def kernel_runs(lanes: Sequence[Lane]) -> Iterator[tuple[int, Sequence[Lane]]]:
-    """Cut `lanes` where the kernel changes and after RUN_LANES; yield (index of first, lanes)."""
+def kernel_runs(lanes: Sequence[Lane], *, on_host: bool) -> Iterator[tuple[int, Sequence[Lane]]]:
+    """Cut `lanes` where the kernel changes; yield (index of first, lanes).
+
+    On a processor also after RUN_LANES; on a GPU a long run costs as much as a short one.
+    """
+    most = RUN_LANES if on_host else max(1, len(lanes))
     first = 0
     for _, group in groupby(lanes, key=lambda lane: lane.config.kernel_key):
         members = list(group)
-        for start in range(0, len(members), RUN_LANES):
-            yield first + start, members[start : start + RUN_LANES]
+        for start in range(0, len(members), most):
+            yield first + start, members[start : start + most]
         first += len(members)

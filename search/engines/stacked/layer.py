@@ -85,13 +85,14 @@ class Layer:
         self._offset = values.vector(offset, n)
         self._offset_grad = grads.vector(offset, n)
         self.runs = [
-            KernelRun(buffers, dimensions) for buffers in self._run_buffers(parameters, k, offset)
+            KernelRun(buffers, dimensions)
+            for buffers in self._run_buffers(parameters, k, offset, on_host=dimensions.on_host)
         ]
 
     def _run_buffers(
-        self, parameters: Parameters, k: int, offset: ParameterSlice
+        self, parameters: Parameters, k: int, offset: ParameterSlice, *, on_host: bool
     ) -> Iterator[KernelBuffers]:
-        for first, lanes in kernel_runs(parameters.lanes[: self.lanes]):
+        for first, lanes in kernel_runs(parameters.lanes[: self.lanes], on_host=on_host):
             own = slice(first, first + len(lanes))
             yield KernelBuffers(
                 lanes=lanes,

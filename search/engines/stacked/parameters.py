@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from search.activations import ActivationName
+from search.activations import get_activation
 from search.engines.stacked.kernels import get_kernel
 from search.networks.dimensions import Dimensions
 from search.networks.lane import Lane, LaneState, Weights
 from search.networks.normalization import NORMALIZATIONS
 from search.networks.optimizers import Row
-from search.networks.parameter_layout import ParameterSlice, row_layout
+from search.networks.parameter_layout import ParameterSlice, learned_name, row_layout
 
 
 def view(vectors: Tensor, piece: ParameterSlice) -> Tensor:
@@ -37,6 +39,13 @@ class ParameterBuffer:
         #: matrices[0] is the output layer's, matrices[k] the k-th hidden layer's.
         self.matrices = [dimensions.zeros(*fan) for fan in fans]
         self.vectors = dimensions.zeros(fans[0][0], size)
+
+    def copy_(self, other: ParameterBuffer) -> ParameterBuffer:
+        """Copy the numbers of `other`, of the same lanes on any device; return this buffer."""
+        for own, its in zip(self.matrices, other.matrices, strict=True):
+            own.copy_(its)
+        self.vectors.copy_(other.vectors)
+        return self
 
     def vector(self, piece: ParameterSlice, lanes: int) -> Tensor:
         """View `piece` of the first `lanes` lanes, (lanes, 1, length)."""
@@ -56,7 +65,7 @@ class Parameters:
         self.counts = [sum(depth > k for depth in self.depths) for k in range(self.depths[0])]
         #: Whether no kernel needs the pre-activation once it has its output.
         self.in_place = all(
-            get_kernel(ActivationName(config.activation), plain=config.plain).in_place
+            get_kernel(get_activation(config.activation), plain=config.plain).in_place
             for config in (lane.config for lane in lanes)
         )
         self.normalization = NORMALIZATIONS[first.normalization]
@@ -70,15 +79,26 @@ class Parameters:
         fans = [(len(lanes), first.width, dimensions.outputs)]
         for k, count in enumerate(self.counts):
             fans.append((count, dimensions.features if k == 0 else first.width, first.width))
+        #: Whether states are loaded and dumped by way of copies on the host.
+        self._mirrored = not dimensions.on_host
+        self._host = replace(dimensions, device="cpu")
+        self._new_buffer = partial(ParameterBuffer, fans, self.row.size)
         self.values, self.grads, self.first_moment, self.second_moment = (
-            ParameterBuffer(fans, self.row.size, dimensions) for _ in range(4)
+            self._new_buffer(dimensions) for _ in range(4)
         )
-        #: Steps made, the same for all lanes.
+        #: Steps made, the same for all lanes: on the device, and on the host.
         self.steps = torch.zeros((), device=dimensions.device)
+        self.steps_made = states[0].steps
+        self.steps.fill_(self.steps_made)
         #: Running mean and variance of each layer, (L, depth, 2, H).
         self.running = dimensions.zeros(len(lanes), self.depths[0], 2, first.width)
-        for index, state in enumerate(states):
-            self._restore(index, state)
+        #: Copies on the host, by buffer, of what the device holds; a processor needs none.
+        self._copies: dict[ParameterBuffer, ParameterBuffer] = {}
+        self._running_copy: Tensor | None = None
+        self._load_all(self.values, [state.params for state in states])
+        self._load_all(self.first_moment, [state.first_moment for state in states])
+        self._load_all(self.second_moment, [state.second_moment for state in states])
+        self._load_running({index: state.running for index, state in enumerate(states)})
 
     def _pieces(self, index: int) -> Iterator[ParameterSlice]:
         """Yield the vectors of a lane: that of the output layer, then layer by layer."""
@@ -87,7 +107,9 @@ class Parameters:
         yield self.row.output
         for pieces in self.row.layers[: config.depth]:
             yield from (pieces[name] for name in ("bias", "scale", "shift") if name in pieces)
-            yield from (pieces[name].head(width[sharing]) for name, sharing in config.learned)
+            yield from (
+                pieces[learned_name(name)].head(width[sharing]) for name, sharing in config.learned
+            )
 
     def _views(self, buffer: ParameterBuffer, index: int) -> list[Tensor]:
         """View all numbers of one lane in the order of LaneState: weights, then vectors."""
@@ -95,10 +117,48 @@ class Parameters:
         row = buffer.vectors[index]
         return [*matrices, *(row[p.start : p.start + p.size] for p in self._pieces(index))]
 
+    def trained(self, steps: int) -> None:
+        """Note that all lanes have changed, `steps` steps having been made in all."""
+        self.steps_made = steps
+        self._copies.clear()
+        self._running_copy = None
+
+    def _on_host(self, buffer: ParameterBuffer) -> ParameterBuffer:
+        """Return a buffer of the host with the numbers of `buffer`: itself, or a copy.
+
+        One copy serves all lanes, since the host waits for each.
+        """
+        if not self._mirrored:
+            return buffer
+        if buffer not in self._copies:
+            self._copies[buffer] = self._new_buffer(self._host).copy_(buffer)
+        return self._copies[buffer]
+
+    def _running_on_host(self) -> Tensor:
+        if self._running_copy is None:
+            self._running_copy = self.running.cpu()
+        return self._running_copy
+
     def _dump(self, buffer: ParameterBuffer, index: int) -> NDArray[np.floating]:
-        flat = torch.cat([tensor.reshape(-1) for tensor in self._views(buffer, index)])
-        array: NDArray[np.floating] = flat.cpu().numpy()
+        views = self._views(self._on_host(buffer), index)
+        array: NDArray[np.floating] = torch.cat([tensor.reshape(-1) for tensor in views]).numpy()
         return array
+
+    def _load_all(self, buffer: ParameterBuffer, rows: Sequence[NDArray[np.floating]]) -> None:
+        """Load a lane's numbers from each of `rows`; zeros for lanes whose row is empty."""
+        staged = buffer if not self._mirrored else self._new_buffer(self._host)
+        for index, flat in enumerate(rows):
+            if flat.size:
+                self._load(staged, index, flat)
+        if staged is not buffer:
+            buffer.copy_(staged)
+
+    def _load_running(self, rows: Mapping[int, NDArray[np.floating]]) -> None:
+        staged = self.running.cpu()
+        for index, running in rows.items():
+            if running.size:
+                staged[index, : self.depths[index]] = torch.from_numpy(running)
+        self.running.copy_(staged)
 
     def _load(self, buffer: ParameterBuffer, index: int, flat: NDArray[np.floating]) -> None:
         views = self._views(buffer, index)
@@ -106,23 +166,11 @@ class Parameters:
         for view, part in zip(views, parts, strict=True):
             view.copy_(part.view(view.shape))
 
-    def _restore(self, index: int, state: LaneState) -> None:
-        self._load_weights(index, Weights(state.params, state.running))
-        self._load(self.first_moment, index, state.first_moment)
-        if state.second_moment.size:
-            self._load(self.second_moment, index, state.second_moment)
-        self.steps.fill_(state.steps)
-
-    def _load_weights(self, index: int, weights: Weights) -> None:
-        self._load(self.values, index, weights.params)
-        if weights.running.size:
-            self.running[index, : self.depths[index]] = torch.from_numpy(weights.running)
-
     def weights(self, index: int) -> Weights:
         """Return a copy of the weights of the lane at `index`."""
         running = np.empty(0, dtype=np.float32)
         if self.normalization.running:
-            running = self.running[index, : self.depths[index]].cpu().numpy().copy()
+            running = self._running_on_host()[index, : self.depths[index]].numpy().copy()
         return Weights(self._dump(self.values, index), running)
 
     @contextmanager
@@ -130,11 +178,19 @@ class Parameters:
         """Hold other `weights`, by the lane's index, until the end of the `with` block."""
         others = {index: other for index, other in weights.items() if other is not None}
         present = {index: self.weights(index) for index in others}
-        for index, other in others.items():
-            self._load_weights(index, other)
+        self._exchange(others)
         yield
-        for index, own in present.items():
-            self._load_weights(index, own)
+        self._exchange(present)
+
+    def _exchange(self, weights: Mapping[int, Weights]) -> None:
+        if not weights:
+            return
+        staged = self._on_host(self.values)
+        for index, other in weights.items():
+            self._load(staged, index, other.params)
+        if staged is not self.values:
+            self.values.copy_(staged)
+        self._load_running({index: other.running for index, other in weights.items()})
 
     def state(self, index: int) -> LaneState:
         """Return a copy of the state of the lane at `index`."""
@@ -148,11 +204,14 @@ class Parameters:
                 self._dump(self.second_moment, index) if config.optimizer == "adamw" else empty
             ),
             running=running,
-            steps=int(self.steps),
+            steps=self.steps_made,
         )
 
     def rows(self, first: int, end: int) -> Row:
-        """Return the parameters of lanes [first, end), which are equally deep, for an optimizer."""
+        """Return the parameters of lanes [first, end) for an optimizer.
+
+        Those of deeper layers are of fewer lanes, where some of them are shallower.
+        """
         used = slice(self.depths[first] + 1)
 
         def of(buffer: ParameterBuffer) -> list[Tensor]:

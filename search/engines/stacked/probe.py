@@ -26,7 +26,7 @@ _UNITS, _GRADIENT, _UPDATE = slice(0, 4), 4, 5
 
 
 class Probe:
-    """Makes the steps of a stack's optimizer, and takes snapshots at the epochs `probe_at`.
+    """Makes the steps of a stack's optimizer that are looked into at the epochs `probe_at`.
 
     The snapshot of epoch 0 is of the first weights and the first step; that of epoch e is of its
     last step and of the weights before that step.
@@ -62,18 +62,19 @@ class Probe:
         #: Epoch -> its statistics by lane, statistic and layer.
         self._taken: dict[int, list[list[list[float]]]] = {}
 
+    def measures(self, step: int) -> bool:
+        """Whether step number `step` of the training is looked into."""
+        return step in self._probe_step_of.values()
+
     def step(self, step: int) -> None:
-        """Make step number `step` of the training, whose gradients the stack has written."""
+        """Make step number `step`, one that is looked into; the stack has written its gradients."""
         epochs = [epoch for epoch, probed in self._probe_step_of.items() if probed == step]
-        if not epochs:
-            self._optimizer.step(step)
-            return
         layers = self._stack.layers
         for layer, statistics in zip(layers, self._table.unbind(1), strict=True):
             frobenius_norm(layer.weight_grad, statistics[_GRADIENT, : layer.lanes])
         self._measure_units()
         weights = [layer.weight.clone() for layer in layers]
-        self._optimizer.step(step)
+        self._optimizer.apply()
         for layer, statistics, before in zip(layers, self._table.unbind(1), weights, strict=True):
             relative_change(layer.weight, before, statistics[_UPDATE, : layer.lanes])
         self._taken |= dict.fromkeys(epochs, self._table.permute(2, 0, 1).tolist())

@@ -48,7 +48,7 @@ def add_dataset(
     ] = "",
 ) -> DatasetOut:
     """Upload a table; the task is inferred from the target column unless given."""
-    roles = _read_roles(columns)
+    roles = read_roles(columns)
     content = file.file.read(services.settings.max_upload_bytes + 1)
     filename = printable_filename(file.filename)
     summary = services.tables.describe(
@@ -127,8 +127,8 @@ def delete_dataset(dataset_id: DatasetId, services: ServicesDep) -> None:
     services.datasets.delete(dataset_id)
 
 
-def _read_roles(columns: str) -> dict[str, ColumnRole]:
-    """Read the form field `columns`; raises InvalidInput or UnknownChoice."""
+def read_roles(columns: str) -> dict[str, ColumnRole]:
+    """Return the roles in the form field `columns`; raises InvalidInput or UnknownChoice."""
     if not columns.strip():
         return {}
     try:

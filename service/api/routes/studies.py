@@ -1,5 +1,6 @@
 """Studies: create, show, list, pause, resume, cancel, extend, delete."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
@@ -11,6 +12,7 @@ from service.api.openapi import header, problems
 from service.api.schemas.study import ExtensionModel, StudyModel
 from service.api.schemas.study_out import StudyOut, StudyPage
 from service.api.study_checks import check_study
+from service.stored_datasets import dataset_id_of
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
 
@@ -27,6 +29,7 @@ def create_study(
 ) -> StudyOut:
     """Queue a study; the same Idempotency-Key with the same body gives the first study again."""
     spec = body.to_spec()
+    spec = replace(spec, dataset=dataset_id_of(services.datasets, spec.dataset))
     objectives = check_study(spec, services.datasets, services.tables)
     row = services.studies.create(
         spec,

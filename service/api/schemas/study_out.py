@@ -57,7 +57,7 @@ class StudyOut(ResponseModel):
     """A study and how far it is."""
 
     id: str = Field(description="Opaque.", examples=["st_k3fxw8mq2abz"])
-    name: str = Field(description="As given; the dataset's name if left out.")
+    name: str = Field(description="As given; made of the dataset's name if left out.")
     state: StudyState = Field(description="Where it stands.")
     phase: Phase | None = Field(description="What a running study is doing.")
     dataset: str = Field(description="Name or id of the dataset.")

@@ -8,8 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from search.data.dataset_builder import build_dataset
 from search.data.datasets import load_builtin
-from search.data.target_column import EncodedTarget, encode_target, infer_task, read_target
+from search.data.target_column import (
+    MAX_CLASSES,
+    EncodedTarget,
+    encode_target,
+    infer_task,
+    read_target,
+)
 from search.errors import InvalidDataset
 from search.study import Task
 
@@ -152,3 +159,10 @@ def test_column_that_cannot_be_the_target_is_refused(
     with pytest.raises(InvalidDataset, match=sentence) as caught:
         encoded_of(values, task)
     assert caught.value.pointer == pointer
+
+
+def test_thousands_of_values_are_no_classes() -> None:
+    values = [number % (MAX_CLASSES + 1) for number in range(4 * MAX_CLASSES)]
+    frame = pd.DataFrame({"x": range(len(values)), "code": values})
+    with pytest.raises(InvalidDataset, match="1001 different values, but a network has at most"):
+        build_dataset(frame, target="code", task=Task.MULTICLASS)

@@ -20,6 +20,7 @@ from search.seeds import derive_seed
 from search.study import LayerSnapshot, Task
 from search.training.segment import Segment
 from tests.search.plain_network import (
+    BACKENDS,
     LOSSES,
     CommonRReLU,
     in_two_segments,
@@ -30,7 +31,7 @@ from tests.search.plain_network import (
     train,
 )
 
-HIDDEN = [row.name.value for row in ACTIVATIONS.values() if row.hidden]
+HIDDEN = [row.name for row in ACTIVATIONS.values() if row.hidden]
 COMPANY = (lane(7, 1, activation="tanh", depth=4), lane(8, 0, activation="gelu", depth=1))
 
 
@@ -101,7 +102,7 @@ def test_units_are_seen_as_autograd_shows_them(
     own: dict[str, Any] = {"normalization": normalization, "batch_size": batch_size}
     which = lane(activation=activation, depth=3, **own, **slopes)
     company = [lane(5, 1, activation="tanh", depth=4, **own)]
-    reports = train(replace(probed((which, *company), 0), compiled=compiled), data)
+    reports = train(replace(probed((which, *company), 0), backend=BACKENDS[compiled]), data)
     (snapshot,) = reports[0, 0].layers
     plain = plain_look(initial_network(which, data), probe_rows(which, data))
     for name, values in plain.items():

@@ -18,6 +18,7 @@ from search.study import ParamValue, Task
 from search.training.scoring import LaneReport
 from search.training.segment import train_segment
 from tests.search.plain_network import (
+    BACKENDS,
     in_two_segments,
     lane,
     segment,
@@ -114,7 +115,7 @@ def test_two_segments_equal_one(at: int, compiled: bool) -> None:
 def test_engines_and_company_change_nothing() -> None:
     task = replace(segment(LANES, epochs=EPOCHS, compiled=True), probe_at=(0, 3, EPOCHS))
     data = small_data()
-    together, kernels = train(task, data), train(replace(task, compiled=False), data)
+    together, kernels = train(task, data), train(replace(task, backend=BACKENDS[False]), data)
     for which in LANES:
         key = which.configuration, which.fold
         alone = train(replace(task, lanes=(which,)), data)[key]

@@ -236,3 +236,49 @@ def test_openapi_names_every_route_and_its_errors(client: TestClient) -> None:
     assert len(document["paths"]) >= 17
     codes = document["paths"]["/v1/studies"]["post"]["responses"]
     assert {"202", "409", "422", "500"} <= set(codes)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        (f"/csv/{'9' * 30}", 404),
+        (f"/api/studies/{2**31}", 404),
+        ("/api/studies/1?after=x", 422),
+        ("/csv/1?trial_ids=1,b", 422),
+    ],
+)
+def test_the_dashboard_does_not_fail_on_numbers_that_are_none(
+    client: TestClient, path: str, status: int
+) -> None:
+    assert_problem(client.get(path), status)
+
+
+def test_there_is_an_icon(client: TestClient) -> None:
+    assert client.get("/favicon.ico").headers["Content-Type"].startswith("image/svg")
+
+
+def upload(client: TestClient, name: str, text: str = CSV) -> str:
+    answer = client.post(
+        "/v1/datasets", data={"target": "kind", "name": name}, files={"file": ("t.csv", text)}
+    )
+    assert answer.status_code == 201, answer.text
+    dataset_id: str = answer.json()["id"]
+    return dataset_id
+
+
+def test_a_dataset_may_be_called_by_its_name(client: TestClient) -> None:
+    dataset_id = upload(client, "plants")
+    study = post_study(client, dataset="plants")
+    assert study["dataset"] == dataset_id
+    assert study["name"] == "plants, which activation?"
+    assert post_study(client)["name"] == "iris, which activation?"
+    upload(client, "plants", CSV + "\n1,2,a")
+    answer = client.post("/v1/studies", json={"dataset": "plants"})
+    assert_problem(answer, 422, "2 datasets are called 'plants'", dataset_id)
+
+
+def test_a_dataset_in_use_says_which_studies_need_it(client: TestClient) -> None:
+    dataset_id = upload(client, "plants")
+    studies = [post_study(client, dataset=dataset_id, name=name)["id"] for name in ("one", "two")]
+    answer = client.delete(f"/v1/datasets/{dataset_id}")
+    assert_problem(answer, 409, *studies, "(one)", "(two)", "cancel or delete them first")

@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
+from tests.service.api.browser import CHROMIUM, PATIENCE_MS, Watched, chromium
 from tests.service.processes import Server
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 NAME = "seen in a browser"
 TRIALS = 12
 TINY: dict[str, Any] = {
@@ -31,34 +21,11 @@ TINY: dict[str, Any] = {
     "budget": {"trials": TRIALS, "epochs": 3},
     "evaluation": {"folds": 2, "confirm_top": 0},
 }
-#: The bundle is 4 MB and two busy cores are slow to read it.
-PATIENCE_MS = 30_000
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium; install it to run this"),
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watched:
-    """A page, and everything that went wrong in it."""
-
-    page: Page
-    base: str
-    wrong: list[str] = field(default_factory=list)
-
-    def watch(self) -> None:
-        def said(message: ConsoleMessage) -> None:
-            if message.type == "error":
-                self.wrong.append(message.text)
-
-        self.page.on("console", said)
-        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.page.on("requestfailed", lambda request: self.wrong.append(request.url))
-
-    def open(self, path: str) -> None:
-        self.page.goto(f"{self.base}{path}")
 
 
 @pytest.fixture(scope="module")
@@ -72,10 +39,8 @@ def links(server: Server) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -53,6 +53,7 @@ SMALL: dict[str, Any] = {"dataset": "iris", "budget": {"trials": 3, "epochs": 2}
 BODIES: dict[str, Any] = {
     "POST /v1/studies": EXAMPLE_FULL,
     "POST /v1/studies/{study_id}/extend": {"trials": 3, "repeats": 2},
+    "POST /v1/studies/{study_id}/predict": {"rows": [{"petal width (cm)": 0.2}]},
     "POST /v1/studies/{study_id}/trials": {
         "params": {"activation": "prelu", "prelu_slope": 0.2, "depth": 3, "learning_rate": 0.01}
     },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -93,3 +94,22 @@ def test_the_examples_of_a_study_are_accepted(tmp_path: Path) -> None:
             assert answer.status_code == 202, answer.text
             described = OPERATIONS["POST /v1/studies"]["responses"]["202"]
             check(answer.json(), described["content"]["application/json"]["schema"])
+
+
+def test_operations_have_short_names_of_their_own() -> None:
+    names = [described["operationId"] for described in OPERATIONS.values()]
+    assert len(names) == len(set(names))
+    assert {"create_study", "get_results", "add_dataset"} <= set(names)
+    assert all(re.fullmatch(r"[a-z_]+", name) and "v1" not in name for name in names)
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc"])
+def test_the_documentation_comes_from_this_server(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    addresses = re.findall(r'(?:src|href)="([^"]+)"', answer.text)
+    assert addresses
+    assert all(client.get(each).status_code == 200 for each in addresses if each[0] != "#")
+    assert "http" not in answer.headers["Content-Security-Policy"]
+    assert not re.search(r"https?://", answer.text)
+    assert client.get("/docs/assets/nope.js").status_code == 404

@@ -1,0 +1,184 @@
+"""A study on a data frame, run in this process without any server: `search.run(...)`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from optuna.logging import WARNING, get_verbosity, set_verbosity
+from rich.progress import Progress
+
+from search.analysis.figures.study_reader import StudyReader
+from search.analysis.figures.study_view import Json, StudyView, view_of_study
+from search.analysis.live_results import LiveResults
+from search.data.dataset_builder import build_dataset
+from search.data.datasets import ColumnRole, Dataset, load_builtin
+from search.driver import run_study
+from search.errors import InvalidInput
+from search.study import (
+    Axis,
+    Budget,
+    Choices,
+    Evaluation,
+    ParamValue,
+    Phase,
+    PhaseStarted,
+    ProgressMade,
+    Range,
+    SamplerSpec,
+    StudyResults,
+    StudySpec,
+    Task,
+    TrialRecord,
+    TrialsChanged,
+)
+from search.study import (
+    Progress as StudyProgress,
+)
+from search.study_checks import check_study
+from search.training.executors import InlineExecutor, local_pool
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: An axis in plain words: a list of choices, `{"low": 1, "high": 8}`, or one fixed value.
+PlainAxis = Sequence[ParamValue] | Mapping[str, Any] | ParamValue
+
+
+class LocalStudy(StudyReader):
+    """A study that ran in this process, with all that it found."""
+
+    def __init__(
+        self, spec: StudySpec, metric: str, results: StudyResults, trials: Sequence[TrialRecord]
+    ) -> None:
+        self.spec = spec
+        self._metric = metric
+        self._results = results
+        self._trials = sorted(trials, key=lambda trial: trial.number)
+
+    def results(self) -> Json:
+        """Return everything found, as `GET results` shows it."""
+        return asdict(self._results)
+
+    def view(self) -> StudyView:
+        """Return the study as the figures read it."""
+        return view_of_study(self._results, self._trials, metric=self._metric)
+
+    def trials(self) -> list[Json]:
+        """Return all trials, as the items of `GET trials`, with their curves and layers."""
+        return list(self.view().trials)
+
+    def __repr__(self) -> str:
+        """Return the verdict's sentence: what a notebook shows of a study."""
+        verdict = self._results.verdict
+        return verdict.sentence if verdict else f"{len(self._trials)} trials, no verdict"
+
+
+def run(
+    table: pd.DataFrame | str,
+    target: str = "",
+    *,
+    task: Task | str | None = None,
+    columns: Mapping[str, str] | None = None,
+    space: Mapping[str, PlainAxis] | None = None,
+    trials: int | None = None,
+    epochs: int | None = None,
+    seconds: float | None = None,
+    seed: int = 0,
+    evaluation: Evaluation | None = None,
+    objectives: Sequence[str] = (),
+    processes: int | None = 1,
+    progress: bool = True,
+) -> LocalStudy:
+    """Run a study on `table` and return what it found.
+
+    `table` is a data frame with the column `target`, or the name of a built-in dataset. `columns`
+    gives columns a role (`feature`, `ignore`, `group`), `space` the axes that differ from the
+    default space; what is left out has the defaults of `StudySpec`. With `processes` 1 everything
+    is trained in this process; None takes one process a core, and a script that does so keeps its
+    own code below `if __name__ == "__main__":`. Raises InvalidInput where the study does not fit
+    the table.
+    """
+    dataset = _dataset(table, target, task, columns)
+    defaults = Budget()
+    spec = StudySpec(
+        dataset=dataset.id,
+        task=None if task is None else Task(task),
+        space={name: _axis(name, axis) for name, axis in (space or {}).items()},
+        sampler=SamplerSpec(seed=seed),
+        budget=Budget(
+            trials=trials or defaults.trials, epochs=epochs or defaults.epochs, seconds=seconds
+        ),
+        evaluation=evaluation or Evaluation(),
+        objectives=tuple(objectives),
+    )
+    metric = check_study(spec, dataset.describe()).objectives[0].name
+    live = LiveResults(spec, dataset)
+    found: dict[int, TrialRecord] = {}
+    before = get_verbosity()
+    set_verbosity(max(before, WARNING))  # it would log every in-memory study
+    executor = InlineExecutor() if processes == 1 else local_pool(processes)
+    try:
+        with executor, Progress(disable=not progress, transient=True) as bar:
+            line = bar.add_task(dataset.name, total=spec.budget.trials)
+            phase = Phase.SEARCH
+            for event in run_study(spec, dataset, executor=executor):
+                live.apply(event)
+                match event:
+                    case TrialsChanged():
+                        found |= {trial.number: trial for trial in event.trials}
+                    case PhaseStarted():
+                        phase = event.phase
+                    case ProgressMade():
+                        done, total = _count(event.progress, phase)
+                        bar.update(line, completed=done, total=total or None, description=phase)
+    finally:
+        set_verbosity(before)
+    return LocalStudy(spec, metric, live.to_document(phase_ended=True), list(found.values()))
+
+
+def _count(progress: StudyProgress, phase: Phase) -> tuple[int, int]:
+    if phase is Phase.SEARCH:
+        return progress.trials_finished, progress.trials_total
+    return progress.confirmations_finished, progress.confirmations_total
+
+
+def _dataset(
+    table: pd.DataFrame | str,
+    target: str,
+    task: Task | str | None,
+    columns: Mapping[str, str] | None,
+) -> Dataset:
+    if isinstance(table, str):
+        if target or columns:
+            raise InvalidInput(
+                f"'{table}' is a built-in dataset, which has its target and columns; leave target "
+                "and columns out, or give a data frame"
+            )
+        return load_builtin(table)
+    return replace(
+        build_dataset(
+            table,
+            target=target,
+            task=None if task is None else Task(task),
+            columns={name: ColumnRole(role) for name, role in (columns or {}).items()},
+            name="table",
+        ),
+        id="table",
+    )
+
+
+def _axis(name: str, axis: PlainAxis) -> Axis:
+    if isinstance(axis, Mapping):
+        unknown = set(axis) - {"low", "high", "step", "log"}
+        if unknown or not {"low", "high"} <= set(axis):
+            raise InvalidInput(
+                f"axis '{name}' is {dict(axis)}, but a range has low and high, and may have step "
+                "and log",
+                pointer=f"/space/{name}",
+            )
+        return Range(**axis)
+    if isinstance(axis, Sequence) and not isinstance(axis, str):
+        return Choices(values=tuple(axis))
+    return Choices(values=(axis,))
