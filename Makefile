@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 DATA_DIR ?= data
 
-.PHONY: setup demo serve test test-fast check pages bench clean
+.PHONY: setup demo serve test test-fast check pages bench bench-gpu clean
 
 setup: $(VENV)/.ready
 
@@ -49,6 +49,10 @@ bench: $(VENV)/.bench-ready
 $(VENV)/.bench-ready: $(VENV)/.ready
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,bench]'
 	@touch $@
+
+# On a machine with a GPU that torch can use; JAX and optax too, where they are installed.
+bench-gpu: setup
+	$(BIN)/python -m tests.benchmarks.gpu
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

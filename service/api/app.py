@@ -6,11 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import Depends, FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from service.api.body_limit import BodyLimit
 from service.api.dashboard import DashboardRoute
 from service.api.dependencies import Services
 from service.api.docs import add_docs
+from service.api.guards.answer_headers import AnswerHeaders
+from service.api.guards.browser_guard import BrowserGuard
 from service.api.guards.key_guard import KeyGuard
 from service.api.guards.key_ring import KeyRing
 from service.api.guards.loopback import is_loopback
@@ -113,6 +116,22 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
     )
     # The middleware added last is the first to see a request.
     app.add_middleware(KeyGuard)
+    if settings.allowed_origins:
+        # Before the keys, which a browser does not send when it asks whether it may.
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.allowed_origins,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match"],
+            expose_headers=["ETag", "Location", "Retry-After"],
+        )
+    app.add_middleware(
+        BrowserGuard,
+        host=settings.host,
+        hosts=settings.allowed_hosts,
+        origins=settings.allowed_origins,
+    )
+    app.add_middleware(AnswerHeaders)
     app.include_router(health.router)
     app.include_router(pages.router)
     app.include_router(start.router)

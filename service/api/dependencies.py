@@ -52,7 +52,7 @@ def _id_of(kind: str) -> AfterValidator:
 
 def _true_name(value: str) -> str:
     try:
-        return get_activation(value).name.value
+        return get_activation(value).name
     except UnknownChoice as error:
         error.pointer = "/activation"
         raise
