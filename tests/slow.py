@@ -22,6 +22,7 @@ SLOW: tuple[str, ...] = (
     "tests/search/engines/compiled/test_engine.py::test_a_study_runs_on_a_machine",
     "tests/search/engines/test_gpu.py::test_every_lane_equals_the_plain_network",
     "tests/search/engines/test_stack.py::test_every_lane_equals_the_plain_network",
+    "tests/search/exports",
     "tests/search/networks/test_theory.py",
     "tests/search/prediction/test_predict.py::test_memory_does_not_grow_with_the_rows",
     "tests/search/samplers/test_batched_tpe.py",
@@ -36,6 +37,8 @@ SLOW: tuple[str, ...] = (
     "tests/service/api/test_server.py",
     "tests/service/api/test_takehome.py",
     "tests/service/cli/test_demo.py",
+    "tests/service/cli/test_reproduce.py",
+    "tests/service/cli/test_takehome.py",
     "tests/service/test_bounded_process.py",
     "tests/service/test_postgresql.py",
     "tests/service/test_recorded_database.py::"

@@ -4,9 +4,9 @@ Imports `study` and `errors`; no torch. A name goes in, the row of facts comes o
 engines look their kernels up by the same name.
 """
 
+from search.activations.activation import Activation
 from search.activations.catalog import (
     ACTIVATIONS,
-    Activation,
     ActivationName,
     get_activation,
     output_activation,

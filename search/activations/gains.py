@@ -29,35 +29,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache, lru_cache
-from math import ceil, pi, sqrt
+from functools import lru_cache
+from math import inf, pi, sqrt
 from typing import TypeAlias
 
 import numpy as np
 from scipy.special import erfcx
 
-from search.activations.formulas import SELU_ALPHA, SELU_SCALE, Array, Formula, Numbers
+from search.activations.formulas import SELU_ALPHA, SELU_SCALE, Formula, Numbers
+from search.activations.quadrature import normal_nodes
 
 Gain: TypeAlias = Callable[[Numbers], float]
-
-#: Beyond 14 standard deviations the normal density is below 1e-43.
-_REACH = 14
-#: Gauss-Legendre nodes a unit interval.
-_NODES = 32
-
-
-@cache
-def _quadrature() -> tuple[Array, Array]:
-    """Nodes and weights of E[g(z)], z ~ N(0, 1), for g that is smooth between whole numbers.
-
-    One Gauss-Legendre rule a unit interval, because a single Gauss-Hermite rule converges slowly
-    across a kink, and every kink in the table of activations lies at a whole number.
-    """
-    node, weight = np.polynomial.legendre.leggauss(_NODES)
-    left = np.arange(-_REACH, _REACH, dtype=np.float64)[:, None]
-    nodes = (left + (node + 1.0) / 2.0).ravel()
-    density = np.exp(-0.5 * nodes**2) / sqrt(2.0 * pi)
-    return nodes, np.tile(weight / 2.0, 2 * _REACH) * density
 
 
 def numerical_gain(formula: Formula) -> Gain:
@@ -65,7 +47,7 @@ def numerical_gain(formula: Formula) -> Gain:
 
     @lru_cache(maxsize=4096)
     def gain_of(items: tuple[tuple[str, float], ...]) -> float:
-        nodes, weights = _quadrature()
+        nodes, weights = normal_nodes(formula, items, 1.0)
         return float((weights @ formula(nodes, dict(items)) ** 2) ** -0.5)
 
     return lambda p: gain_of(tuple(sorted(p.items())))
@@ -159,26 +141,10 @@ _LEAST_ETA = 0.75
 #: Where the fixed point repels, eta is at most 1 + this / depth². For gelu, silu and hardswish ten
 #: layers train best at q = 1 whatever eta is there (1.10 for silu), fifty only near eta = 1.
 _REPULSION = 10.0
-#: q is sought between these variances.
-_SMALLEST_Q, _LARGEST_Q = 1e-3, 16.0
+#: q is sought between these variances; at the last one shows how a function grows in the end.
+_SMALLEST_Q, _LARGEST_Q, _FAR_Q = 1e-3, 16.0, 1e4
 #: Errors of the moments stay below this.
 _TOLERANCE = 1e-6
-#: Step of the numerical derivative of f.
-_STEP = 1e-5
-
-
-@lru_cache(maxsize=4096)
-def _nodes_at(q: float) -> tuple[Array, Array]:
-    """Return nodes z and weights of E[g(z)], z ~ N(0, q), for g smooth between whole numbers."""
-    deviation = sqrt(q)
-    reach = _REACH * deviation
-    whole = np.arange(-ceil(reach), ceil(reach) + 1, dtype=np.float64)
-    edges = np.union1d(np.linspace(-reach, reach, 2 * _REACH + 1), whole[np.abs(whole) < reach])
-    node, weight = np.polynomial.legendre.leggauss(_NODES)
-    left, size = edges[:-1, None], np.diff(edges)[:, None]
-    z = (left + size * (node + 1.0) / 2.0).ravel()
-    density = np.exp(-0.5 * z**2 / q) / (deviation * sqrt(2.0 * pi))
-    return z, (size / 2.0 * weight).ravel() * density
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,20 +157,29 @@ class _Moments:
 
     @property
     def eta(self) -> float:
-        """Factor on deviations of q where chi is 1."""
-        return self.growth / self.slope
+        """Factor on deviations of q where chi is 1; infinite where f is flat."""
+        return self.growth / self.slope if self.slope > 0.0 else inf
 
 
-def _moments(formula: Formula, p: Numbers, q: float, center: float = 0.0) -> _Moments:
-    z, weights = _nodes_at(q)
-    square = (formula(z, p) - center) ** 2
-    slope = (formula(z + _STEP, p) - formula(z - _STEP, p)) / (2.0 * _STEP)
-    return _Moments(
-        square=float(weights @ square),
-        # The derivative of the normal density by its variance is the density times this factor.
-        growth=float(weights @ (square * (z * z / q - 1.0))) / (2.0 * q),
-        slope=float(weights @ slope**2),
-    )
+@dataclass(frozen=True, slots=True)
+class _Curve:
+    """A function with its slope, at given numbers."""
+
+    formula: Formula
+    slope: Formula
+    items: tuple[tuple[str, float], ...]
+
+    def moments(self, q: float, center: float = 0.0) -> _Moments:
+        """Return the moments of `f - center`."""
+        p = dict(self.items)
+        z, weights = normal_nodes(self.formula, self.items, q)
+        square = (self.formula(z, p) - center) ** 2
+        return _Moments(
+            square=float(weights @ square),
+            # The derivative of the normal density by its variance is the density times this factor.
+            growth=float(weights @ (square * (z * z / q - 1.0))) / (2.0 * q),
+            slope=float(weights @ self.slope(z, p) ** 2),
+        )
 
 
 def _bias_variance(moments: _Moments, q: float) -> float:
@@ -224,8 +199,10 @@ def _root(excess: Callable[[float], float], low: float, high: float) -> float:
     return float(brentq(excess, low, high, xtol=1e-9))
 
 
-def critical_gains(formula: Formula, p: Numbers, depth: int) -> LayerGains:
+def critical_gains(formula: Formula, slope: Formula, p: Numbers, depth: int) -> LayerGains:
     """Return gains and biases of the edge of chaos, chi = 1, for `depth` hidden layers.
+
+    `slope` is the derivative of `formula`; jumps count for nothing.
 
     q is the variance of the pre-activations at the fixed point. There is a choice of it:
 
@@ -237,6 +214,10 @@ def critical_gains(formula: Formula, p: Numbers, depth: int) -> LayerGains:
       point (Roberts, Yaida & Hanin 2022, section 5.3.4), which may be far: 14.3 for silu. Large q
       make shallow networks worse: q is the least, from 1 on, at which eta is near enough to 1 for
       the depth, see `_REPULSION`.
+    - eta rises with q for xielu, which is linear at zero and bends upwards: q is the greatest, up
+      to 1, at which eta is near enough to 1 for the depth.
+    - Threshold and hardshrink jump, so that gradients tell less than signals grow by: no gain and
+      bias has both, and they get the gain of variance.
     - No q has a bias of positive variance for sigmoid and softplus, whose mean grows with the
       layers: `center` takes f(0) off, and sigmoid is treated as the tanh that it is then. Softplus
       has eta above 1 even so, up to the largest q that is tried.
@@ -244,30 +225,32 @@ def critical_gains(formula: Formula, p: Numbers, depth: int) -> LayerGains:
     The first layer's gain leads from data of variance 1 to q; the output layer's is 1, or less
     where logits would have a variance above 1. Remembered for each parameter set.
     """
-    return _critical_gains(formula, tuple(sorted(p.items())), depth)
+    return _critical_gains(_Curve(formula, slope, tuple(sorted(p.items()))), depth)
 
 
 @lru_cache(maxsize=4096)
-def _critical_gains(
-    formula: Formula, items: tuple[tuple[str, float], ...], depth: int
-) -> LayerGains:
-    p = dict(items)
+def _critical_gains(curve: _Curve, depth: int) -> LayerGains:
     center = 0.0
-    if _bias_variance(_moments(formula, p, 1.0), 1.0) < -_TOLERANCE:
-        center = float(formula(np.zeros(1), p)[0])
+    if _bias_variance(curve.moments(1.0), 1.0) < -_TOLERANCE:
+        center = float(curve.formula(np.zeros(1), dict(curve.items))[0])
 
     def eta(q: float) -> float:
-        return _moments(formula, p, q, center).eta
+        return curve.moments(q, center).eta
 
     if abs(eta(_SMALLEST_Q) - eta(_LARGEST_Q)) < _TOLERANCE:
         q = 1.0
     elif eta(1.0) > 1.0:
         most = 1.0 + _REPULSION / depth**2
-        q = _root(lambda q: eta(q) - most, 1.0, _LARGEST_Q)
+        if eta(_FAR_Q) > eta(1.0):
+            q = _root(lambda q: most - eta(q), _SMALLEST_Q, 1.0)
+        else:
+            q = _root(lambda q: eta(q) - most, 1.0, _LARGEST_Q)
     else:
         q = _root(lambda q: eta(q) - _LEAST_ETA, _SMALLEST_Q, 1.0)
-    found = _moments(formula, p, q, center)
+    found = curve.moments(q, center)
     bias = _bias_variance(found, q)
+    if bias < -_TOLERANCE:
+        return LayerGains(hidden=curve.moments(1.0).square ** -0.5)
     if bias < _TOLERANCE:
         bias = 0.0
     return LayerGains(

@@ -162,7 +162,7 @@ def slope_effects(trials: Sequence[TrialRecord]) -> tuple[SlopeEffect, ...]:
     complete = [trial for trial in trials if _is_usable(trial)]
     effects: list[SlopeEffect] = []
     for activation in ACTIVATIONS.values():
-        own = [trial for trial in complete if trial.activation == activation.name.value]
+        own = [trial for trial in complete if trial.activation == activation.name]
         for parameter in activation.parameters:
             axis = activation.axis_name(parameter.name)
             if not parameter.is_number or not any(axis in trial.distributions for trial in own):
@@ -172,7 +172,7 @@ def slope_effects(trials: Sequence[TrialRecord]) -> tuple[SlopeEffect, ...]:
             effects.append(
                 SlopeEffect(
                     axis=axis,
-                    activation=activation.name.value,
+                    activation=activation.name,
                     parameter=parameter.name,
                     initial=_effect(initial, AXES[axis]),
                     learned=_effect(learned, AXES[axis]) if parameter.learned else None,

@@ -49,6 +49,11 @@ class RowLayout:
     size: int
 
 
+def learned_name(parameter: str) -> str:
+    """Return the name of the slice of a learned parameter, which may itself be called "bias"."""
+    return f"learned {parameter}"
+
+
 def row_layout(
     *,
     width: int,
@@ -74,7 +79,8 @@ def row_layout(
     if normalized:
         lengths |= {"scale": width, "shift": width}
     for name, sharing in sorted(set(learned)):
-        lengths[name] = max(lengths.get(name, 1), width if sharing == "channel" else 1)
+        own = learned_name(name)
+        lengths[own] = max(lengths.get(own, 1), width if sharing == "channel" else 1)
     output = place("bias", outputs)
     layers = [{name: place(name, length) for name, length in lengths.items()} for _ in range(depth)]
     return RowLayout(output, tuple(layers), position)

@@ -70,7 +70,7 @@ _GENERAL: tuple[AxisRow, ...] = (
         name="activation",
         description="activation function of every hidden layer",
         kind=AxisKind.CATEGORICAL,
-        choices=tuple(row.name.value for row in _hidden()),
+        choices=tuple(row.name for row in _hidden()),
         default=Choices(
             values=(
                 ActivationName.RELU.value,
@@ -86,8 +86,8 @@ _GENERAL: tuple[AxisRow, ...] = (
             )
         ),
         usual=ActivationName.RELU.value,
-        aliases={alias: row.name.value for row in _hidden() for alias in row.aliases},
-        refused={r.name.value: r.note for r in ACTIVATIONS.values() if not r.hidden},
+        aliases={alias: row.name for row in _hidden() for alias in row.aliases},
+        refused={r.name: r.note for r in ACTIVATIONS.values() if not r.hidden},
     ),
     AxisRow(
         name="initializer",
@@ -248,7 +248,7 @@ def _parameter_axis(activation: Activation, parameter: Parameter) -> AxisRow:
         bounds=parameter.bounds,
         default=parameter.axis,
         usual=parameter.default,
-        condition=Condition(axis="activation", value=activation.name.value),
+        condition=Condition(axis="activation", value=activation.name),
     )
 
 

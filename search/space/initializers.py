@@ -121,7 +121,7 @@ def _torch_linear(
 def _by_rule(activation: Activation, numbers: Numbers, rule: GainRule, depth: int) -> LayerGains:
     if rule is GainRule.VARIANCE:
         return LayerGains(hidden=activation.gain(numbers))
-    return critical_gains(activation.function, numbers, depth)
+    return critical_gains(activation.function, activation.slope, numbers, depth)
 
 
 _GLOROT = (

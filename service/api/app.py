@@ -6,11 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import Depends, FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from service.api.body_limit import BodyLimit
 from service.api.dashboard import DashboardRoute
 from service.api.dependencies import Services
 from service.api.docs import add_docs
+from service.api.guards.answer_headers import AnswerHeaders
+from service.api.guards.browser_guard import BrowserGuard
 from service.api.guards.key_guard import KeyGuard
 from service.api.guards.key_ring import KeyRing
 from service.api.guards.loopback import is_loopback
@@ -33,7 +36,6 @@ from service.api.unknown_parameters import refuse_unknown_names
 from service.bounded_process import BoundedProcess, Limits
 from service.settings import Settings
 from storage import (
-    Confirmations,
     Datasets,
     Keys,
     Queue,
@@ -46,6 +48,8 @@ from storage import (
 _ROUTERS = (catalog, datasets, studies, trials, results, events, takehome)
 #: Of a process that predicts; a million rows take ten seconds.
 _PREDICTION = Limits(seconds=300.0)
+#: Of a process that writes an export; libraries of networks take seconds to load.
+_EXPORT = Limits(memory_bytes=4 * 2**30, seconds=120.0)
 
 
 def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
@@ -69,9 +73,11 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
             datasets=Datasets(database),
             results=results_of,
             queue=Queue(database),
-            confirmations=Confirmations(database),
             predictions=BoundedProcess(
                 _PREDICTION, purpose="predicting", way_out="send fewer rows at once"
+            ),
+            exports=BoundedProcess(
+                _EXPORT, purpose="writing the export", way_out="choose another format"
             ),
             watcher=watcher,
             key_ring=key_ring,
@@ -110,6 +116,22 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
     )
     # The middleware added last is the first to see a request.
     app.add_middleware(KeyGuard)
+    if settings.allowed_origins:
+        # Before the keys, which a browser does not send when it asks whether it may.
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.allowed_origins,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match"],
+            expose_headers=["ETag", "Location", "Retry-After"],
+        )
+    app.add_middleware(
+        BrowserGuard,
+        host=settings.host,
+        hosts=settings.allowed_hosts,
+        origins=settings.allowed_origins,
+    )
+    app.add_middleware(AnswerHeaders)
     app.include_router(health.router)
     app.include_router(pages.router)
     app.include_router(start.router)

@@ -12,7 +12,7 @@ from service.api.guards.key_ring import KeyRing
 from service.api.long_polling import VersionWatcher
 from service.bounded_process import BoundedProcess
 from service.settings import Settings
-from storage import Confirmations, Database, Datasets, Queue, Results, Studies, Trials
+from storage import Database, Datasets, Queue, Results, Studies, Trials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,9 +26,9 @@ class Services:
     datasets: Datasets
     results: Results
     queue: Queue
-    confirmations: Confirmations
-    #: Where networks predict.
+    #: Where networks predict, and where they are exported.
     predictions: BoundedProcess
+    exports: BoundedProcess
     watcher: VersionWatcher
     key_ring: KeyRing
     #: Whether this process started a worker, without which it is not ready.
@@ -52,7 +52,7 @@ def _id_of(kind: str) -> AfterValidator:
 
 def _true_name(value: str) -> str:
     try:
-        return get_activation(value).name.value
+        return get_activation(value).name
     except UnknownChoice as error:
         error.pointer = "/activation"
         raise

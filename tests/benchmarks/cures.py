@@ -55,7 +55,7 @@ ENOUGH = 0.5
 FEWEST = 5
 
 _USUAL = {row.name: row.usual for row in AXES.values() if row.condition is None}
-_HIDDEN = [row.name.value for row in ACTIVATIONS.values() if row.hidden]
+_HIDDEN = [row.name for row in ACTIVATIONS.values() if row.hidden]
 
 Params = Mapping[str, ParamValue]
 

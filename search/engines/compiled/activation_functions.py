@@ -1,4 +1,6 @@
-"""Every hidden activation as one scalar function, to be compiled into loops.
+"""Activations as scalar functions written by hand, to be compiled into loops.
+
+They are quicker than what follows from the formula of the row (`formula_code`), or came before it.
 
 `function(z, p)` returns (f, df/dz), or (f, df/dz, df/dp) where training changes the activation's
 number p. z is a pre-activation; p is a slope, alpha or beta, and ignored by activations without

@@ -24,7 +24,9 @@ class NetworkSpec(NamedTuple):
     outputs: int
     #: Index of its normalization in `NORMALIZATIONS`; 0 is none.
     normalization: int
-    #: Learned numbers of the activation in each layer: 0, 1, or the width.
+    #: Learned numbers of the activation, and their elements in each layer: as many, or as many
+    #: times the width.
+    learned_numbers: int
     learned: int
     #: Value of LOSS_INDEX in `search.engines.compiled.losses`.
     loss: int
@@ -33,8 +35,9 @@ class NetworkSpec(NamedTuple):
 class OptimizerSpec(NamedTuple):
     """The settings that a lane is trained by; the learning rate is given step by step."""
 
-    #: The activation's number where it is not learned; where it is drawn, that of evaluation.
-    number: float
+    #: The activation's numbers (M,), of which the learned ones, the first, are not read; where one
+    #: is drawn, that of evaluation.
+    numbers: Array
     #: Whether training draws the number uniformly from [lower, upper].
     noisy: bool
     lower: float
@@ -64,11 +67,11 @@ class Workspace(NamedTuple):
     every compiled function.
     """
 
-    #: (6, K, N, H), indexed by PRE to DROPPED.
+    #: (5 + J, K, N, H), indexed by PRE to PARAMETER_DERIVATIVE, the first of J learned numbers.
     layers: Array
     #: (3, N, H): the gradients of the outputs of even and of odd layers, and NOISE.
     tables: Array
-    #: (3, H): two rows of scratch, and NUMBER.
+    #: (2 + M, H): two rows of scratch, and from NUMBER on those of the activation's numbers.
     units: Array
     #: 1 / deviation of the normalization, (K, max(N, H)).
     inverse: Array
@@ -84,11 +87,11 @@ class Workspace(NamedTuple):
 
 
 #: Indices of `layers`: the linear output, overwritten by f' at the activation; the output of the
-#: activation; the normalised linear output; the derivative by a learned number; the dropout mask;
-#: the output after dropout.
-PRE, ACTIVE, NORMAL, PARAMETER_DERIVATIVE, MASK, DROPPED = range(6)
-#: Index of `tables`: the activation's number drawn by row and unit. Index of `units`: its number
-#: by unit.
+#: activation; the normalised linear output; the dropout mask; the output after dropout; the
+#: derivatives by learned numbers.
+PRE, ACTIVE, NORMAL, MASK, DROPPED, PARAMETER_DERIVATIVE = range(6)
+#: Index of `tables`: the activation's number drawn by row and unit. Index of `units`: its first
+#: number by unit.
 NOISE, NUMBER = 2, 2
 #: Indices of `parameters`: gradients; the parameters before a step that is measured; a transposed
 #: weight.
@@ -153,5 +156,5 @@ def offset(flat: Array, network: NetworkSpec, k: int) -> Array:
 
 @inlined
 def learned(flat: Array, network: NetworkSpec, k: int) -> Array:
-    """View the learned numbers of the activation of a hidden layer, (1,) or (H,)."""
+    """View the learned numbers of the activation of a hidden layer, (J,) or (J * H,)."""
     return _vector(flat, network, k, 3 if network.normalization else 1, network.learned)

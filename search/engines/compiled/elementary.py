@@ -192,3 +192,159 @@ def normal_density(z: float) -> float:
     """Return the standard normal density at z; it shares its exponential with `normal_cdf`."""
     x = abs(z) * like(z, _SQRT_HALF)
     return like(z, _NORMAL_PEAK) * exp(-x * x)
+
+
+@inlined
+def softplus(z: float) -> float:
+    """Return log(1 + exp(z))."""
+    size = z if z > like(z, 0.0) else -z
+    return (z if z > like(z, 0.0) else like(z, 0.0)) + log1p_unit(exp(-size))
+
+
+@inlined
+def erf(x: float) -> float:
+    """Return the error function at x, to the rounding of 1."""
+    return normal_cdf(x * like(x, math.sqrt(2.0))) * like(x, 2.0) - like(x, 1.0)
+
+
+def log(x: float) -> float:
+    """Return the natural logarithm; -infinity at 0, NaN below."""
+    if x > 0.0:
+        return math.log(x)
+    return -math.inf if x == 0.0 else math.nan
+
+
+@overload(log)
+def _log(x: Any) -> Any:
+    return _log32 if x == types.float32 else _log64
+
+
+#: Bits of the fraction, and of sqrt(1/2): the fraction is taken between it and sqrt(2).
+_FRACTION32, _ROOT_HALF32 = np.int32(0x7FFFFF), np.int32(0x3F3504F3)
+_FRACTION64, _ROOT_HALF64 = np.int64(0xFFFFFFFFFFFFF), np.int64(0x3FE6A09E667F3BCD)
+
+
+def _log32(x: Any) -> Any:
+    bits: Any = np.int32(np.float32(x).view(np.int32) - _ROOT_HALF32)
+    n = np.float32(bits >> np.int32(23))
+    m = np.int32((bits & _FRACTION32) + _ROOT_HALF32).view(np.float32)
+    s: Any = (m - np.float32(1.0)) / (m + np.float32(1.0))
+    q: Any = s * s  # at most 0.0295
+    t = _next(_next(_next(like(x, 1.0 / 9.0), q, 7.0), q, 5.0), q, 3.0)
+    # Added from the smallest term to the largest.
+    result: Any = (
+        n * _LN2_LOW32 + np.float32(2.0) * s * q * t + np.float32(2.0) * s + n * _LN2_HIGH32
+    )
+    return _log_ends(x, result)
+
+
+def _log64(x: Any) -> Any:
+    bits = np.int64(np.float64(x).view(np.int64) - _ROOT_HALF64)
+    n = np.float64(bits >> np.int64(52))
+    m = np.int64((bits & _FRACTION64) + _ROOT_HALF64).view(np.float64)
+    s = (m - 1.0) / (m + 1.0)
+    q = s * s
+    t = _next(_next(_next(_next(like(x, 1.0 / 21.0), q, 19.0), q, 17.0), q, 15.0), q, 13.0)
+    t = _next(_next(_next(_next(_next(t, q, 11.0), q, 9.0), q, 7.0), q, 5.0), q, 3.0)
+    return _log_ends(x, n * _LN2_LOW64 + 2.0 * s * q * t + 2.0 * s + n * _LN2_HIGH64)
+
+
+@inlined
+def _log_ends(x: float, result: float) -> float:
+    """Return the logarithm of 0, of what is negative, infinite or NaN, else `result`."""
+    result = x if x > like(x, _GREATEST) or x != x else result  # noqa: PLR0124 - NaN
+    # Denormal numbers count as 0, as everywhere in training.
+    result = like(x, -math.inf) if x < like(x, _SMALLEST) else result
+    return like(x, math.nan) if x < like(x, 0.0) else result
+
+
+#: Ends of the normal numbers of float32; float64 has no need of more.
+_GREATEST, _SMALLEST = 3.4028234e38, 1.1754944e-38
+
+
+@inlined
+def log1p(x: float) -> float:
+    """Return log(1 + x), to a few units in the last place of itself, near 0 too."""
+    u = like(x, 1.0) + x
+    # What rounding took from u is put back (Kahan); nothing is lost where u is 1.
+    rest = u - like(x, 1.0)
+    corrected = log(u) * (x / (like(x, 1.0) if rest == like(x, 0.0) else rest))
+    corrected = x if rest == like(x, 0.0) else corrected
+    return log(u) if x > like(x, 1e16) else corrected
+
+
+_TWO_OVER_PI = 0.6366197723675814
+#: pi/2 in three parts; the first two have few enough bits for their multiples to be exact.
+_HALF_PI1, _HALF_PI2, _HALF_PI3 = (
+    1.57079632673412561417e0,
+    6.07710050630396597660e-11,
+    2.02226624879595063154e-21,
+)
+#: Beyond it neighbouring float32 are whole turns apart, and a sine means nothing.
+_LARGEST_ANGLE = 1e8
+
+
+@inlined
+def _turned(x: Any) -> Any:
+    """Return sine and cosine of x less the nearest multiple of pi/2, and that multiple."""
+    # In double precision throughout: reduction is what costs the digits.
+    wide = np.float64(x)
+    # Zero beyond the largest angle, NaN for infinity and NaN.
+    wide = wide if abs(wide) <= _LARGEST_ANGLE else wide - wide
+    shifted = np.float64(wide * _TWO_OVER_PI + _ROUND64)
+    n = shifted - _ROUND64
+    r = ((wide - n * _HALF_PI1) - n * _HALF_PI2) - n * _HALF_PI3
+    q = r * r  # at most (pi/4)**2: what is left out is below 1e-17
+    s = _series(_series(_series(1.0, q, 16.0 * 17.0), q, 14.0 * 15.0), q, 12.0 * 13.0)
+    s = _series(_series(_series(s, q, 10.0 * 11.0), q, 8.0 * 9.0), q, 6.0 * 7.0)
+    s = r * _series(_series(s, q, 4.0 * 5.0), q, 2.0 * 3.0)
+    c = _series(_series(_series(1.0, q, 15.0 * 16.0), q, 13.0 * 14.0), q, 11.0 * 12.0)
+    c = _series(_series(_series(c, q, 9.0 * 10.0), q, 7.0 * 8.0), q, 5.0 * 6.0)
+    c = _series(_series(c, q, 3.0 * 4.0), q, 1.0 * 2.0)
+    return s, c, np.int64(shifted.view(np.int64))
+
+
+@inlined
+def _series(total: float, square: float, factor: float) -> float:
+    """One step of Horner's scheme for the series of sine and cosine."""
+    return 1.0 - square * total * (1.0 / factor)
+
+
+@inlined
+def sin(x: float) -> float:
+    """Return the sine; of 0 beyond 1e8, NaN for infinity."""
+    s, c, turns = _turned(x)
+    value = c if turns & 1 else s
+    return like(x, -value if turns & 2 else value)
+
+
+@inlined
+def cos(x: float) -> float:
+    """Return the cosine; of 0 beyond 1e8, NaN for infinity."""
+    s, c, turns = _turned(x)
+    value = s if turns & 1 else c
+    return like(x, -value if (turns + 1) & 2 else value)
+
+
+_TAN_3_PI_8 = 2.41421356237309504880
+
+
+@inlined
+def atan(x: float) -> float:
+    """Return the arc tangent (Moshier's Cephes, atan)."""
+    size = abs(x)
+    large, middle = size > like(x, _TAN_3_PI_8), size > like(x, 0.66)
+    one = like(x, 1.0)
+    r = (size - one) / (size + one) if middle else size
+    r = -one / size if large else r
+    base = like(x, math.pi / 4.0) if middle else like(x, 0.0)
+    base = like(x, math.pi / 2.0) if large else base
+    q = r * r
+    p = like(x, -8.750608600031904122785e-1) * q + like(x, -1.615753718733365076637e1)
+    p = (p * q + like(x, -7.500855792314704667340e1)) * q + like(x, -1.228866684490136173410e2)
+    p = p * q + like(x, -6.485021904942025371773e1)
+    d = (q + like(x, 2.485846490142306297962e1)) * q + like(x, 1.650270098316988542046e2)
+    d = (d * q + like(x, 4.328810604912902668951e2)) * q + like(x, 4.853903996359136964868e2)
+    d = d * q + like(x, 1.945506571482613964425e2)
+    value = base + (r + r * (q * (p / d)))
+    return -value if x < like(x, 0.0) else value

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from search.activations import ActivationName, get_activation
+from search.activations import get_activation
 from search.engines.compiled.activate import activation_loop
 from search.engines.compiled.buffers import LaneBuffers, NetworkSpec, OptimizerSpec, Workspace
 from search.engines.compiled.losses import LOSS_INDEX
@@ -56,7 +56,12 @@ class CompiledEngine:
             )
             for lane, state in zip(lanes, self._states, strict=True)
         ]
-        self._work = make_workspace(self._networks, batches.plan.rows, dimensions)
+        self._work = make_workspace(
+            self._networks,
+            batches.plan.rows,
+            dimensions,
+            numbers=max(optimizer.numbers.size for optimizer in self._optimizers),
+        )
         self._probe_step_of = probe_steps(training.probe_at, batches.plan.steps)
         self._probe_steps = np.array(sorted(set(self._probe_step_of.values())), dtype=np.int64)
         passes = [part.numpy() for part in probe_rows(batches, training.probe_at)]
@@ -70,10 +75,10 @@ class CompiledEngine:
         size = (
             len(lanes),
             len(self._probe_steps),
-            len(STATISTICS) + 1,
+            len(STATISTICS) + max(network.learned_numbers for network in self._networks),
             max(network.depth for network in self._networks),
         )
-        #: Statistics by lane, probe, statistic (the last being a learned number) and layer.
+        #: Statistics by lane, probe, statistic (the last being the learned numbers) and layer.
         self._statistics = np.full(size, np.nan, dtype)
         folds = [data.folds[lane.split] for lane in lanes]
         self._validation = [fold.x_validation.astype(dtype) for fold in folds]
@@ -179,7 +184,7 @@ class CompiledEngine:
         return tuple(
             LayerSnapshot(
                 epoch=epoch,
-                # The last row is left over where the activation learns nothing.
+                # The last rows are left over where the activation learns less than another.
                 statistics={
                     name: tuple(layers[:depth])
                     for name, layers in zip(names, taken[step], strict=False)
@@ -208,12 +213,13 @@ def network_spec(lane: Lane, dimensions: Dimensions, task: Task) -> NetworkSpec:
     config = lane.config
     dtype = dimensions.zeros().numpy().dtype
     return NetworkSpec(
-        activation=activation_loop(ActivationName(config.activation), dtype).address,
+        activation=activation_loop(get_activation(config.activation), dtype).address,
         depth=config.depth,
         width=config.width,
         features=dimensions.features,
         outputs=dimensions.outputs,
         normalization=list(NORMALIZATIONS).index(config.normalization),
+        learned_numbers=len(config.learned),
         learned=sum(config.width if sharing == "channel" else 1 for _, sharing in config.learned),
         loss=LOSS_INDEX[task],
     )
@@ -222,11 +228,12 @@ def network_spec(lane: Lane, dimensions: Dimensions, task: Task) -> NetworkSpec:
 def optimizer_spec(lane: Lane) -> OptimizerSpec:
     """Return the settings of a lane's training in the form that compiled code takes."""
     config = lane.config
-    numbers = config.activation_numbers
+    numbers, activation = config.activation_numbers, get_activation(config.activation)
+    # The number of evaluation is the mean of the two bounds of a noisy slope.
+    own = [fmean(numbers.values())] if activation.noisy else [*numbers.values()]
     return OptimizerSpec(
-        # One number, or the mean of the two bounds of a noisy slope.
-        number=fmean(numbers.values()) if numbers else 0.0,
-        noisy=get_activation(config.activation).noisy,
+        numbers=np.array(own, dtype=np.float64),
+        noisy=activation.noisy,
         lower=numbers.get("lower", 0.0),
         upper=numbers.get("upper", 0.0),
         dropout=config.dropout,
@@ -237,23 +244,26 @@ def optimizer_spec(lane: Lane) -> OptimizerSpec:
     )
 
 
-def make_workspace(networks: list[NetworkSpec], rows: int, dimensions: Dimensions) -> Workspace:
-    """Return buffers for lanes of equal width, up to the deepest."""
+def make_workspace(
+    networks: list[NetworkSpec], rows: int, dimensions: Dimensions, *, numbers: int
+) -> Workspace:
+    """Return buffers for lanes of equal width, whose activations have at most `numbers` numbers."""
     depth, width, outputs = (
         max(network.depth for network in networks),
         networks[0].width,
         dimensions.outputs,
     )
+    learned = max(1, *(network.learned_numbers for network in networks))
     weights = width * (outputs + dimensions.features + (depth - 1) * width)
-    size = weights + outputs + depth * 4 * width
+    size = weights + outputs + depth * (3 + learned) * width
 
     def buffer(*size: int) -> NDArray[np.floating]:
         return dimensions.zeros(*size).numpy()
 
     return Workspace(
-        layers=buffer(6, depth, rows, width),
+        layers=buffer(5 + learned, depth, rows, width),
         tables=buffer(3, rows, width),
-        units=buffer(3, width),
+        units=buffer(2 + max(1, numbers), width),
         inverse=buffer(depth, max(rows, width)),
         logits=buffer(rows, outputs),
         by_class=buffer(outputs + 2, rows),

@@ -79,12 +79,8 @@ def forward(
         if noisy:
             _draw(optimizer, slope_noise[step, k], work.tables[NOISE])
             number = work.tables[NOISE].ravel()
-        elif network.learned == network.width:
-            number[:] = learned(lane.values, network, k)
-        elif network.learned:
-            number[:] = learned(lane.values, network, k)[0]
         else:
-            number[:] = like(number[0], optimizer.number)
+            _spread(network, optimizer, learned(lane.values, network, k), work.units[NUMBER:])
         activate(
             network.activation,
             pre,
@@ -94,12 +90,27 @@ def forward(
             active,
             work.layers[PARAMETER_DERIVATIVE, k],
             network.learned,
+            network.learned == network.learned_numbers,
+            work.layers[0].size,
         )
         below = active
         if optimizer.dropout > 0.0 and training:
             below = work.layers[DROPPED, k]
             _drop(optimizer, dropout_noise[step, k], active, work.layers[MASK, k], below)
     np.dot(below, weight(lane.values, network, 0), work.logits)
+
+
+@callable_from_jit
+def _spread(network: NetworkSpec, optimizer: OptimizerSpec, own: Array, numbers: Array) -> None:
+    """Write the activation's numbers by unit, (M, H); `own` are the learned ones of the layer."""
+    size = network.learned // max(network.learned_numbers, 1)
+    for m in range(optimizer.numbers.size):
+        if m >= network.learned_numbers:
+            numbers[m] = like(numbers[0, 0], optimizer.numbers[m])
+        elif size > 1:
+            numbers[m] = own[m * size : (m + 1) * size]
+        else:
+            numbers[m] = own[m]
 
 
 @callable_from_jit
@@ -166,11 +177,12 @@ def backward(
         grad = work.tables[k % 2]
         if optimizer.dropout > 0.0:
             _multiply(grad, work.layers[MASK, k])
-        if network.learned:
+        for j in range(network.learned_numbers):
+            size = network.learned // network.learned_numbers
             _learn(
                 grad,
-                work.layers[PARAMETER_DERIVATIVE, k],
-                learned(work.parameters[GRADIENT], network, k),
+                work.layers[PARAMETER_DERIVATIVE + j, k],
+                learned(work.parameters[GRADIENT], network, k)[j * size : (j + 1) * size],
             )
         _multiply(grad, work.layers[PRE, k])
         column_sums(grad, offset(work.parameters[GRADIENT], network, k))
@@ -241,7 +253,7 @@ def _denormalize(network: NetworkSpec, values: Array, work: Workspace, k: int, g
 
 @callable_from_jit
 def _learn(grad: Array, derivative: Array, gradient: Array) -> None:
-    """Write the gradient of the learned numbers, (1,) or (H,), from dL/df and df/dp, (N, H)."""
+    """Write the gradient of a learned number, (1,) or (H,), from dL/df and df/dp, (N, H)."""
     if gradient.size > 1:
         column_products(grad, derivative, gradient)
     else:

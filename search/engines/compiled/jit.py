@@ -43,15 +43,20 @@ def llvm_intrinsic(function: Callable[..., Any]) -> Any:
     return intrinsic(function)
 
 
-def c_entry_point(signature: Any) -> Callable[[F], Any]:
+def literal_intrinsic(function: Callable[..., Any]) -> Any:
+    """Make an intrinsic of `function`, which sees the values of texts, not only their type."""
+    return intrinsic(prefer_literal=True)(function)
+
+
+def c_entry_point(signature: Any, *, keep: bool = True) -> Callable[[F], Any]:
     """Compile a function at once for C types, to be called at its `address`.
 
-    Later processes load the result.
+    Later processes load the result, unless it is not to be kept.
     """
 
     def compile_(function: F) -> Any:
         try:
-            return cfunc(signature, **_OPTIONS, cache=True)(function)
+            return cfunc(signature, **_OPTIONS, cache=keep)(function)
         except RuntimeError:
             return cfunc(signature, **_OPTIONS)(function)
 

@@ -198,8 +198,10 @@ def _measure(
     count = max(passes, 1) * work.logits.shape[0]
     for k in range(network.depth):
         finalize(work.statistic_sums[k], work.statistic_extremes[k], count, statistics[:, k])
-        if network.learned:
-            statistics[_LEARNED, k] = total(learned(lane.values, network, k)) / network.learned
+        for j in range(network.learned_numbers):
+            size = network.learned // network.learned_numbers
+            own = learned(lane.values, network, k)[j * size : (j + 1) * size]
+            statistics[_LEARNED + j, k] = total(own) / size
 
 
 @callable_from_jit

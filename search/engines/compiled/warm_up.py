@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from scipy.linalg import get_blas_funcs
 
+from search.activations import ACTIVATIONS, Activation, get_activation
 from search.engines.compiled.activate import activation_loop
 from search.engines.compiled.activation_functions import FUNCTIONS
 from search.engines.compiled.buffers import LaneBuffers, NetworkSpec, OptimizerSpec
@@ -25,16 +26,23 @@ from search.networks.dimensions import Dimensions
 PARTS = ("activations", "prediction", "training")
 
 
-def warm(precision: str = "float32", parts: Sequence[str] = PARTS) -> None:
+def warm(
+    precision: str = "float32",
+    parts: Sequence[str] = PARTS,
+    activations: Sequence[Activation] | None = None,
+) -> None:
     """Load the compiled `parts` in a precision; studies are trained in float32.
 
-    The functions are called on no rows and for no steps.
+    The functions are called on no rows and for no steps. Activations compiled from their formula
+    are loaded when a lane asks for them, unless `activations` names them.
     """
+    if activations is None:
+        activations = [get_activation(name) for name in FUNCTIONS]
     dtype = np.dtype(precision)
     get_blas_funcs("gemm")  # loads the library, whose threads can be limited from then on
     if "activations" in parts:
-        for name in FUNCTIONS:
-            activation_loop(name, dtype)
+        for row in activations:
+            activation_loop(row, dtype)
     network = NetworkSpec(
         activation=0,  # never called: there are no rows
         depth=1,
@@ -42,11 +50,12 @@ def warm(precision: str = "float32", parts: Sequence[str] = PARTS) -> None:
         features=1,
         outputs=1,
         normalization=0,
+        learned_numbers=0,
         learned=0,
         loss=0,
     )
     optimizer = OptimizerSpec(
-        number=0.0,
+        numbers=np.zeros(0),
         noisy=False,
         lower=0.0,
         upper=0.0,
@@ -61,7 +70,7 @@ def warm(precision: str = "float32", parts: Sequence[str] = PARTS) -> None:
         return np.zeros(size, dtype)
 
     dimensions = Dimensions(features=1, outputs=1, dtype=torch.from_numpy(zeros()).dtype)
-    work = make_workspace([network], 1, dimensions)
+    work = make_workspace([network], 1, dimensions, numbers=0)
     lane = LaneBuffers(zeros(4), zeros(4), zeros(4), zeros(0, 2, 1))
     if "prediction" in parts:
         prediction()(network, optimizer, lane, work, zeros(0, 1), zeros(1, 0))
@@ -97,5 +106,6 @@ def compile_all() -> None:
 
 
 def _warm_both(parts: Sequence[str]) -> None:
+    hidden = [row for row in ACTIVATIONS.values() if row.hidden]
     for precision in ("float32", "float64"):
-        warm(precision, parts)
+        warm(precision, parts, hidden)

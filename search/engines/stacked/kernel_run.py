@@ -12,12 +12,12 @@ from itertools import groupby
 import torch
 from torch import Tensor
 
-from search.activations import ACTIVATIONS, ActivationName
+from search.activations import get_activation
 from search.engines.stacked.kernels import Params, get_kernel
 from search.engines.stacked.parameters import view
 from search.networks.dimensions import Dimensions
 from search.networks.lane import Lane, NetworkConfig
-from search.networks.parameter_layout import ParameterSlice
+from search.networks.parameter_layout import ParameterSlice, learned_name
 
 #: Most lanes of a run on a processor: the buffers that the passes of eight 64 x 64 layers share
 #: stay in the cache.
@@ -51,7 +51,7 @@ class KernelBuffers:
         """View the learned numbers of the activation in `vectors`, (n, 1, units) each."""
         size = {"layer": 1, "channel": self.config.width}
         return {
-            name: view(vectors, self.pieces[name].head(size[sharing]))
+            name: view(vectors, self.pieces[learned_name(name)].head(size[sharing]))
             for name, sharing in self.config.learned
         }
 
@@ -61,14 +61,14 @@ class KernelRun:
 
     def __init__(self, buffers: KernelBuffers, dimensions: Dimensions) -> None:
         config = buffers.config
-        name = ActivationName(config.activation)
+        row = get_activation(config.activation)
         #: The lanes [first, end) of the layer.
         self.first, self.end = buffers.first, buffers.first + len(buffers.lanes)
         #: The numbers that the activation learns, by parameter, (n, 1, units).
         self.learned: Mapping[str, Tensor] = buffers.learned(buffers.vectors)
-        self._kernel = get_kernel(name, plain=config.plain)
+        self._kernel = get_kernel(row, plain=config.plain)
         #: Whether the slope is drawn anew at every training step.
-        self.noisy = ACTIVATIONS[name].noisy
+        self.noisy = row.noisy
         self._buffers = buffers
         numbers = [self._kernel.numbers(lane.config.activation_numbers) for lane in buffers.lanes]
         #: Parameters that are not learned, (n, 1, 1) each.

@@ -1,7 +1,7 @@
 """Every hidden activation as a forward and a backward pass over a stack.
 
 KERNELS holds the passes written by hand, which need no autograd and no new memory. An activation
-that is not there gets a kernel derived from the formula of its row, by autograd.
+that is not there gets a kernel derived from the formula of its row.
 
 Notation: n lanes, N rows, H units; z is a pre-activation (n, N, H), a = f(z) the activation, and a
 parameter p["slope"] broadcasts against them, (n, 1, 1) or (n, 1, H) or, for noise, (n, N, H).
@@ -23,7 +23,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from search.activations import ACTIVATIONS
+from search.activations import Activation
 from search.activations import ActivationName as Name
 from search.activations.formulas import SELU_ALPHA, SELU_SCALE
 from search.networks.sequential import TORCH
@@ -311,35 +311,27 @@ KERNELS: dict[Name, Kernel] = {
 
 
 @cache
-def derived_kernel(name: Name) -> Kernel:
-    """Return the kernel that the formula of a row gives by autograd."""
-    row = ACTIVATIONS[name]
+def derived_kernel(row: Activation) -> Kernel:
+    """Return the kernel that follows from the formula of a row, differentiated symbolically."""
+    parts = row.derivatives
 
     def forward(z: Tensor, out: Tensor, p: Params, _s: Scratch) -> None:
         out.copy_(row.expression(TORCH, z, p))
 
-    def derivative(by: str | None, grad: Tensor, z: Tensor, p: Params) -> Tensor:
-        """Return dL/dp of the parameter `by`, or dL/dz for None, (n, N, H)."""
-        # Engines run in inference mode, whose tensors autograd refuses: it works on copies.
-        with torch.inference_mode(mode=False), torch.enable_grad():
-            at = z.clone()
-            numbers = {key: value.expand_as(at).clone() for key, value in p.items()}
-            variable = (at if by is None else numbers[by]).requires_grad_()
-            value = row.expression(TORCH, at, numbers)
-            (result,) = torch.autograd.grad(value, variable, grad.clone())
-            return result
-
     def backward(grad: Tensor, z: Tensor, _a: Tensor, p: Params, _s: Scratch) -> None:
-        grad.copy_(derivative(None, grad, z, p))
+        grad.mul_(parts.slope.run(TORCH, z, p)[0])
 
-    def gradient(by: str) -> Gradient:
-        return lambda grad, z, _a, p, _s: derivative(by, grad, z, p)
+    def gradient(index: int) -> Gradient:
+        return lambda grad, z, _a, p, _s: grad * parts.parameter_slopes.run(TORCH, z, p)[index]
 
-    learned = [parameter.name for parameter in row.parameters if parameter.learned]
-    return Kernel(forward, backward, gradients={by: gradient(by) for by in learned})
+    return Kernel(
+        forward,
+        backward,
+        gradients={by: gradient(index) for index, by in enumerate(parts.by)},
+    )
 
 
-def get_kernel(name: Name, *, plain: bool) -> Kernel:
+def get_kernel(row: Activation, *, plain: bool) -> Kernel:
     """Return the kernel of an activation; `plain` where its parameters are at their defaults."""
-    kernel = KERNELS.get(name) or derived_kernel(name)
+    kernel = (KERNELS.get(Name(row.name)) if row.listed else None) or derived_kernel(row)
     return kernel.plain if plain and kernel.plain else kernel

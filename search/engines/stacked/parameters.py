@@ -15,13 +15,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from search.activations import ActivationName
+from search.activations import get_activation
 from search.engines.stacked.kernels import get_kernel
 from search.networks.dimensions import Dimensions
 from search.networks.lane import Lane, LaneState, Weights
 from search.networks.normalization import NORMALIZATIONS
 from search.networks.optimizers import Row
-from search.networks.parameter_layout import ParameterSlice, row_layout
+from search.networks.parameter_layout import ParameterSlice, learned_name, row_layout
 
 
 def runs(lanes: Sequence[Lane], key: Callable[[Lane], Hashable]) -> Iterator[tuple[int, int]]:
@@ -66,7 +66,7 @@ class Parameters:
         self.counts = [sum(depth > k for depth in self.depths) for k in range(self.depths[0])]
         #: Whether no kernel needs the pre-activation once it has its output.
         self.in_place = all(
-            get_kernel(ActivationName(config.activation), plain=config.plain).in_place
+            get_kernel(get_activation(config.activation), plain=config.plain).in_place
             for config in (lane.config for lane in lanes)
         )
         self.normalization = NORMALIZATIONS[first.normalization]
@@ -108,7 +108,9 @@ class Parameters:
         yield self.row.output
         for pieces in self.row.layers[: config.depth]:
             yield from (pieces[name] for name in ("bias", "scale", "shift") if name in pieces)
-            yield from (pieces[name].head(width[sharing]) for name, sharing in config.learned)
+            yield from (
+                pieces[learned_name(name)].head(width[sharing]) for name, sharing in config.learned
+            )
 
     def _views(self, buffer: ParameterBuffer, first: int, end: int) -> list[Tensor]:
         """View all numbers of a group of lanes in the order of LaneState: weights, then vectors."""

@@ -11,6 +11,8 @@ from torch.nn import functional
 
 from search.activations import ACTIVATIONS, get_activation
 from search.activations.gains import LayerGains, critical_gains
+from search.networks.sequential import FormulaModule
+from tests.search.plain_network import config
 
 #: torch's own functions, whose derivatives autograd knows exactly.
 TORCH: dict[str, Callable[[Tensor], Tensor]] = {
@@ -32,11 +34,35 @@ TORCH: dict[str, Callable[[Tensor], Tensor]] = {
     "hardtanh": functional.hardtanh,
     "relu6": functional.relu6,
     "squared_relu": lambda z: functional.relu(z) ** 2,
+    "hardsigmoid": functional.hardsigmoid,
+    "logsigmoid": functional.logsigmoid,
+    "tanhshrink": functional.tanhshrink,
+    "softshrink": functional.softshrink,
+    "hardshrink": functional.hardshrink,
+    "threshold": lambda z: functional.threshold(z, 1.0, 0.0),
+    "gelu_tanh": lambda z: functional.gelu(z, approximate="tanh"),
+    "quick_gelu": lambda z: z * torch.sigmoid(1.702 * z),
+    "hard_mish": lambda z: 0.5 * z * (z + 2).clamp(0, 2),
+    "serf": lambda z: z * torch.erf(functional.softplus(z)),
+    "telu": lambda z: z * torch.tanh(torch.exp(z)),
+    "golu": lambda z: z * torch.exp(-torch.exp(-z)),
+    "smelu": lambda z: torch.where(z >= 1, z, functional.relu(z + 1) ** 2 / 4),
+    "squareplus": lambda z: (z + torch.sqrt(z**2 + 4)) / 2,
+    "star_relu": lambda z: 0.8944 * functional.relu(z) ** 2 - 0.4472,
+    "xielu": lambda z: z / 2 + torch.where(z > 0, 0.8 * z**2, 0.8 * (torch.expm1(z) - z)),
+    "acon": functional.silu,
+    "pade": FormulaModule(config(activation="pade")).double(),
+    "sine": torch.sin,
+    "snake": lambda z: z + torch.sin(z) ** 2,
+    "gaussian": lambda z: torch.exp(-(z**2) / 2),
     "identity": lambda z: z + 0.0,
 }
-HIDDEN = [row.name.value for row in ACTIVATIONS.values() if row.hidden]
-#: Softplus has no fixed point below the greatest variance that is tried; sigmoid has one centered.
-CRITICAL = [name for name in HIDDEN if name != "softplus"]
+HIDDEN = [row.name for row in ACTIVATIONS.values() if row.hidden]
+#: Softplus, either way round, has no fixed point below the greatest variance that is tried, what
+#: jumps has none at all; sigmoid has one centered.
+CRITICAL = [
+    name for name in HIDDEN if name not in {"softplus", "logsigmoid", "threshold", "hardshrink"}
+]
 GRID = torch.linspace(-10.0, 10.0, 200_001, dtype=torch.float64)
 WEIGHTS = torch.exp(-0.5 * GRID**2) / torch.exp(-0.5 * GRID**2).sum()
 
@@ -52,7 +78,7 @@ def moments(name: str, q: float, center: float = 0.0) -> tuple[float, float]:
 
 def gains(name: str, depth: int = 5) -> LayerGains:
     row = get_activation(name)
-    return critical_gains(row.function, row.numbers({}), depth)
+    return critical_gains(row.function, row.slope, row.numbers({}), depth)
 
 
 def variance_of(found: LayerGains) -> float:
@@ -113,6 +139,19 @@ def test_the_sigmoid_is_treated_as_the_tanh_that_it_is() -> None:
     assert tanh.center == 0.0
 
 
+@pytest.mark.parametrize("name", ["threshold", "hardshrink"])
+def test_what_jumps_gets_the_gain_of_variance(name: str) -> None:
+    row = get_activation(name)
+    assert gains(name) == LayerGains(hidden=row.gain(row.numbers({})))
+
+
+def test_the_fixed_point_of_what_bends_upwards_is_the_nearer_to_zero_the_deeper() -> None:
+    variances = [variance_of(gains("xielu", depth)) for depth in (1, 5, 10, 50)]
+    assert variances[0] == pytest.approx(1.0)
+    assert variances == sorted(variances, reverse=True)
+    assert variances[-1] < 0.1
+
+
 def test_squared_relu_is_critical_with_a_quarter_of_its_variance_in_biases() -> None:
     """E[f²] = 3/2 q², E[f'²] = 2q: gain² = 1/2 and bias² = 1/4 at q = 1."""
     found = gains("squared_relu")
@@ -125,14 +164,16 @@ def test_squared_relu_is_critical_with_a_quarter_of_its_variance_in_biases() -> 
 def test_parameters_of_the_whole_range_have_finite_gains(name: str, alpha: float) -> None:
     if name == "celu" and alpha == 0.0:
         alpha = 0.05
-    found = critical_gains(get_activation(name).function, {"alpha": alpha}, 5)
+    row = get_activation(name)
+    found = critical_gains(row.function, row.slope, {"alpha": alpha}, 5)
     assert np.isfinite([found.first, found.hidden, found.bias]).all()
     assert 0.15 < found.hidden < 2.0
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.25, 1.0, 4.0, 10.0])
 def test_silu_has_finite_gains_for_every_beta(beta: float) -> None:
-    found = critical_gains(get_activation("silu").function, {"beta": beta}, 50)
+    row = get_activation("silu")
+    found = critical_gains(row.function, row.slope, {"beta": beta}, 50)
     assert 1.3 < found.hidden <= 2.0 + 1e-6
     assert 1.0 - 1e-9 <= variance_of(found) <= 16.0 + 1e-9
 

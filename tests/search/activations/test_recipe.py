@@ -44,7 +44,7 @@ def test_no_other_file_names_the_activation_of_the_recipe() -> None:
 
 ROW = """
     SQUARE_ABOVE = Activation(
-        key="square_above",
+        name="square_above",
         title="Square above zero, slope below",
         formula="z² if z > 0 else slope·z, slope learned",
         expression=lambda xp, z, p: xp.where(z > 0.0, z * z, p["slope"] * z),
@@ -55,23 +55,15 @@ ROW = """
         ),
     )
 """
-FUNCTION = """
-@activation("square_above")
-def _square_above(z: float, p: float) -> Derivatives:
-    positive = z > like(z, 0.0)
-    value = z * z if positive else z * p
-    return value, z + z if positive else p, like(z, 0.0) if positive else z
-"""
-#: Reads two files with the steps of the recipe made, the others as they are.
+#: Reads one file with the row of the recipe in it, the others as they are.
 TRAIN_WITH_IT = """
 from importlib.machinery import SourceFileLoader
 
-row, function, engine = {row!r}, {function!r}, {engine!r}
+row, engine = {row!r}, {engine!r}
 EDITS = {{
     "search.activations.catalog": lambda text: text.replace(
         "    IDENTITY = Activation(", row + "    IDENTITY = Activation(", 1
     ),
-    "search.engines.compiled.activation_functions": lambda text: text + function,
 }}
 get_code = SourceFileLoader.get_code
 
@@ -83,12 +75,14 @@ def edited(self, name):
 SourceFileLoader.get_code = edited
 
 from search.activations import get_activation
+from search.engines.compiled.activation_functions import FUNCTIONS
 from search.space import AXES
 from tests.search.engines.test_stack import assert_equals_plain_network
 from tests.search.plain_network import lane, segment, small_data, train
 
 assert "square_above" in AXES["activation"].choices
 assert "square_above_slope" in AXES
+assert "square_above" not in FUNCTIONS
 assert get_activation("square_above").gain({{"slope": 0.5}}) > 0
 company = [
     lane(trial, activation=name, depth=1 + trial, normalization="layer")
@@ -103,7 +97,7 @@ print("trained")
 
 @pytest.mark.parametrize("engine", ["compiled", "stacked"])
 def test_an_activation_added_by_the_recipe_trains_as_its_formula_says(engine: str) -> None:
-    script = TRAIN_WITH_IT.format(row=ROW, function=FUNCTION, engine=engine)
+    script = TRAIN_WITH_IT.format(row=ROW, engine=engine)
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
     )

@@ -19,7 +19,7 @@ from search.analysis.confirmation_scores import Configuration, ConfirmationScore
 from search.study import ConfirmationRun, Role
 
 BLOCKS = 60
-NAMES = tuple(row.name.value for row in ACTIVATIONS.values() if row.hidden)
+NAMES = tuple(row.name for row in ACTIVATIONS.values() if row.hidden)
 Rng = np.random.Generator
 Qualities = Callable[[Rng, int], NDArray[np.float64]]
 

@@ -61,7 +61,7 @@ def stacked(name: str) -> Passes:
     def passes(z: Floats, p: float) -> tuple[Floats, Floats]:
         own = {NUMBER[name]: p} if name in NUMBER else {}
         plain = own == row.numbers({}) and name != "prelu"
-        kernel = get_kernel(ActivationName(name), plain=plain)
+        kernel = get_kernel(row, plain=plain)
         numbers = {key: torch.tensor(number) for key, number in kernel.numbers(own).items()}
         pre = torch.from_numpy(z.copy())
         scratch = (torch.empty_like(pre), torch.empty_like(pre))

@@ -31,7 +31,7 @@ from tests.search.plain_network import (
     train,
 )
 
-HIDDEN = [row.name.value for row in ACTIVATIONS.values() if row.hidden]
+HIDDEN = [row.name for row in ACTIVATIONS.values() if row.hidden]
 COMPANY = (lane(7, 1, activation="tanh", depth=4), lane(8, 0, activation="gelu", depth=1))
 
 

@@ -25,7 +25,7 @@ from search.training.segment import train_segment
 from tests.search.plain_network import config, initial_network, lane, segment, small_data
 
 NAMES = [name.value for name in INITIALIZERS]
-HIDDEN = [row.name.value for row in ACTIVATIONS.values() if row.hidden]
+HIDDEN = [row.name for row in ACTIVATIONS.values() if row.hidden]
 #: Features, width and outputs of networks whose layers are compared with other libraries' weights.
 FEATURES, WIDTH, OUTPUTS = 300, 400, 200
 FANS = {1: [(FEATURES, WIDTH), (WIDTH, OUTPUTS)]}

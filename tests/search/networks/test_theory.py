@@ -34,13 +34,17 @@ from search.study import (
 from search.training.scoring import LaneReport
 from search.training.segment import Segment, train_segment
 
-HIDDEN = [row.name.value for row in ACTIVATIONS.values() if row.hidden]
+#: Those that jump are left out: sums over a grid know a jump to the width of the grid only.
+JUMPING = {"threshold", "hardshrink"}
+HIDDEN = [row.name for row in ACTIVATIONS.values() if row.hidden and row.name not in JUMPING]
 #: Variance 1 is a fixed point of the map from layer to layer with the right gain. Where it repels,
 #: the chance deviations of a finite width grow; no gain without a bias can mend that, see
 #: `search.activations.gains`.
 REPELLING = {"gelu": 1.14, "silu": 1.17, "mish": 1.08, "hardswish": 1.22}
 #: Deviations neither grow nor shrink: f is piecewise linear (relu6 is, up to 6).
 NEUTRAL = ["relu", "leaky_relu", "prelu", "rrelu", "relu6", "identity"]
+#: Deviations grow or shrink by less than a twentieth a layer.
+NEARLY_NEUTRAL = ["serf", "telu", "pade"]
 DEPTH = 30
 USUAL = {row.name: row.usual for row in AXES.values() if row.condition is None}
 
@@ -98,8 +102,9 @@ def second_moments(activation: str, factor: float = 1.0) -> tuple[float, ...]:
 
 
 def test_every_activation_is_of_one_kind() -> None:
-    assert not set(ATTRACTING) & {*REPELLING, *NEUTRAL}
-    assert {n for n in HIDDEN if n not in ATTRACTING and growth(n) < 1.05} == set(NEUTRAL)
+    assert not set(ATTRACTING) & {*REPELLING, *NEUTRAL, *NEARLY_NEUTRAL}
+    neutral = {n for n in HIDDEN if n not in ATTRACTING and growth(n) < 1.05}
+    assert neutral == {*NEUTRAL, *NEARLY_NEUTRAL}
     assert growth("squared_relu") == pytest.approx(2.0, abs=1e-6)  # the map is the square
 
 
@@ -119,6 +124,8 @@ def test_the_fixed_point_attracts_repels_or_does_neither(activation: str) -> Non
         assert slope == pytest.approx(REPELLING[activation], abs=0.005)
     elif activation in NEUTRAL:
         assert slope == pytest.approx(1.0, abs=5e-3)
+    elif activation in NEARLY_NEUTRAL:
+        assert abs(slope - 1.0) < 0.05
     elif activation in ATTRACTING:
         assert slope < 0.95
     else:

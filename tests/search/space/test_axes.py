@@ -58,7 +58,10 @@ def test_initializer_axis_offers_the_whole_table() -> None:
 
 
 def test_aliases_of_axes_lead_to_axes() -> None:
-    assert AXIS_ALIASES == {"swish_beta": "silu_beta", "swish_learned": "silu_learned"}
+    assert AXIS_ALIASES["swish_beta"] == "silu_beta"
+    assert AXIS_ALIASES["siren_frequency"] == "sine_frequency"
+    assert set(AXIS_ALIASES.values()) <= set(AXES)
+    assert not set(AXIS_ALIASES) & set(AXES)
 
 
 def test_catalog_is_plain_json_with_one_entry_an_axis() -> None:

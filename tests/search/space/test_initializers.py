@@ -37,7 +37,7 @@ TEXTBOOK = {
     "torch_default": 1.0 / sqrt(3.0),
     "lsuv": 1.0,
 }
-HIDDEN = [row.name.value for row in ACTIVATIONS.values() if row.hidden]
+HIDDEN = [row.name for row in ACTIVATIONS.values() if row.hidden]
 
 
 def gains_of(name: str, activation: str, rule: GainRule = GainRule.CRITICAL) -> LayerGains:
