@@ -6,10 +6,7 @@ first.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import torch
@@ -24,7 +21,6 @@ from search.engines.stacked.parameters import Parameters
 from search.engines.stacked.passes import Passes
 from search.engines.stacked.probe import Probe
 from search.engines.stacked.stack import Stack
-from search.networks.dimensions import Dimensions
 from search.networks.lane import KernelKey, Lane, LaneState, Weights
 from search.study import LayerSnapshot
 
@@ -42,14 +38,10 @@ class StackedEngine:
         self._positions = sorted(range(len(order)), key=order.__getitem__)
         self._lanes = len(lanes)
         folds = training.data.folds
-
-        def state_of(index: int) -> LaneState:
-            lane = training.lanes[index]
-            drawn = training.states[index]
-            return drawn or dimensions.first_state(lane, folds[lane.split].x_train)
-
-        with _drawing_threads(dimensions) as threads:
-            states = list(threads.map(state_of, order) if threads else map(state_of, order))
+        states = [
+            training.states[i] or dimensions.first_state(lane, folds[lane.split].x_train)
+            for i, lane in zip(order, lanes, strict=True)
+        ]
         self._parameters = Parameters(lanes, states, dimensions)
         self._batches, self._dimensions = batches, dimensions
         self._stack = Stack(
@@ -152,17 +144,6 @@ class StackedEngine:
     def state(self, index: int) -> LaneState:
         """Return a copy of a lane's present state."""
         return self._parameters.state(self._positions[index])
-
-
-def _drawing_threads(dimensions: Dimensions) -> AbstractContextManager[Executor | None]:
-    """Return threads that draw first weights for a GPU; None where a process has one core.
-
-    Drawing takes a processor as long as a GPU takes for hundreds of steps. Numbers are drawn
-    outside Python's lock.
-    """
-    if dimensions.on_host:
-        return nullcontext()
-    return ThreadPoolExecutor(len(os.sched_getaffinity(0)))
 
 
 def _sort_key(lane: Lane) -> tuple[int, KernelKey, int, int, int]:
