@@ -139,7 +139,8 @@ def _normalized(layer: HiddenLayer, z: Value) -> Value:
         return z
     if norm.mean is not None and norm.variance is not None:
         factor = norm.scale / np.sqrt(norm.variance + _EPSILON)
-        return z * factor + (norm.shift - norm.mean * factor)
+        scaled: Value = z * factor + (norm.shift - norm.mean * factor)
+        return scaled
     axes = z.graph.constant([1], np.int64)
     centred = z - z.apply("ReduceMean", axes)
     variance = (centred * centred).apply("ReduceMean", axes)
