@@ -4,8 +4,17 @@ Imports `activations`, `study` and `errors`; no torch. A person's axes go in, a 
 out, which draws, checks and describes configurations.
 """
 
+from search.space.arms import Arms, build_arms
 from search.space.axes import AXES
 from search.space.initializers import INITIALIZERS, get_initializer
 from search.space.search_space import SearchSpace, build_space
 
-__all__ = ["AXES", "INITIALIZERS", "SearchSpace", "build_space", "get_initializer"]
+__all__ = [
+    "AXES",
+    "INITIALIZERS",
+    "Arms",
+    "SearchSpace",
+    "build_arms",
+    "build_space",
+    "get_initializer",
+]

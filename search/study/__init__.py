@@ -5,6 +5,7 @@ Imports nothing else of `search`, and neither torch, SQL nor HTTP. Every package
 The parts of `StudyResults` are exported by `search.study.results`.
 """
 
+from search.study.block_sums import BlockSums
 from search.study.diagnosis import Finding, LayerSnapshot
 from search.study.events import (
     ConfirmationsMade,
@@ -24,6 +25,7 @@ from search.study.records import (
     Phase,
     Progress,
     Role,
+    Stage,
     StudyState,
     TestRole,
     TestRun,
@@ -39,6 +41,7 @@ from search.study.spec import (
     ParamValue,
     PrunerScope,
     PrunerSpec,
+    Question,
     Range,
     SamplerSpec,
     Scaling,
@@ -48,6 +51,7 @@ from search.study.spec import (
 
 __all__ = [
     "Axis",
+    "BlockSums",
     "Budget",
     "Choices",
     "ConfirmationRun",
@@ -65,10 +69,12 @@ __all__ = [
     "ProgressMade",
     "PrunerScope",
     "PrunerSpec",
+    "Question",
     "Range",
     "Role",
     "SamplerSpec",
     "Scaling",
+    "Stage",
     "Stop",
     "StudyEnded",
     "StudyResults",

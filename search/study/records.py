@@ -14,6 +14,7 @@ from enum import StrEnum
 from optuna.distributions import BaseDistribution
 from optuna.trial import TrialState
 
+from search.study.block_sums import BlockSums
 from search.study.diagnosis import Finding, LayerSnapshot
 from search.study.spec import ParamValue
 
@@ -43,7 +44,10 @@ class Phase(StrEnum):
 
 
 class TrialSource(StrEnum):
-    """Origins of a trial: the baseline, a person's request, the stratified start, the sampler."""
+    """Origins of a trial: the baseline, a person's request, the stratified start, the sampler.
+
+    The stratified start is drawn at random and never pruned, so its scores can be compared.
+    """
 
     BASELINE = "baseline"
     REQUESTED = "requested"
@@ -101,6 +105,8 @@ class TrialRecord:
     fit_seconds: float = 0.0
     #: Id of the person's request; None unless `source` is "requested".
     request_id: str | None = None
+    #: The independent search that asked for it, from 0.
+    search: int = 0
 
     @property
     def activation(self) -> str:
@@ -115,17 +121,33 @@ class Role(StrEnum):
     BASELINE = "baseline"
 
 
+class Stage(StrEnum):
+    """Stages of the confirmation, each on resamples of its own."""
+
+    #: A few entrants of each arm and search race to be its champion.
+    RACE = "race"
+    #: The champions and the baseline are compared.
+    CONFIRM = "confirm"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmationRun:
     """One configuration trained anew on one fold of one repeat.
 
     The split, the seed of the initial weights and the minibatches of a repeat and fold are new, and
-    the same for all configurations: runs of equal repeat and fold are pairs.
+    the same for all configurations of a stage: its runs of equal repeat and fold are pairs.
     """
 
     #: The search trial with this configuration; None for a baseline that no trial has tried.
     trial: int | None
     activation: str
+    #: Name of the arm that the configuration belongs to; the activation where none is given.
+    arm: str = ""
+    #: The search whose entrant or champion it is; None for the baseline.
+    search: int | None = None
+    stage: Stage = Stage.CONFIRM
+    #: The verdict that the run was made for: 0, or n after the n-th extension.
+    verdict: int = 0
     role: Role
     params: Mapping[str, ParamValue]
     repeat: int
@@ -136,6 +158,13 @@ class ConfirmationRun:
     train_rows: int
     validation_rows: int
     fit_seconds: float
+    #: None for a failed run, for the race, and for runs of older releases.
+    blocks: BlockSums | None = None
+
+    def __post_init__(self) -> None:
+        """Name the arm after the activation where none is given, as in older releases."""
+        if not self.arm:
+            object.__setattr__(self, "arm", self.activation)
 
 
 class TestRole(StrEnum):
@@ -159,6 +188,10 @@ class TestRun:
     validation_scores: Mapping[str, float]
     #: Refits that were scored on the test rows; 1 for a reference model, 0 without test rows.
     repeats: int
+    #: Of the test rows, mean over the refits; None without test rows.
+    test_blocks: BlockSums | None = None
+    #: Of the confirmation's validation rows, summed over its repeats and folds; None without runs.
+    validation_blocks: BlockSums | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -181,6 +181,19 @@ class Outcome(StrEnum):
     UNDECIDED = "undecided"
 
 
+class Stopped(StrEnum):
+    """Why the confirmation trained no more repeats."""
+
+    #: Every arm is shown to be worse than the best, or equivalent to it.
+    DECIDED = "decided"
+    #: Time ran out.
+    BUDGET = "budget"
+    #: The study allows no more repeats.
+    REPEATS = "repeats"
+    #: More repeats would tell little: what is uncertain is searches and rows, so extend the study.
+    EXTEND = "extend"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """Which activation is recommended, how sure that is, and what would make it surer."""

@@ -18,6 +18,17 @@ class Task(StrEnum):
     MULTICLASS = "multiclass"
 
 
+class Question(StrEnum):
+    """The axis whose values are the arms: what a study compares."""
+
+    ACTIVATION = "activation"
+    INITIALIZER = "initializer"
+    DEPTH = "depth"
+    #: The negative slope of an activation that has one.
+    SLOPE = "slope"
+    NORMALIZATION = "normalization"
+
+
 class Scaling(StrEnum):
     """How numeric columns are scaled; `search.data.scaling` says how each works."""
 
