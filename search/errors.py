@@ -7,6 +7,7 @@
     │   └── InvalidDataset       a table that cannot be learned from
     ├── NotFound                 a study, trial or dataset that does not exist (404)
     ├── Conflict                 the state of a thing forbids the request (409)
+    ├── LimitReached             as much is there already as this deployment allows (429)
     ├── MissingExtra             an optional package is not installed (501)
     ├── NotReady                 the database or the worker does not answer (503)
     └── LeaseLost                another worker took the study over; stop writing to it
@@ -73,6 +74,10 @@ class NotFound(SearchError):
 
 class Conflict(SearchError):
     """The state of a thing forbids the request."""
+
+
+class LimitReached(SearchError):
+    """As much is there already as a deployment allows; the message names the setting."""
 
 
 class MissingExtra(SearchError):

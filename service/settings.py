@@ -93,6 +93,23 @@ class Settings(BaseSettings):
     read_seconds: float = Field(default=10.0, gt=0, le=3600)
     #: Tables read at once.
     read_at_once: int = Field(default=1, ge=1, le=64)
+    #: Studies that wait for a worker.
+    max_queued_studies: int = Field(default=100, ge=1)
+    #: Trials of a study, parameters of its largest network, its processor time in seconds.
+    max_trials: int = Field(default=100_000, ge=1)
+    max_parameters: int = Field(default=10_000_000, ge=1)
+    max_study_seconds: float = Field(default=1e6, gt=0)
+    #: Uploads kept, and their bytes together.
+    max_datasets: int = Field(default=1_000, ge=1)
+    max_stored_bytes: int = Field(default=4 * 2**30, ge=1)
+    #: Requests of one client, by key or address, in a minute; 0: any number.
+    reads_per_minute: int = Field(default=6_000, ge=0)
+    writes_per_minute: int = Field(default=120, ge=0)
+    #: Connections at once, in all and of one address; a process has 1,024 files on most systems.
+    max_connections: int = Field(default=512, ge=1)
+    max_connections_a_client: int = Field(default=256, ge=1)
+    #: Seconds in which the head of a request must have arrived.
+    head_seconds: float = Field(default=10.0, gt=0)
     #: Largest JSON body.
     max_body_bytes: int = Field(default=2**20, ge=1)
     #: Largest table of rows to predict.

@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy import Connection, Row, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from search.errors import Conflict, NotFound
+from search.errors import Conflict, LimitReached, NotFound
 from search.study import StudyState, Task
 from storage.sql import ids
 from storage.sql.database import Database
@@ -63,8 +63,12 @@ class DatasetRow:
 class Datasets:
     """The uploaded datasets of one database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self, database: Database, *, most: int | None = None, most_bytes: int | None = None
+    ) -> None:
+        """With `most` or `most_bytes`, LimitReached is raised where more would be kept."""
         self._database = database
+        self._most, self._most_bytes = most, most_bytes
 
     def add(
         self,
@@ -108,6 +112,7 @@ class Datasets:
                 first = _find(connection, identity)
                 if first is not None:
                     return first
+                self._check_room(connection, row.size_bytes)
                 connection.execute(insert(DATASETS).values(**_write(row), identity=identity))
                 connection.execute(insert(CONTENTS).values(dataset_id=row.id, content=content))
                 return row
@@ -118,6 +123,22 @@ class Datasets:
             if first is None:
                 raise
             return first
+
+    def _check_room(self, connection: Connection, size: int) -> None:
+        """Raise LimitReached where `size` bytes more would be too much."""
+        query = select(func.count(), func.coalesce(func.sum(DATASETS.c.size_bytes), 0))
+        count, stored = connection.execute(query).one()
+        if self._most is not None and count >= self._most:
+            raise LimitReached(
+                f"{count} uploads are kept, which is the limit; delete some, or raise "
+                "ACTIVATION_SEARCH_MAX_DATASETS"
+            )
+        if self._most_bytes is not None and stored + size > self._most_bytes:
+            raise LimitReached(
+                f"uploads take {stored / 2**20:.0f} MiB, and {size / 2**20:.1f} more would pass "
+                f"the limit of {self._most_bytes / 2**20:.0f}; delete some, or raise "
+                "ACTIVATION_SEARCH_MAX_STORED_BYTES"
+            )
 
     def get(self, dataset_id: str) -> DatasetRow:
         """Return the facts of the dataset; NotFound where there is none."""

@@ -10,10 +10,10 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, and_, delete, insert, select, update
+from sqlalchemy import Connection, and_, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from search.errors import Conflict, NotFound
+from search.errors import Conflict, LimitReached, NotFound
 from search.study import (
     Control,
     ParamValue,
@@ -38,8 +38,10 @@ from storage.sql.tables import DATASETS, REQUESTS, STUDIES
 class Studies:
     """The studies of one database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, most_queued: int | None = None) -> None:
+        """With `most_queued`, LimitReached is raised where more would wait for a worker."""
         self._database = database
+        self._most_queued = most_queued
 
     def create(
         self,
@@ -62,6 +64,7 @@ class Studies:
                 first = None if key is None else key.find(connection)
                 if first is not None:
                     return get_study(connection, first)
+                self._check_queue(connection)
                 row = _insert(connection, spec, directions, metric_names)
                 if key is not None:
                     key.record(connection, row.id, row.created_at)
@@ -109,6 +112,7 @@ class Studies:
         with self._database.writing() as connection:
             row = get_study(connection, study_id, for_update=True)
             if row.state is StudyState.PAUSED:
+                self._check_queue(connection)
                 return _change(connection, study_id, state=StudyState.QUEUED.value)
             if row.state is StudyState.RUNNING and row.stop is Stop.PAUSE:
                 return _change(connection, study_id, stop=None)
@@ -134,6 +138,7 @@ class Studies:
                     "again and create a new study"
                 )
             spec = grow(row)
+            self._check_queue(connection)
             return _change(
                 connection,
                 study_id,
@@ -206,6 +211,18 @@ class Studies:
                 if row.id is not None
             ),
         )
+
+    def _check_queue(self, connection: Connection) -> None:
+        """Raise LimitReached where as many studies wait for a worker as may."""
+        if self._most_queued is None:
+            return
+        query = select(func.count()).where(STUDIES.c.state == StudyState.QUEUED.value)
+        queued = connection.execute(query).scalar_one()
+        if queued >= self._most_queued:
+            raise LimitReached(
+                f"{queued} studies are queued, which is the limit; wait until some have run, "
+                "cancel some, or raise ACTIVATION_SEARCH_MAX_QUEUED_STUDIES"
+            )
 
     def _stop(self, study_id: str, stop: Stop, end: StudyState) -> StudyRow:
         with self._database.writing() as connection:

@@ -23,6 +23,10 @@ REQUIRED = "TESTS_REQUIRE_POSTGRESQL"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # The host that Starlette's TestClient asks for.
 os.environ.setdefault("ACTIVATION_SEARCH_ALLOWED_HOSTS", "testserver")
+# Tests send more than a person does; those of the rates say otherwise.
+os.environ.setdefault("ACTIVATION_SEARCH_READS_PER_MINUTE", "0")
+os.environ.setdefault("ACTIVATION_SEARCH_WRITES_PER_MINUTE", "0")
+os.environ.setdefault("ACTIVATION_SEARCH_MAX_QUEUED_STUDIES", "100000")
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -18,6 +18,7 @@ from service.api.guards.browser_guard import BrowserGuard
 from service.api.guards.key_guard import KeyGuard
 from service.api.guards.key_ring import KeyRing
 from service.api.guards.loopback import is_loopback
+from service.api.guards.rate_guard import RateGuard
 from service.api.long_polling import VersionWatcher
 from service.api.openapi import document_problems, problems
 from service.api.problems import add_problem_handlers
@@ -33,6 +34,7 @@ from service.api.routes import (
     takehome,
     trials,
 )
+from service.api.study_size import StudyLimits
 from service.api.unknown_parameters import refuse_unknown_names
 from service.bounded_process import BoundedProcess, Limits
 from service.settings import Settings
@@ -70,9 +72,11 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
         app.state.services = Services(
             settings=settings,
             database=database,
-            studies=Studies(database),
+            studies=Studies(database, most_queued=settings.max_queued_studies),
             trials=Trials(database),
-            datasets=Datasets(database),
+            datasets=Datasets(
+                database, most=settings.max_datasets, most_bytes=settings.max_stored_bytes
+            ),
             results=results_of,
             queue=Queue(database),
             predictions=BoundedProcess(
@@ -84,6 +88,11 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
             watcher=watcher,
             key_ring=key_ring,
             tables=_table_reader(settings),
+            limits=StudyLimits(
+                trials=settings.max_trials,
+                parameters=settings.max_parameters,
+                seconds=settings.max_study_seconds,
+            ),
             expects_worker=expects_worker,
         )
         dashboard = DashboardRoute(database.optuna_storage(), writable=settings.dashboard_writable)
@@ -118,6 +127,9 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
         },
     )
     # The middleware added last is the first to see a request.
+    app.add_middleware(
+        RateGuard, reads=settings.reads_per_minute, writes=settings.writes_per_minute
+    )
     app.add_middleware(KeyGuard)
     if settings.allowed_origins:
         # Before the keys, which a browser does not send when it asks whether it may.

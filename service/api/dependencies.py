@@ -10,6 +10,7 @@ from search.activations import get_activation
 from search.errors import NotFound, UnknownChoice
 from service.api.guards.key_ring import KeyRing
 from service.api.long_polling import VersionWatcher
+from service.api.study_size import StudyLimits
 from service.bounded_process import BoundedProcess
 from service.settings import Settings
 from service.table_reading import TableReader
@@ -33,6 +34,7 @@ class Services:
     watcher: VersionWatcher
     key_ring: KeyRing
     tables: TableReader
+    limits: StudyLimits
     #: Whether this process started a worker, without which it is not ready.
     expects_worker: bool
 

@@ -9,15 +9,19 @@ from search.samplers import get_sampler
 from search.space import build_space
 from search.study import StudySpec
 from service.api.schemas.study import MAX_REPEATS, MAX_TRIALS, ExtensionModel
+from service.api.study_size import StudyLimits
 from storage.rows.study_rows import StudyRow
 
 
-def extend_spec(row: StudyRow, more: ExtensionModel) -> StudySpec:
+def extend_spec(
+    row: StudyRow, more: ExtensionModel, limits: StudyLimits | None = None
+) -> StudySpec:
     """Return the spec of the study `row` with `more` trials, repeats, or both.
 
     Trials count from the number finished, so a study cancelled halfway does not first use up its
     old budget. The wall-clock limit is lifted, since it was meant for the first run. Raises
-    InvalidInput where a limit would be passed, Conflict where there is nothing to extend.
+    InvalidInput where a limit, also one of `limits`, would be passed, Conflict where there is
+    nothing to extend.
     """
     if more.trials == more.repeats == 0:
         raise InvalidInput("nothing to add: give 'trials', 'repeats' or both, 1 at least")
@@ -47,11 +51,14 @@ def extend_spec(row: StudyRow, more: ExtensionModel) -> StudySpec:
         raise Conflict(
             f"study '{row.id}' has no complete trial that could be confirmed; extend it by trials"
         )
-    return replace(
+    grown = replace(
         spec,
         budget=replace(spec.budget, trials=trials, seconds=None),
         evaluation=replace(evaluation, confirm_repeats=repeats),
     )
+    if limits is not None:
+        limits.check_trials(grown)
+    return grown
 
 
 def _check_grid(row: StudyRow) -> None:

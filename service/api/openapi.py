@@ -33,6 +33,8 @@ _EXAMPLES: dict[int, dict[str, Any]] = {
           "'relu'? choose one of relu, leaky_relu, prelu, ...",
           "errors": [{"pointer": "/space/activation", "detail": "activation 'rleu' is not known; "
                       "did you mean 'relu'? choose one of relu, leaky_relu, prelu, ..."}]},
+    429: {"title": "Too many requests", "detail": "this client sent 120 writing requests within a "
+          "minute, which is the limit; wait 7 s, or raise ACTIVATION_SEARCH_WRITES_PER_MINUTE"},
     500: {"title": "Internal server error", "detail": "something went wrong that should not have; "
           "the server's log says what"},
     501: {"title": "Missing extra", "detail": "a PostgreSQL database needs an optional package; "
@@ -111,7 +113,7 @@ def document_problems(app: FastAPI) -> None:
 
 def _guard(operation: dict[str, Any], method: str, path: str) -> None:
     """Describe what the guards before every route answer."""
-    statuses = [421] if path in FREE else [401, 421]
+    statuses = [421] if path in FREE else [401, 421, 429]
     if method not in READING_METHODS:
         statuses.append(403)  # a key for reading, or a page of another origin
     operation["responses"] |= {str(status): _documented(status) for status in statuses}

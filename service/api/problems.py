@@ -22,6 +22,7 @@ from search.errors import (
     Conflict,
     InvalidInput,
     LeaseLost,
+    LimitReached,
     MissingExtra,
     NotFound,
     NotReady,
@@ -40,6 +41,7 @@ ERROR_STATUS: dict[type[SearchError], int] = {
     NotFound: 404,
     Conflict: 409,
     LeaseLost: 409,
+    LimitReached: 429,
     MissingExtra: 501,
     NotReady: 503,
     SearchError: 500,
@@ -55,6 +57,10 @@ WAY_OUT: dict[int, str] = {
     "ACTIVATION_SEARCH_MAX_BODY_BYTES",
     500: "something went wrong that should not have; the server's log says what",
 }
+
+#: Statuses after which the same request may succeed, and after how many seconds.
+RETRIED = frozenset({429, 503})
+RETRY_AFTER_S = "5"
 
 WITH_A_BODY = frozenset({"POST", "PUT", "PATCH"})
 
@@ -128,7 +134,9 @@ def _search_error(request: Request, error: Exception) -> Problem:
     # "UnknownChoice" -> "Unknown choice"
     name = type(parts[0] if len(parts) == 1 else error).__name__
     kind = re.sub(r"(?<!^)(?=[A-Z])", " ", name)
-    return Problem(status_of(error), str(error), kind=kind, errors=parts)
+    status = status_of(error)
+    headers = {"Retry-After": RETRY_AFTER_S} if status in RETRIED else None
+    return Problem(status, str(error), kind=kind, errors=parts, headers=headers)
 
 
 def _validation_error(request: Request, error: Exception) -> Problem:

@@ -20,6 +20,7 @@ from search.gc_freeze import freeze_loaded_objects
 from search.training.backend import EngineName, usable_backend
 from search.training.device import Device
 from service.api.app import create_app
+from service.api.connections import Bounds, bounded_protocol
 from service.api.guards.loopback import refuse_open_address
 from service.logs import get_log
 from service.settings import Settings
@@ -66,6 +67,13 @@ def serve(settings: Settings, *, with_worker: bool) -> None:
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=_REQUEST_GRACE_S,
+        http=bounded_protocol(
+            Bounds(
+                most=settings.max_connections,
+                most_a_client=settings.max_connections_a_client,
+                head_seconds=settings.head_seconds,
+            )
+        ),
     )
     _check_address(settings)
     listener = config.bind_socket()  # a port in use is an error before anything is started

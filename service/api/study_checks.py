@@ -7,20 +7,30 @@ from search.errors import NotFound, UnknownChoice
 from search.metrics import Metric
 from search.study import StudySpec
 from search.study_checks import check_study as check_against_dataset
+from service.api.study_size import StudyLimits
 from service.stored_datasets import summary_of
 from service.table_reading import TableReader
 from storage import Datasets
 
 
 def check_study(
-    spec: StudySpec, datasets: Datasets, reader: TableReader | None = None
+    spec: StudySpec,
+    datasets: Datasets,
+    reader: TableReader | None = None,
+    limits: StudyLimits | None = None,
 ) -> tuple[Metric, ...]:
-    """Return the objectives of `spec`, checked whole; an upload is read by `reader` if it must be.
+    """Return the objectives of `spec`, checked whole, and against `limits` where there are some.
+
+    An upload is read by `reader` if it must be.
 
     Raises UnknownChoice for a dataset that does not exist, InvalidInput as
     `search.study_checks.check_study` does.
     """
-    return check_against_dataset(spec, _summary(spec, datasets, reader)).objectives
+    summary = _summary(spec, datasets, reader)
+    checked = check_against_dataset(spec, summary)
+    if limits is not None:
+        limits.check(checked.spec, summary, checked.space)
+    return checked.objectives
 
 
 def _summary(spec: StudySpec, datasets: Datasets, reader: TableReader | None) -> DatasetSummary:

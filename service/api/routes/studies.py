@@ -30,7 +30,7 @@ def create_study(
     """Queue a study; the same Idempotency-Key with the same body gives the first study again."""
     spec = body.to_spec()
     spec = replace(spec, dataset=dataset_id_of(services.datasets, spec.dataset))
-    objectives = check_study(spec, services.datasets, services.tables)
+    objectives = check_study(spec, services.datasets, services.tables, services.limits)
     row = services.studies.create(
         spec,
         directions=[str(metric.direction) for metric in objectives],
@@ -83,7 +83,9 @@ def extend_study(study_id: StudyId, body: ExtensionModel, services: ServicesDep)
     The search goes on from its history; of the confirmation only what is missing is trained. The
     study's wall-clock limit is lifted.
     """
-    return StudyOut.from_row(services.studies.extend(study_id, lambda row: extend_spec(row, body)))
+    return StudyOut.from_row(
+        services.studies.extend(study_id, lambda row: extend_spec(row, body, services.limits))
+    )
 
 
 @router.delete("/{study_id}", status_code=204, responses=problems(404, 409))
