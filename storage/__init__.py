@@ -11,6 +11,7 @@ from storage.keys import Keys
 from storage.queue import Queue
 from storage.recorder import Recorder
 from storage.results import Results
+from storage.sql.away import DatabaseAway
 from storage.sql.database import Database, open_database
 from storage.studies import Studies
 from storage.trials import Trials
@@ -18,6 +19,7 @@ from storage.trials import Trials
 __all__ = [
     "Confirmations",
     "Database",
+    "DatabaseAway",
     "Datasets",
     "Keys",
     "Queue",

@@ -47,6 +47,7 @@ SLOW: tuple[str, ...] = (
     "tests/service/worker/test_worker.py",
     "tests/storage/sql/test_database.py::"
     "test_eight_processes_may_open_a_new_database_at_the_same_moment",
+    "tests/storage/sql/test_away.py",
     "tests/storage/test_dashboard.py::test_polling_while_a_worker_writes_never_fails",
     "tests/storage/test_optuna_contract.py",
     "tests/storage/test_queue.py::test_eight_processes_never_claim_the_same_study",

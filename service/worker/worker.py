@@ -28,6 +28,7 @@ from search.study import (
     PhaseStarted,
     ProgressMade,
     StudyEnded,
+    StudyResults,
     StudySpec,
     StudyState,
     TrialRecord,
@@ -38,7 +39,8 @@ from service.logs import get_log
 from service.settings import Settings
 from service.stored_datasets import load_dataset
 from service.worker.heartbeat import repeated
-from storage import Database, Datasets, Queue, Recorder, Results, Studies
+from service.worker.patience import Patience
+from storage import Database, DatabaseAway, Datasets, Queue, Recorder, Results, Studies
 from storage.rows.study_rows import StudyRow
 
 #: Renewals of a lease, and heartbeats, in the time after which the lease would run out.
@@ -106,6 +108,7 @@ class Worker:
         self._studies = Studies(database)
         self._datasets = Datasets(database)
         self._stopping = Flag()
+        self._patience = Patience(self._stopping)
         self._log = get_log(__name__, worker=self._id)
 
     def stop(self) -> None:
@@ -117,7 +120,7 @@ class Worker:
         with self._heartbeat():
             freeze_loaded_objects()
             while not self._stopping.is_set():
-                study = self._queue.claim(self._id, self._settings.lease_seconds)
+                study = self._claim()
                 if study is not None:
                     self._run_one(study)
                     freeze_loaded_objects()  # objects that stay loaded are scanned no more
@@ -125,6 +128,15 @@ class Worker:
                     return
                 else:
                     self._stopping.wait(self._settings.queue_poll_seconds)
+
+    def _claim(self) -> StudyRow | None:
+        def claim() -> StudyRow | None:
+            return self._queue.claim(self._id, self._settings.lease_seconds)
+
+        try:
+            return self._patience.call(claim)
+        except DatabaseAway:
+            return None  # told to stop
 
     def _run_one(self, study: StudyRow) -> None:
         log = get_log(__name__, worker=self._id, study=study.id)
@@ -135,6 +147,9 @@ class Worker:
             log.info("released", state=state)
         except LeaseLost as error:
             log.warning("another worker took the study over", reason=str(error))
+        except DatabaseAway as error:
+            # Told to stop: the study stays claimed until the lease runs out.
+            log.warning("ended without the database", reason=str(error))
         except SearchError as error:
             log.warning("failed", reason=str(error))
             self._fail(study.id, str(error))
@@ -161,16 +176,17 @@ class Worker:
 
     def _record(self, study: StudyRow, lost: Flag) -> StudyState:
         """Run the study to its end, or until this worker is stopped; return its state then."""
-        recorder = Recorder(self._database, study.id, self._id)
-        history = recorder.history()
-        dataset = load_dataset(study.spec, self._datasets)
-        before = Results(self._database).get(study.id).results
+        recorder, history, dataset, before = self._patience.call(lambda: self._recorded(study))
         live = LiveResults(study.spec, dataset, before=before)
         live.apply(TrialsChanged(trials=history))
-        confirmations = recorder.confirmations()
+        confirmations = self._patience.call(recorder.confirmations)
         live.apply(ConfirmationsMade(runs=confirmations))
         pending: list[Event] = []
         document_due = 0.0
+
+        def write(results: StudyResults | None) -> None:
+            self._patience.call(lambda: recorder.record(pending, results=results))
+
         events = self._run(
             study.spec,
             dataset,
@@ -185,7 +201,7 @@ class Worker:
                 live.apply(event)
                 pending.append(event)
                 if isinstance(event, StudyEnded):
-                    recorder.record(pending, results=live.to_document(phase_ended=True))
+                    write(live.to_document(phase_ended=True))
                     return event.state
                 if isinstance(event, FLUSH_ON):
                     phase_ended = isinstance(event, PhaseStarted) and event.phase != Phase.SEARCH
@@ -194,19 +210,27 @@ class Worker:
                         document = live.to_document(phase_ended=phase_ended)
                         took = monotonic() - began
                         document_due = began + max(DOCUMENT_S, took / DOCUMENT_SHARE)
-                    recorder.record(pending, results=document)
+                    write(document)
                     pending.clear()
                 self._check(study.id, lost)
         except (LeaseLost, SQLAlchemyError):
             raise  # no write can succeed any more
         except StopRequested:
-            recorder.record(pending, results=live.to_document(phase_ended=False))
+            write(live.to_document(phase_ended=False))
             self._queue.release(study.id, self._id)
             return StudyState.QUEUED
         except Exception:
             recorder.record(pending)  # trials that finished before the error are kept
             raise
         raise RuntimeError("the driver ended without a StudyEnded event")
+
+    def _recorded(
+        self, study: StudyRow
+    ) -> tuple[Recorder, tuple[TrialRecord, ...], Dataset, StudyResults]:
+        """Return a recorder of the study, its history, its dataset and its results so far."""
+        recorder = Recorder(self._database, study.id, self._id)
+        results = Results(self._database).get(study.id).results
+        return recorder, recorder.history(), load_dataset(study.spec, self._datasets), results
 
     def _control(self, study_id: str, lost: Flag) -> Callable[[], Control]:
         """Return the function by which the driver reads requests; it raises as `_check` does."""
@@ -218,7 +242,10 @@ class Worker:
             if monotonic() < due:
                 return Control()
             due = monotonic() + CONTROL_POLL_S
-            return self._studies.control(study_id)
+            try:
+                return self._studies.control(study_id)
+            except DatabaseAway:
+                return Control()  # training goes on; what it yields is written later
 
         return control
 
