@@ -84,6 +84,15 @@ class Settings(BaseSettings):
     dashboard_writable: bool = False
     #: Largest table that may be uploaded.
     max_upload_bytes: int = Field(default=64 * 2**20, ge=1)
+    #: Largest table by its shape; a column costs some milliseconds to read, however short.
+    max_table_rows: int = Field(default=2_000_000, ge=1)
+    max_table_columns: int = Field(default=3_000, ge=1)
+    max_table_cells: int = Field(default=20_000_000, ge=1)
+    #: Memory and seconds that reading one table may take, in a process of its own.
+    read_memory_bytes: int = Field(default=768 * 2**20, ge=2**28)
+    read_seconds: float = Field(default=10.0, gt=0, le=3600)
+    #: Tables read at once.
+    read_at_once: int = Field(default=1, ge=1, le=64)
     #: Largest JSON body.
     max_body_bytes: int = Field(default=2**20, ge=1)
     #: Largest table of rows to predict.

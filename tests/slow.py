@@ -43,6 +43,7 @@ SLOW: tuple[str, ...] = (
     "tests/service/test_postgresql.py",
     "tests/service/test_recorded_database.py::"
     "test_a_study_of_that_release_is_extended_from_its_history",
+    "tests/service/test_table_reading.py",
     "tests/service/test_wheel.py",
     "tests/service/worker/test_worker.py",
     "tests/storage/sql/test_database.py::"

@@ -33,6 +33,7 @@ class FormatName(StrEnum):
     """The names of the formats, as on the wire."""
 
     PYTORCH = "pytorch"
+    ONNX = "onnx"
     JSON = "json"
 
 
@@ -42,6 +43,13 @@ FORMATS: Mapping[FormatName, ExportFormat] = {
         writer="search.exports.pytorch:write_pytorch",
         suffix=".zip",
         media_type="application/zip",
+    ),
+    FormatName.ONNX: ExportFormat(
+        title="an ONNX model from columns to predictions",
+        writer="search.exports.onnx_model:write_onnx",
+        suffix=".onnx",
+        media_type="application/octet-stream",
+        extra="onnx",
     ),
     FormatName.JSON: ExportFormat(
         title="configuration, scores, verdict, versions and seeds, to be trained again",

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import Depends, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
+from search.data.table_limits import TableLimits
 from service.api.body_limit import BodyLimit
 from service.api.dashboard import DashboardRoute
 from service.api.dependencies import Services
@@ -35,6 +36,7 @@ from service.api.routes import (
 from service.api.unknown_parameters import refuse_unknown_names
 from service.bounded_process import BoundedProcess, Limits
 from service.settings import Settings
+from service.table_reading import TableReader
 from storage import (
     Datasets,
     Keys,
@@ -81,6 +83,7 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
             ),
             watcher=watcher,
             key_ring=key_ring,
+            tables=_table_reader(settings),
             expects_worker=expects_worker,
         )
         dashboard = DashboardRoute(database.optuna_storage(), writable=settings.dashboard_writable)
@@ -141,3 +144,18 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
         )
     document_problems(app)
     return app
+
+
+def _table_reader(settings: Settings) -> TableReader:
+    return TableReader(
+        TableLimits(
+            rows=settings.max_table_rows,
+            columns=settings.max_table_columns,
+            cells=settings.max_table_cells,
+            way_out=", or raise ACTIVATION_SEARCH_MAX_TABLE_ROWS, _COLUMNS or _CELLS",
+        ),
+        bytes_=settings.max_upload_bytes,
+        memory_bytes=settings.read_memory_bytes,
+        seconds=settings.read_seconds,
+        at_once=settings.read_at_once,
+    )

@@ -12,6 +12,7 @@ from service.api.guards.key_ring import KeyRing
 from service.api.long_polling import VersionWatcher
 from service.bounded_process import BoundedProcess
 from service.settings import Settings
+from service.table_reading import TableReader
 from storage import Database, Datasets, Queue, Results, Studies, Trials
 
 
@@ -31,6 +32,7 @@ class Services:
     exports: BoundedProcess
     watcher: VersionWatcher
     key_ring: KeyRing
+    tables: TableReader
     #: Whether this process started a worker, without which it is not ready.
     expects_worker: bool
 

@@ -150,7 +150,9 @@ def predict(
 @app.command()
 def export(
     study_id: str,
-    file_format: Annotated[str, typer.Option("--format", help="pytorch or json.")] = "pytorch",
+    file_format: Annotated[
+        str, typer.Option("--format", help="pytorch, onnx or json.")
+    ] = "pytorch",
     out: Annotated[Optional[Path], typer.Option(help="File to write; default: named so.")] = None,  # noqa: UP045
     data_dir: DataDir = None,
 ) -> None:
