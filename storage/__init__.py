@@ -15,6 +15,7 @@ from storage.sql.away import DatabaseAway
 from storage.sql.database import Database, open_database
 from storage.studies import Studies
 from storage.trials import Trials
+from storage.wakeups import Wakeups
 
 __all__ = [
     "Confirmations",
@@ -27,5 +28,6 @@ __all__ = [
     "Results",
     "Studies",
     "Trials",
+    "Wakeups",
     "open_database",
 ]

@@ -40,8 +40,9 @@ from service.settings import Settings
 from service.stored_datasets import load_dataset
 from service.worker.heartbeat import repeated
 from service.worker.patience import Patience
-from storage import Database, DatabaseAway, Datasets, Queue, Recorder, Results, Studies
+from storage import Database, DatabaseAway, Datasets, Queue, Recorder, Results, Studies, Wakeups
 from storage.rows.study_rows import StudyRow
+from storage.wakeups import QUEUE
 
 #: Renewals of a lease, and heartbeats, in the time after which the lease would run out.
 RENEWALS_PER_LEASE = 3
@@ -51,6 +52,8 @@ DOCUMENT_S = 1.0
 DOCUMENT_SHARE = 0.02
 #: Requests to a study are read at most this often; the driver asks at every rung.
 CONTROL_POLL_S = 0.1
+#: Seconds between two looks at the queue by an idle worker that is told of new studies.
+HEARD_POLL_S = 2.0
 #: Events that are written at once, with all events before them.
 FLUSH_ON = (ProgressMade, PhaseStarted)
 
@@ -108,16 +111,19 @@ class Worker:
         self._studies = Studies(database)
         self._datasets = Datasets(database)
         self._stopping = Flag()
+        #: Set where an idle worker has to look again.
+        self._idle = Flag()
         self._patience = Patience(self._stopping)
         self._log = get_log(__name__, worker=self._id)
 
     def stop(self) -> None:
         """Ask the worker to put its study back and return; safe in a signal handler."""
         self._stopping.set()
+        self._idle.set()
 
     def run(self, *, until_idle: bool = False) -> None:
         """Work until stopped, or until the queue is empty."""
-        with self._heartbeat():
+        with self._heartbeat(), Wakeups(self._database, self._hear) as wakeups:
             freeze_loaded_objects()
             while not self._stopping.is_set():
                 study = self._claim()
@@ -127,7 +133,14 @@ class Worker:
                 elif until_idle:
                     return
                 else:
-                    self._stopping.wait(self._settings.queue_poll_seconds)
+                    # Told of new studies it looks for those whose worker was lost, now and then.
+                    seconds = self._settings.queue_poll_seconds
+                    self._idle.wait(max(seconds, HEARD_POLL_S) if wakeups.is_heard else seconds)
+                self._idle.clear()
+
+    def _hear(self, channel: str, _study_id: str) -> None:
+        if channel == QUEUE:
+            self._idle.set()
 
     def _claim(self) -> StudyRow | None:
         def claim() -> StudyRow | None:

@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import optuna
 from optuna.storages import RDBStorage
@@ -24,6 +25,9 @@ from search.errors import InvalidInput, MissingExtra
 from storage.sql.away import telling_away
 from storage.sql.database_url import parse_url, shown
 from storage.sql.schema import create_schema
+
+if TYPE_CHECKING:
+    import psycopg
 
 #: How long a connection waits for another process's write lock.
 BUSY_TIMEOUT_S = 60
@@ -89,6 +93,17 @@ class Database:
         """Open one read-only, consistent snapshot, which waits for no writer and blocks none."""
         self._refuse_fork()
         with telling_away(), self._reader.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def driver_connection(self) -> Iterator[psycopg.Connection]:
+        """Open a connection of PostgreSQL's driver, outside of the pool, without transactions."""
+        import psycopg  # noqa: PLC0415 - an extra
+
+        self._refuse_fork()
+        arguments, options = self._writer.dialect.create_connect_args(self.url)
+        options = {"connect_timeout": CONNECT_TIMEOUT_S, **options, "autocommit": True}
+        with psycopg.connect(*arguments, **options) as connection:
             yield connection
 
     def ping(self) -> bool:

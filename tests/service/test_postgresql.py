@@ -10,6 +10,7 @@ from typing import Any
 
 import optuna
 import pytest
+from sqlalchemy import create_engine, text
 
 from tests.postgresql import Cluster, cluster, find_program
 from tests.service.processes import Server, served, until
@@ -66,6 +67,42 @@ def outcome(server: Server) -> dict[str, Any]:
         "importances": results["importances"],
         "trials": [{name: trial[name] for name in COMPARED} for trial in trials],
     }
+
+
+def test_workers_and_clients_are_told_and_need_not_poll(
+    postgresql: Cluster, tmp_path: Path
+) -> None:
+    with postgresql.database() as url:
+        given = {
+            **os.environ,
+            "ACTIVATION_SEARCH_PROCESSES": "1",
+            "ACTIVATION_SEARCH_DATABASE_URL": url,
+            "ACTIVATION_SEARCH_QUEUE_POLL_SECONDS": "60",
+            "ACTIVATION_SEARCH_WATCH_POLL_SECONDS": "60",
+        }
+        with served(tmp_path, environment=given) as server:
+            until(lambda: listeners(url) == 2, seconds=60)  # the API and the worker
+            study = server.start(**{**STUDY, "dataset": "iris"})
+            path, statuses, etag, state = f"/v1/studies/{study}/results", [], '"0"', ""
+            while state != "completed":
+                headers = {"If-None-Match": etag}
+                answer = server.client.get(path, params={"wait": 30}, headers=headers)
+                statuses.append(answer.status_code)
+                assert len(statuses) < 1000
+                etag, state = answer.headers["ETag"], answer.json()["state"]
+            # None waited in vain, though there was nothing new at first.
+            assert set(statuses) == {200}
+            assert len(statuses) > 2
+
+
+def listeners(url: str) -> int:
+    """How many connections listen, by what they were asked last."""
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        query = "SELECT count(*) FROM pg_stat_activity WHERE query = 'LISTEN search_echo'"
+        count: int = connection.execute(text(query)).scalar_one()
+    engine.dispose()
+    return count
 
 
 def test_a_study_outlives_a_restart_of_the_database(tmp_path: Path, postgresql: Cluster) -> None:
