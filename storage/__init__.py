@@ -11,13 +11,16 @@ from storage.keys import Keys
 from storage.queue import Queue
 from storage.recorder import Recorder
 from storage.results import Results
+from storage.sql.away import DatabaseAway
 from storage.sql.database import Database, open_database
 from storage.studies import Studies
 from storage.trials import Trials
+from storage.wakeups import Wakeups
 
 __all__ = [
     "Confirmations",
     "Database",
+    "DatabaseAway",
     "Datasets",
     "Keys",
     "Queue",
@@ -25,5 +28,6 @@ __all__ = [
     "Results",
     "Studies",
     "Trials",
+    "Wakeups",
     "open_database",
 ]

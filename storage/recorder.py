@@ -6,7 +6,8 @@ statements, each with all its rows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
@@ -32,6 +33,7 @@ from storage.leases import end_columns, lease_lost, update_after_end, update_as_
 from storage.open_trials import close_open_trials
 from storage.results import write_results
 from storage.rows.trial_rows import read_trial, select_trials
+from storage.sql.away import DatabaseAway
 from storage.sql.database import Database
 from storage.sql.tables import STUDIES, TRIALS
 from storage.trial_writer import TrialWriter
@@ -50,8 +52,13 @@ class Recorder:
         self._study_id = study_id
         self._worker_id = worker_id
         self._ended: StudyState | None = None
-        with database.reading() as connection:
-            self._trials = TrialWriter(connection, study_id)
+        self._trials = self._writer()
+        #: Whether the last transaction may have been committed although it failed.
+        self._in_doubt = False
+
+    def _writer(self) -> TrialWriter:
+        with self._database.reading() as connection:
+            return TrialWriter(connection, self._study_id)
 
     def history(self) -> tuple[TrialRecord, ...]:
         """Return every recorded trial, whole, by number."""
@@ -70,14 +77,17 @@ class Recorder:
 
         A trial recorded again replaces its former record. StudyEnded ends the lease. Raises
         LeaseLost, and writes nothing, where this worker does not hold the study; InvalidInput for
-        a complete trial without values.
+        a complete trial without values; DatabaseAway, after which it may be called again.
         """
+        if self._in_doubt:
+            self._trials = self._writer()
+            self._in_doubt = False
         now = datetime.now(UTC)
         records, columns, ended = reduce_events(events, now)
         confirmed = [r for e in events if isinstance(e, ConfirmationsMade) for r in e.runs]
         tested = next((e for e in reversed(events) if isinstance(e, TestsMade)), None)
         written = None
-        with self._database.writing() as connection:
+        with self._doubting(), self._database.writing() as connection:
             version = self._check_lease_and_bump_version(connection, columns)
             if records:
                 written = self._trials.write(connection, records, version, now)
@@ -91,6 +101,14 @@ class Recorder:
         self._ended = ended
         if written is not None:
             self._trials.commit_cache(written)
+
+    @contextmanager
+    def _doubting(self) -> Iterator[None]:
+        try:
+            yield
+        except DatabaseAway:
+            self._in_doubt = True
+            raise
 
     def put_results(self, results: StudyResults) -> None:
         """Store the results by themselves; LeaseLost as in `record`.

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -34,6 +34,8 @@ SETTINGS = {
     "timezone": "Asia/Kathmandu",
 }
 TEMPLATE = "template_search"
+#: A role that needs a password; tests create it where they want it.
+LOCKED = "locked"
 #: Runs the server until standard input ends, as it does when the tests end, even if killed. SIGQUIT
 #: stops a server at once, without a checkpoint. A shell's background processes read no input.
 GUARD = '"$@" & cat >/dev/null; kill -QUIT $!; wait $!'
@@ -57,42 +59,54 @@ def _release(path: Path) -> list[int]:
 class Cluster:
     """A running cluster; each test gets a database of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, server: Sequence[str], account: Mapping[str, Any]) -> None:
         self._folder = folder
+        self._server, self._account = server, account
         self._numbers = count()
         self._engine = create_engine(self._url("postgres"), isolation_level="AUTOCOMMIT")
 
-    def wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
+    def start(self) -> None:
+        """Start the server, again after `stop`, and wait until it answers."""
+        with (self._folder / "log").open("ab") as log:
+            self._guard = subprocess.Popen(
+                ["sh", "-c", GUARD, "sh", *self._server],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                **self._account,
+            )
         deadline = time.monotonic() + START_S
         while True:
             try:
                 with self._engine.connect():
                     return
             except OperationalError:
-                if process.poll() is not None or time.monotonic() > deadline:
+                if self._guard.poll() is not None or time.monotonic() > deadline:
                     raise
                 time.sleep(0.1)
 
+    def stop(self) -> None:
+        """End the server at once, as a crash would; connections to it break."""
+        self._engine.dispose()
+        self._guard.communicate(timeout=START_S)
+
     def make_template(self) -> None:
         """Create the tables once; a copy of a database is made quicker than tables are."""
-        self._execute(f"CREATE DATABASE {TEMPLATE} TEMPLATE template0")
+        self.execute(f"CREATE DATABASE {TEMPLATE} TEMPLATE template0")
         open_database(str_of(self._url(TEMPLATE))).close()
 
     @contextmanager
     def database(self, *, template: str = TEMPLATE) -> Iterator[str]:
         """The URL of a new database with our tables, or of an empty one with `template0`."""
         name = f"test_{next(self._numbers)}"
-        self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         try:
             with _disposed_engines():
                 yield str_of(self._url(name))
         finally:
-            self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+            self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
-    def close(self) -> None:
-        self._engine.dispose()
-
-    def _execute(self, statement: str) -> None:
+    def execute(self, statement: str) -> None:
         with self._engine.connect() as connection:
             connection.execute(text(statement))
 
@@ -102,8 +116,11 @@ class Cluster:
 
 
 @contextmanager
-def cluster(initdb: str) -> Iterator[Cluster]:
-    """A cluster that is started with the context and removed with it."""
+def cluster(initdb: str, *, keeps_commits: bool = False) -> Iterator[Cluster]:
+    """A cluster that is started with the context and removed with it.
+
+    With `keeps_commits` what is committed outlives `stop`, as by PostgreSQL's defaults.
+    """
     folder = Path(tempfile.mkdtemp(prefix="pg-"))  # a socket's path must be short
     account: Mapping[str, Any] = {}
     if os.getuid() == 0:
@@ -113,24 +130,19 @@ def cluster(initdb: str) -> Iterator[Cluster]:
     options = ["--auth=trust", f"--username={ACCOUNT}", "--encoding=UTF8", "--locale=C.UTF-8"]
     command = [initdb, *options, "--no-sync", f"--pgdata={data}"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, **account)
-    settings = [f"--{name}={value}" for name, value in SETTINGS.items()]
+    chosen = {**SETTINGS, "synchronous_commit": "on" if keeps_commits else "off"}
+    settings = [f"--{name}={value}" for name, value in chosen.items()]
     server = [str(Path(initdb).with_name("postgres")), "-D", str(data), "-k", str(folder)]
-    with (folder / "log").open("wb") as log:
-        guard = subprocess.Popen(
-            ["sh", "-c", GUARD, "sh", *server, *settings],
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-            **account,
-        )
-    running = Cluster(folder)
+    # Trusted, but for one role.
+    access = (data / "pg_hba.conf").read_text()
+    (data / "pg_hba.conf").write_text(f"local all {LOCKED} scram-sha-256\n{access}")
+    running = Cluster(folder, [*server, *settings], account)
     try:
-        running.wait_until_ready(guard)
+        running.start()
         running.make_template()
         yield running
     finally:
-        running.close()
-        guard.communicate(timeout=START_S)
+        running.stop()
         shutil.rmtree(folder)
 
 

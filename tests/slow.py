@@ -48,11 +48,13 @@ SLOW: tuple[str, ...] = (
     "tests/service/worker/test_worker.py",
     "tests/storage/sql/test_database.py::"
     "test_eight_processes_may_open_a_new_database_at_the_same_moment",
+    "tests/storage/sql/test_away.py",
     "tests/storage/test_dashboard.py::test_polling_while_a_worker_writes_never_fails",
     "tests/storage/test_optuna_contract.py",
     "tests/storage/test_queue.py::test_eight_processes_never_claim_the_same_study",
     "tests/storage/test_recorder.py::"
     "test_any_record_comes_back_as_it_was_and_stays_readable_for_optuna",
+    "tests/storage/test_wakeups.py",
     "tests/test_layers.py::test_processes_do_not_load_what_they_do_not_need",
     "tests/test_layers.py::test_search_loads_torch_and_pandas_when_they_are_asked_for",
 )

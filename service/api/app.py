@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -46,8 +47,10 @@ from storage import (
     Results,
     Studies,
     Trials,
+    Wakeups,
     open_database,
 )
+from storage.wakeups import VERSIONS
 
 _ROUTERS = (catalog, datasets, studies, trials, results, events, takehome)
 #: Of a process that predicts; a million rows take ten seconds.
@@ -67,7 +70,18 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         database = open_database(settings.database)
         results_of = Results(database)
-        watcher = VersionWatcher(results_of.version, interval=settings.watch_poll_seconds)
+        loop = asyncio.get_running_loop()
+
+        def tell(channel: str, study_id: str) -> None:
+            if channel == VERSIONS:
+                loop.call_soon_threadsafe(watcher.tell, study_id)
+
+        wakeups = Wakeups(database, tell)
+        watcher = VersionWatcher(
+            results_of.version,
+            interval=settings.watch_poll_seconds,
+            is_told=lambda: wakeups.is_heard,
+        )
         key_ring = KeyRing(Keys(database), is_required=not is_loopback(settings.host))
         app.state.services = Services(
             settings=settings,
@@ -102,6 +116,7 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
         finally:
             app.router.routes.remove(dashboard)
             watcher.close()
+            wakeups.close()
             key_ring.close()
             database.close()
 

@@ -1,13 +1,20 @@
 """Long polling: clients wait for a study to change, and one cheap query a study serves them all.
 
 A waiting client costs a coroutine, not a thread: the version query runs in the thread pool for a
-millisecond every `interval` seconds, and a new version wakes all waiters of that study together.
+millisecond every `interval` seconds, or when the database tells of a change, and a new version
+wakes all waiters of that study together.
 """
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from starlette.concurrency import run_in_threadpool
+
+#: Seconds between two looks at a study of which changes are told, in case one was not.
+TOLD_POLL_S = 5.0
+#: Least seconds between two looks: changes that come together are read once.
+SPACING_S = 0.05
 
 
 class _Subscription:
@@ -18,6 +25,8 @@ class _Subscription:
         self.version = -1
         self.error: Exception | None = None
         self.changed = asyncio.Event()
+        #: Set where the study was told to have changed.
+        self.told = asyncio.Event()
         self.poll: asyncio.Task[None] | None = None
 
     def notify(self) -> None:
@@ -29,7 +38,15 @@ class _Subscription:
 class VersionWatcher:
     """Waits until the version of a study, which only grows, passes the one a client has."""
 
-    def __init__(self, read_version: Callable[[str], int], *, interval: float) -> None:
+    def __init__(
+        self,
+        read_version: Callable[[str], int],
+        *,
+        interval: float,
+        is_told: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Look every `interval` seconds, or when `tell` is called while `is_told`."""
+        self._is_told = is_told
         self._read_version = read_version
         self._interval = interval
         self._subscriptions: dict[str, _Subscription] = {}
@@ -86,4 +103,20 @@ class VersionWatcher:
             if version > subscription.version:
                 subscription.version = version
                 subscription.notify()
+            await self._next_look(subscription)
+
+    async def _next_look(self, subscription: _Subscription) -> None:
+        """Wait until the study may have changed: for the interval, or until somebody tells."""
+        if not self._is_told():
             await asyncio.sleep(self._interval)
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(self._interval, TOLD_POLL_S)):
+                await subscription.told.wait()
+        subscription.told.clear()
+        await asyncio.sleep(SPACING_S)
+
+    def tell(self, study_id: str) -> None:
+        """Look at a study now; for a coroutine of the loop that the clients wait in."""
+        if study_id in self._subscriptions:
+            self._subscriptions[study_id].told.set()

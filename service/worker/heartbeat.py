@@ -8,6 +8,7 @@ from threading import Event as Flag
 from threading import Thread
 
 from service.logs import get_log
+from storage import DatabaseAway
 
 
 class _Ticker(Thread):
@@ -23,6 +24,8 @@ class _Ticker(Thread):
         while True:
             try:
                 self._call()
+            except DatabaseAway as error:
+                log.warning("heartbeat failed", reason=str(error))
             except Exception as error:
                 # A database busy for a moment must not end the heartbeat.
                 log.error("heartbeat failed", exc_info=error)

@@ -28,6 +28,7 @@ from search.study import (
     PhaseStarted,
     ProgressMade,
     StudyEnded,
+    StudyResults,
     StudySpec,
     StudyState,
     TrialRecord,
@@ -38,8 +39,10 @@ from service.logs import get_log
 from service.settings import Settings
 from service.stored_datasets import load_dataset
 from service.worker.heartbeat import repeated
-from storage import Database, Datasets, Queue, Recorder, Results, Studies
+from service.worker.patience import Patience
+from storage import Database, DatabaseAway, Datasets, Queue, Recorder, Results, Studies, Wakeups
 from storage.rows.study_rows import StudyRow
+from storage.wakeups import QUEUE
 
 #: Renewals of a lease, and heartbeats, in the time after which the lease would run out.
 RENEWALS_PER_LEASE = 3
@@ -49,6 +52,8 @@ DOCUMENT_S = 1.0
 DOCUMENT_SHARE = 0.02
 #: Requests to a study are read at most this often; the driver asks at every rung.
 CONTROL_POLL_S = 0.1
+#: Seconds between two looks at the queue by an idle worker that is told of new studies.
+HEARD_POLL_S = 2.0
 #: Events that are written at once, with all events before them.
 FLUSH_ON = (ProgressMade, PhaseStarted)
 
@@ -106,25 +111,45 @@ class Worker:
         self._studies = Studies(database)
         self._datasets = Datasets(database)
         self._stopping = Flag()
+        #: Set where an idle worker has to look again.
+        self._idle = Flag()
+        self._patience = Patience(self._stopping)
         self._log = get_log(__name__, worker=self._id)
 
     def stop(self) -> None:
         """Ask the worker to put its study back and return; safe in a signal handler."""
         self._stopping.set()
+        self._idle.set()
 
     def run(self, *, until_idle: bool = False) -> None:
         """Work until stopped, or until the queue is empty."""
-        with self._heartbeat():
+        with self._heartbeat(), Wakeups(self._database, self._hear) as wakeups:
             freeze_loaded_objects()
             while not self._stopping.is_set():
-                study = self._queue.claim(self._id, self._settings.lease_seconds)
+                study = self._claim()
                 if study is not None:
                     self._run_one(study)
                     freeze_loaded_objects()  # objects that stay loaded are scanned no more
                 elif until_idle:
                     return
                 else:
-                    self._stopping.wait(self._settings.queue_poll_seconds)
+                    # Told of new studies it looks for those whose worker was lost, now and then.
+                    seconds = self._settings.queue_poll_seconds
+                    self._idle.wait(max(seconds, HEARD_POLL_S) if wakeups.is_heard else seconds)
+                self._idle.clear()
+
+    def _hear(self, channel: str, _study_id: str) -> None:
+        if channel == QUEUE:
+            self._idle.set()
+
+    def _claim(self) -> StudyRow | None:
+        def claim() -> StudyRow | None:
+            return self._queue.claim(self._id, self._settings.lease_seconds)
+
+        try:
+            return self._patience.call(claim)
+        except DatabaseAway:
+            return None  # told to stop
 
     def _run_one(self, study: StudyRow) -> None:
         log = get_log(__name__, worker=self._id, study=study.id)
@@ -135,6 +160,9 @@ class Worker:
             log.info("released", state=state)
         except LeaseLost as error:
             log.warning("another worker took the study over", reason=str(error))
+        except DatabaseAway as error:
+            # Told to stop: the study stays claimed until the lease runs out.
+            log.warning("ended without the database", reason=str(error))
         except SearchError as error:
             log.warning("failed", reason=str(error))
             self._fail(study.id, str(error))
@@ -161,16 +189,17 @@ class Worker:
 
     def _record(self, study: StudyRow, lost: Flag) -> StudyState:
         """Run the study to its end, or until this worker is stopped; return its state then."""
-        recorder = Recorder(self._database, study.id, self._id)
-        history = recorder.history()
-        dataset = load_dataset(study.spec, self._datasets)
-        before = Results(self._database).get(study.id).results
+        recorder, history, dataset, before = self._patience.call(lambda: self._recorded(study))
         live = LiveResults(study.spec, dataset, before=before)
         live.apply(TrialsChanged(trials=history))
-        confirmations = recorder.confirmations()
+        confirmations = self._patience.call(recorder.confirmations)
         live.apply(ConfirmationsMade(runs=confirmations))
         pending: list[Event] = []
         document_due = 0.0
+
+        def write(results: StudyResults | None) -> None:
+            self._patience.call(lambda: recorder.record(pending, results=results))
+
         events = self._run(
             study.spec,
             dataset,
@@ -185,7 +214,7 @@ class Worker:
                 live.apply(event)
                 pending.append(event)
                 if isinstance(event, StudyEnded):
-                    recorder.record(pending, results=live.to_document(phase_ended=True))
+                    write(live.to_document(phase_ended=True))
                     return event.state
                 if isinstance(event, FLUSH_ON):
                     phase_ended = isinstance(event, PhaseStarted) and event.phase != Phase.SEARCH
@@ -194,19 +223,27 @@ class Worker:
                         document = live.to_document(phase_ended=phase_ended)
                         took = monotonic() - began
                         document_due = began + max(DOCUMENT_S, took / DOCUMENT_SHARE)
-                    recorder.record(pending, results=document)
+                    write(document)
                     pending.clear()
                 self._check(study.id, lost)
         except (LeaseLost, SQLAlchemyError):
             raise  # no write can succeed any more
         except StopRequested:
-            recorder.record(pending, results=live.to_document(phase_ended=False))
+            write(live.to_document(phase_ended=False))
             self._queue.release(study.id, self._id)
             return StudyState.QUEUED
         except Exception:
             recorder.record(pending)  # trials that finished before the error are kept
             raise
         raise RuntimeError("the driver ended without a StudyEnded event")
+
+    def _recorded(
+        self, study: StudyRow
+    ) -> tuple[Recorder, tuple[TrialRecord, ...], Dataset, StudyResults]:
+        """Return a recorder of the study, its history, its dataset and its results so far."""
+        recorder = Recorder(self._database, study.id, self._id)
+        results = Results(self._database).get(study.id).results
+        return recorder, recorder.history(), load_dataset(study.spec, self._datasets), results
 
     def _control(self, study_id: str, lost: Flag) -> Callable[[], Control]:
         """Return the function by which the driver reads requests; it raises as `_check` does."""
@@ -218,7 +255,10 @@ class Worker:
             if monotonic() < due:
                 return Control()
             due = monotonic() + CONTROL_POLL_S
-            return self._studies.control(study_id)
+            try:
+                return self._studies.control(study_id)
+            except DatabaseAway:
+                return Control()  # training goes on; what it yields is written later
 
         return control
 

@@ -12,19 +12,27 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import optuna
 from optuna.storages import RDBStorage
-from sqlalchemy import URL, Connection, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, create_engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from search.errors import InvalidInput, MissingExtra
+from storage.sql.away import telling_away
+from storage.sql.database_url import parse_url, shown
 from storage.sql.schema import create_schema
+
+if TYPE_CHECKING:
+    import psycopg
 
 #: How long a connection waits for another process's write lock.
 BUSY_TIMEOUT_S = 60
+#: How long a connection to a server is waited for, in whole seconds.
+CONNECT_TIMEOUT_S = 10
 _PRAGMAS = (
     f"busy_timeout={BUSY_TIMEOUT_S * 1000}",  # first, since the others may have to wait
     "journal_mode=WAL",  # readers and the writer do not block each other
@@ -32,13 +40,15 @@ _PRAGMAS = (
     "foreign_keys=ON",
     f"journal_size_limit={64 * 2**20}",
 )
-_DRIVERS = ("sqlite", "postgresql")
 #: As many as the threads of a server that answers by 40 threads, and some.
 _CONNECTIONS = 50
 
 
 class Database:
     """Engines to one database; made by `open_database`, ended by `close`.
+
+    Transactions raise DatabaseAway while PostgreSQL's server is away, and connect again once it is
+    back.
 
     Safe to share between threads. Never fork with one open: SQLite forbids carrying a connection
     over a fork, so a use in another process than the opener's is refused.
@@ -61,7 +71,11 @@ class Database:
             event.listen(self._reader, "begin", _begin)
         else:
             self._writer = create_engine(
-                url, pool_size=5, max_overflow=_CONNECTIONS - 5, pool_pre_ping=True
+                url,
+                pool_size=5,
+                max_overflow=_CONNECTIONS - 5,
+                pool_pre_ping=True,
+                connect_args={"connect_timeout": CONNECT_TIMEOUT_S},
             )
             self._reader = self._writer.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
@@ -71,14 +85,25 @@ class Database:
     def writing(self) -> Iterator[Connection]:
         """Open one transaction that may write: committed at the end, rolled back on any error."""
         self._refuse_fork()
-        with self._writer.begin() as connection:
+        with telling_away(), self._writer.begin() as connection:
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Open one read-only, consistent snapshot, which waits for no writer and blocks none."""
         self._refuse_fork()
-        with self._reader.connect() as connection:
+        with telling_away(), self._reader.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def driver_connection(self) -> Iterator[psycopg.Connection]:
+        """Open a connection of PostgreSQL's driver, outside of the pool, without transactions."""
+        import psycopg  # noqa: PLC0415 - an extra
+
+        self._refuse_fork()
+        arguments, options = self._writer.dialect.create_connect_args(self.url)
+        options = {"connect_timeout": CONNECT_TIMEOUT_S, **options, "autocommit": True}
+        with psycopg.connect(*arguments, **options) as connection:
             yield connection
 
     def ping(self) -> bool:
@@ -118,7 +143,7 @@ def open_database(url: str) -> Database:
     neither a SQLite file nor PostgreSQL and for a database that cannot be opened, MissingExtra
     where PostgreSQL's driver is not installed.
     """
-    parsed = _parse(url)
+    parsed = parse_url(url)
     try:
         if parsed.database and parsed.get_backend_name() == "sqlite":
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
@@ -154,33 +179,9 @@ def open_optuna_storage(url: URL) -> RDBStorage:
     return storage
 
 
-def _parse(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise InvalidInput(
-            f"'{url}' is not a database URL; write sqlite:///path/to/file.db "
-            "or postgresql+psycopg://user:password@host/name"
-        ) from error
-    if parsed.get_backend_name() not in _DRIVERS:
-        raise InvalidInput(
-            f"the database '{parsed.get_backend_name()}' is not supported; "
-            f"use one of {', '.join(_DRIVERS)}"
-        )
-    if parsed.drivername == "postgresql":
-        # SQLAlchemy's default is psycopg2, yet the extra "postgres" installs psycopg.
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
-        raise InvalidInput(
-            "a SQLite database in memory cannot be shared between processes; "
-            "name a file, as in sqlite:///data/search.db"
-        )
-    return parsed
-
-
 def _unusable(url: URL, reason: object) -> InvalidInput:
     return InvalidInput(
-        f"the database {url.render_as_string()} cannot be opened: {reason}; see to it, or name "
+        f"the database {shown(url)} cannot be opened: {reason}; see to it, or name "
         "another place (--data-dir, ACTIVATION_SEARCH_DATA_DIR or ACTIVATION_SEARCH_DATABASE_URL)"
     )
 

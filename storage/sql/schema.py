@@ -14,6 +14,7 @@ from sqlalchemy import URL, Engine, text
 
 from search.errors import Conflict
 from storage.optuna_schema import tables as optuna_tables
+from storage.sql.database_url import shown
 
 #: An arbitrary number, the same in every process of every version.
 _ADVISORY_LOCK = 0x61637473
@@ -38,7 +39,7 @@ def create_schema(url: URL, engine: Engine, open_storage: Callable[[URL], RDBSto
                 command.upgrade(config, "head")
         except (CommandError, RuntimeError) as error:
             raise Conflict(
-                f"the database {url.render_as_string()} was written by another version: {error} "
+                f"the database {shown(url)} was written by another version: {error} "
                 "Start the version that wrote it, or name a new database"
             ) from error
 

@@ -15,12 +15,13 @@ from pathlib import Path
 
 import optuna
 import pytest
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, insert, make_url, select, text
 from sqlalchemy.exc import DBAPIError
 
 from search.errors import Conflict, InvalidInput, MissingExtra
 from storage import Database, Queue, open_database
 from storage.sql.tables import WORKERS
+from tests.postgresql import LOCKED, Cluster
 from tests.storage.conftest import sqlite_only
 from tests.storage.processes import open_at_once
 
@@ -169,6 +170,44 @@ def test_a_postgresql_that_does_not_answer_is_refused_without_its_password(tmp_p
     with pytest.raises(InvalidInput, match="cannot be opened") as refused:
         open_database(f"postgresql://me:secret@/x?host={tmp_path}")
     assert "secret" not in refused.value.detail
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql//me:s3cret@host/x",
+        "me:s3cret@host",
+        "postgresql://me:s3cret@host:port/x",
+        "postgresql://me:s3cret/@host:port/x",
+        "mysql://me:s3cret@host/x",
+        "postgresql://me@nowhere.invalid/x?password=s3cret",
+        "postgresql://me:s3cret@nowhere.invalid/x",
+        "postgresql password=s3cret host=x",
+    ],
+)
+def test_a_password_is_in_no_sentence(url: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        open_database(url)
+    assert "s3cret" not in str(refused.value)
+    assert "cret" not in str(refused.value)
+
+
+def test_a_wrong_password_is_told_without_it(postgresql: Cluster) -> None:
+    postgresql.execute(f"CREATE ROLE {LOCKED} LOGIN PASSWORD 'right'")
+    with postgresql.database() as url:
+        given = make_url(url).set(username=LOCKED, password="s3cret")
+        with pytest.raises(InvalidInput, match="password authentication failed") as refused:
+            open_database(given.render_as_string(hide_password=False))
+    said = str(refused.value)
+    assert "s3cret" not in said
+    assert "ACTIVATION_SEARCH_DATABASE_URL" in said
+
+
+def test_a_database_that_is_not_there_is_told(postgresql: Cluster) -> None:
+    with postgresql.database() as url:
+        given = make_url(url).set(database="misspelt")
+        with pytest.raises(InvalidInput, match='"misspelt" does not exist'):
+            open_database(given.render_as_string(hide_password=False))
 
 
 def test_postgresql_without_its_driver_says_what_to_install(
