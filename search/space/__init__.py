@@ -4,8 +4,8 @@ Imports `activations`, `study` and `errors`; no torch. A person's axes go in, a 
 out, which draws, checks and describes configurations.
 """
 
-from search.space.axes import AXES
+from search.space.axes import AXES, condition_of
 from search.space.initializers import INITIALIZERS, get_initializer
 from search.space.search_space import SearchSpace, build_space
 
-__all__ = ["AXES", "INITIALIZERS", "SearchSpace", "build_space", "get_initializer"]
+__all__ = ["AXES", "INITIALIZERS", "SearchSpace", "build_space", "condition_of", "get_initializer"]

@@ -18,6 +18,7 @@ from search.study.events import (
     TrialRequest,
     TrialsChanged,
 )
+from search.study.expressions import Expression, ExpressionParameter
 from search.study.records import (
     ConfirmationRun,
     FoldCurve,
@@ -55,6 +56,8 @@ __all__ = [
     "Control",
     "Evaluation",
     "Event",
+    "Expression",
+    "ExpressionParameter",
     "Finding",
     "FoldCurve",
     "LayerSnapshot",
