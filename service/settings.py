@@ -5,8 +5,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from search.errors import InvalidInput, UnknownChoice
 from search.training.backend import EngineName
@@ -35,6 +35,18 @@ def _known_device(wanted: str) -> str:
     return wanted
 
 
+def _split(value: object) -> object:
+    return (
+        [part.strip() for part in value.split(",") if part.strip()]
+        if isinstance(value, str)
+        else value
+    )
+
+
+#: Words; separated by commas in the environment.
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
 class Settings(BaseSettings):
     """All settings, with defaults that work on a laptop; `load_settings` reads the environment."""
 
@@ -44,6 +56,10 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     #: Port the server listens on; 0 lets the system choose.
     port: int = Field(default=8000, ge=0, le=65535)
+    #: Names under which browsers may ask for this server, besides its own and any address.
+    allowed_hosts: Words = ()
+    #: Origins of foreign pages that may read and write, such as `https://lab.example`.
+    allowed_origins: Words = ()
     #: Folder of the database file.
     data_dir: Path = Path("data")
     #: SQLAlchemy URL; None: a SQLite file in `data_dir`.
@@ -68,6 +84,15 @@ class Settings(BaseSettings):
     dashboard_writable: bool = False
     #: Largest table that may be uploaded.
     max_upload_bytes: int = Field(default=64 * 2**20, ge=1)
+    #: Largest table by its shape; a column costs some milliseconds to read, however short.
+    max_table_rows: int = Field(default=2_000_000, ge=1)
+    max_table_columns: int = Field(default=3_000, ge=1)
+    max_table_cells: int = Field(default=20_000_000, ge=1)
+    #: Memory and seconds that reading one table may take, in a process of its own.
+    read_memory_bytes: int = Field(default=768 * 2**20, ge=2**28)
+    read_seconds: float = Field(default=10.0, gt=0, le=3600)
+    #: Tables read at once.
+    read_at_once: int = Field(default=1, ge=1, le=64)
     #: Largest JSON body.
     max_body_bytes: int = Field(default=2**20, ge=1)
     #: Largest table of rows to predict.
@@ -82,7 +107,10 @@ class Settings(BaseSettings):
     def environment(self) -> dict[str, str]:
         """Return these settings as environment variables, for a process started from this one."""
         values = self.model_dump(mode="json", exclude_none=True)
-        return {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()}
+        return {
+            f"{PREFIX}{name.upper()}": ",".join(value) if isinstance(value, list) else str(value)
+            for name, value in values.items()
+        }
 
 
 def load_settings(**given: object) -> Settings:

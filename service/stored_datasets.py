@@ -6,15 +6,12 @@ only where a file is read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from search.data.dataset_builder import read_table, with_task
 from search.data.datasets import (
     BUILTIN,
-    ColumnKind,
-    ColumnReport,
     ColumnRole,
     Dataset,
     DatasetSummary,
@@ -22,6 +19,7 @@ from search.data.datasets import (
 )
 from search.errors import InvalidInput
 from search.study import StudySpec, Task
+from service.table_reading import Table, TableReader, read_report, rows_of
 from storage import Datasets
 from storage.datasets import DatasetRow
 
@@ -62,14 +60,21 @@ def dataset_id_of(datasets: Datasets, word: str) -> str:
     return named[0]
 
 
-def summary_of(datasets: Datasets, dataset_id: str, task: Task | None = None) -> DatasetSummary:
+def summary_of(
+    datasets: Datasets,
+    dataset_id: str,
+    task: Task | None = None,
+    *,
+    reader: TableReader | None = None,
+) -> DatasetSummary:
     """Return the summary of a dataset for `task`, None standing for the dataset's own.
 
-    Equal to that of `load_dataset`, yet no data are read where the recorded facts suffice. Raises
-    NotFound for an unknown dataset, InvalidDataset where its target does not allow the task.
+    Equal to that of `load_dataset`, yet no data are read where the recorded facts suffice; where
+    they do not, by `reader`, or in this process. Raises NotFound for an unknown dataset,
+    InvalidDataset where its target does not allow the task.
     """
     if dataset_id not in BUILTIN:
-        return summary_of_upload(datasets, datasets.get(dataset_id), task)
+        return summary_of_upload(datasets, datasets.get(dataset_id), task, reader=reader)
     summary = BUILTIN[dataset_id].summary
     if task is None or task is summary.task:
         return summary
@@ -77,13 +82,18 @@ def summary_of(datasets: Datasets, dataset_id: str, task: Task | None = None) ->
 
 
 def summary_of_upload(
-    datasets: Datasets, row: DatasetRow, task: Task | None = None
+    datasets: Datasets,
+    row: DatasetRow,
+    task: Task | None = None,
+    *,
+    reader: TableReader | None = None,
 ) -> DatasetSummary:
     """Return the summary of the upload `row`, as `summary_of` does."""
-    if task is not None and task is not row.task:
-        return _read_upload(datasets, row, task).describe()
-    if row.class_counts is None or row.notes is None or row.report is None:
-        return _read_upload(datasets, row, None).describe()
+    other_task = task is not None and task is not row.task
+    if other_task or row.class_counts is None or row.notes is None or row.report is None:
+        if reader is None:
+            return _read_upload(datasets, row, task).describe()
+        return reader.describe(_table(datasets, row), as_task=task)
     return DatasetSummary(
         id=row.id,
         name=row.name,
@@ -95,7 +105,7 @@ def summary_of_upload(
         classes=row.classes,
         class_counts=row.class_counts,
         notes=row.notes,
-        columns=tuple(_read_report(column) for column in row.report["columns"]),
+        columns=tuple(read_report(column) for column in row.report["columns"]),
         groups=row.report["groups"],
         class_groups=tuple(row.report["class_groups"]),
     )
@@ -115,34 +125,20 @@ def report_of(summary: DatasetSummary) -> dict[str, Any]:
     }
 
 
-def _read_report(column: Mapping[str, Any]) -> ColumnReport:
-    return ColumnReport(
-        **{
-            **column,
-            "role": ColumnRole(column["role"]),
-            "kind": ColumnKind(column["kind"]),
-            "examples": tuple(column["examples"]),
-        }
-    )
-
-
-def first_rows(datasets: Datasets, dataset_id: str, rows: int) -> list[dict[str, Any]]:
+def first_rows(
+    datasets: Datasets, dataset_id: str, rows: int, *, reader: TableReader | None = None
+) -> list[dict[str, Any]]:
     """Return the first rows of a dataset as read, by column; NotFound where there is none.
 
-    Missing values are None, classes are their labels.
+    Missing values are None, classes are their labels. An upload is read by `reader`, or in this
+    process.
     """
     if dataset_id in BUILTIN:
-        dataset = load_builtin(dataset_id)
-    else:
-        dataset = _read_upload(datasets, datasets.get(dataset_id), None)
-    table = dataset.features.head(rows).astype(object)
-    values = table.where(table.notna(), None).to_dict("records")
-    y = dataset.y[:rows].tolist()
-    labels = [dataset.classes[code] for code in y] if dataset.classes else y
-    return [
-        {**{str(name): value for name, value in row.items()}, dataset.target: label}
-        for row, label in zip(values, labels, strict=True)
-    ]
+        return rows_of(load_builtin(dataset_id), rows)
+    row = datasets.get(dataset_id)
+    if reader is None:
+        return rows_of(_read_upload(datasets, row, None), rows)
+    return reader.first_rows(_table(datasets, row), rows)
 
 
 def printable_filename(name: str | None) -> str:
@@ -151,8 +147,22 @@ def printable_filename(name: str | None) -> str:
 
 
 def _read_upload(datasets: Datasets, row: DatasetRow, task: Task | None) -> Dataset:
+    table = _table(datasets, row)
     dataset = read_table(
-        datasets.content(row.id),
+        table.content,
+        target=table.target,
+        task=table.task,
+        columns=table.columns,
+        name=table.name,
+        dataset_id=table.dataset_id,
+        filename=table.filename,
+    )
+    return with_task(dataset, task)
+
+
+def _table(datasets: Datasets, row: DatasetRow) -> Table:
+    return Table(
+        content=datasets.content(row.id),
         target=row.target,
         task=row.task,
         columns={name: ColumnRole(role) for name, role in row.roles.items()},
@@ -160,4 +170,3 @@ def _read_upload(datasets: Datasets, row: DatasetRow, task: Task | None) -> Data
         dataset_id=row.id,
         filename=row.id + _SUFFIX[row.content_type],
     )
-    return with_task(dataset, task)

@@ -21,6 +21,8 @@ REQUIRED = "TESTS_REQUIRE_POSTGRESQL"
 
 # One thread a process: tests run in parallel, and threads that wait for each other spin.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# The host that Starlette's TestClient asks for.
+os.environ.setdefault("ACTIVATION_SEARCH_ALLOWED_HOSTS", "testserver")
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

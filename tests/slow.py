@@ -23,6 +23,7 @@ SLOW: tuple[str, ...] = (
     "tests/search/engines/test_gpu.py::test_every_lane_equals_the_plain_network",
     "tests/search/engines/test_own_activations.py::test_an_expression_equals_the_plain_network",
     "tests/search/engines/test_stack.py::test_every_lane_equals_the_plain_network",
+    "tests/search/exports",
     "tests/search/networks/test_theory.py",
     "tests/search/prediction/test_predict.py::test_memory_does_not_grow_with_the_rows",
     "tests/search/samplers/test_batched_tpe.py",
@@ -38,10 +39,13 @@ SLOW: tuple[str, ...] = (
     "tests/service/api/test_server.py",
     "tests/service/api/test_takehome.py",
     "tests/service/cli/test_demo.py",
+    "tests/service/cli/test_reproduce.py",
+    "tests/service/cli/test_takehome.py",
     "tests/service/test_bounded_process.py",
     "tests/service/test_postgresql.py",
     "tests/service/test_recorded_database.py::"
     "test_a_study_of_that_release_is_extended_from_its_history",
+    "tests/service/test_table_reading.py",
     "tests/service/test_wheel.py",
     "tests/service/worker/test_worker.py",
     "tests/storage/sql/test_database.py::"

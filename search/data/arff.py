@@ -31,6 +31,12 @@ def is_arff(text: str) -> bool:
     return _RELATION.match(text) is not None
 
 
+def count_attributes(text: str) -> int:
+    """Return how many attributes are declared, without reading them."""
+    data = _DATA.search(text)
+    return text[: data.start() if data else len(text)].lower().count("@attribute")
+
+
 def read(text: str) -> tuple[list[str], pd.DataFrame, int]:
     """Return the attributes' names, the rows as text, and the number of lines above the rows.
 

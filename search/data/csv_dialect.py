@@ -20,7 +20,7 @@ from search.errors import InvalidDataset
 SNIFFED_LINES = 200
 #: A run of blanks; tried only where none of the others separates anything.
 WHITESPACE = " "
-_SEPARATORS = (",", ";", "\t", "|")
+SEPARATORS = (",", ";", "\t", "|")
 _COMMENTS = ("#", "%", "//")
 _SEP_LINE = re.compile(r'"?sep=(.)"?\s*\n', re.IGNORECASE)
 _NUMBER = re.compile(r"[-+]?[\d.,]*\d[\d.,]*(?:[eE][-+]?\d+)?%?")
@@ -155,8 +155,8 @@ def _sniff_separator(lines: list[str]) -> str:
         fields, agreeing = max(counts.items(), key=lambda item: (item[1], item[0]))
         return (agreeing, fields) if fields > 1 else (0, 0)
 
-    fits = {separator: fit(separator) for separator in _SEPARATORS}
-    best = max(_SEPARATORS, key=fits.__getitem__)
+    fits = {separator: fit(separator) for separator in SEPARATORS}
+    best = max(SEPARATORS, key=fits.__getitem__)
     if fits[best][0] > 0:
         return best
     filled = [line for line in lines if line.strip()]

@@ -21,6 +21,7 @@ from search.data.datasets import (
 from search.data.feature_columns import clean_features, examples_of, file_mark
 from search.data.file_formats import MAX_BYTES, parse_file
 from search.data.leaks import find_copies, join_groups, note_on_copies, single_predictors
+from search.data.table_limits import TableLimits
 from search.data.target_column import (
     EncodedTarget,
     Lines,
@@ -48,13 +49,16 @@ def read_table(
     dataset_id: str = "",
     filename: str = "",
     limit: int = MAX_BYTES,
+    shape: TableLimits | None = None,
 ) -> Dataset:
-    """Read an uploaded file; the same bytes give the same dataset.
+    """Read an uploaded file of `limit` bytes and `shape` at most.
+
+    The same bytes give the same dataset.
 
     `columns` are the roles that a person gives to columns. Raises InvalidDataset, UnknownChoice (no
     such column) or InvalidInput (roles that contradict each other).
     """
-    parsed = parse_file(content, filename=filename, limit=limit)
+    parsed = parse_file(content, filename=filename, limit=limit, shape=shape)
     return build_dataset(
         parsed.frame,
         target=target,

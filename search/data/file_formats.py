@@ -25,6 +25,7 @@ from pyarrow import csv as arrow_csv
 
 from search.data import arff
 from search.data.csv_dialect import (
+    SEPARATORS,
     SNIFFED_LINES,
     WHITESPACE,
     Dialect,
@@ -33,6 +34,7 @@ from search.data.csv_dialect import (
     sniff_dialect,
     split_records,
 )
+from search.data.table_limits import TableLimits
 from search.data.text_encoding import decode_text
 from search.errors import InvalidDataset
 
@@ -45,6 +47,12 @@ _BLANK_LINES = re.compile(r"\A(?:[ ]*\n)+")
 _LINE_OF_ERROR = re.compile(r"in line (\d+)")
 #: Bytes that Arrow parses at a time; no cell may be longer.
 _BLOCK_BYTES = 8 * 2**20
+#: Bytes of decoded cells for a byte of the limit on files: a number takes 8, its text 2 and more.
+_DECODED = 4
+#: Rows of a Parquet file that are looked at first, and that are decoded at a time at most.
+_PROBED_ROWS, _BATCH_ROWS = 16, 2**16
+#: Longest name of a column.
+_NAME_CHARACTERS = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,10 +67,17 @@ class ParsedFile:
     lines: Callable[[Iterable[int]], list[int]] | None = field(default=None)
 
 
-def parse_file(content: bytes, *, filename: str = "", limit: int = MAX_BYTES) -> ParsedFile:
+def parse_file(
+    content: bytes,
+    *,
+    filename: str = "",
+    limit: int = MAX_BYTES,
+    shape: TableLimits | None = None,
+) -> ParsedFile:
     """Parse a file of any known format.
 
-    Raises InvalidDataset where the bytes hold no table or too large a one.
+    Raises InvalidDataset where the bytes hold no table or too large a one: of more than `limit`
+    bytes, or beyond `shape`, which is looked at before the cells where the format allows that.
     """
     called = f"file '{filename}'" if filename else "the file"
     _check_size(len(content), limit, called)
@@ -72,8 +87,13 @@ def parse_file(content: bytes, *, filename: str = "", limit: int = MAX_BYTES) ->
         raise _empty(called)
     for magic, read in _FORMATS.items():
         if content.startswith(magic):
-            return read(content, limit, called)
-    return _parse_text(content, called)
+            parsed = read(content, limit, called, shape)
+            break
+    else:
+        parsed = _parse_text(content, called, shape)
+    if shape is not None:
+        shape.check(*parsed.frame.shape, called)
+    return parsed
 
 
 def _check_size(size: int, limit: int, called: str) -> None:
@@ -96,10 +116,14 @@ def _decompress(content: bytes, limit: int, called: str) -> bytes:
     return plain
 
 
-def _parse_text(content: bytes, called: str) -> ParsedFile:
+def _parse_text(content: bytes, called: str, shape: TableLimits | None) -> ParsedFile:
+    if shape is not None:
+        _check_separators(content, shape, called)
     text, skipped, notes = _decode(content, called)
     try:
         if arff.is_arff(text):
+            if shape is not None:
+                shape.check(0, arff.count_attributes(text), called)
             names, table, line = arff.read(text)
             frame = table.set_axis(check_names(names, called), axis=1)
             return ParsedFile(
@@ -108,6 +132,8 @@ def _parse_text(content: bytes, called: str) -> ParsedFile:
                 lines=lambda rows: [skipped + line + row + 1 for row in rows],
             )
         dialect = sniff_dialect(text)
+        if shape is not None:
+            shape.check(0, len(dialect.names), called)
         frame = _read_rows(text, dialect, called)
     except InvalidDataset:
         raise
@@ -121,6 +147,12 @@ def _parse_text(content: bytes, called: str) -> ParsedFile:
         notes=(*notes, *_notes_on(dialect)),
         lines=lambda rows: _line_numbers(text, dialect, skipped, rows),
     )
+
+
+def _check_separators(content: bytes, shape: TableLimits, called: str) -> None:
+    """Refuse lines of separators by the thousands, over which sniffing a dialect takes seconds."""
+    for line in first_lines(content.decode("latin-1"), SNIFFED_LINES):
+        shape.check(0, max(map(line.count, SEPARATORS)), called)
 
 
 def _read_rows(text: str, dialect: Dialect, called: str) -> pd.DataFrame:
@@ -249,10 +281,14 @@ def _holds_control_characters(text: str) -> bool:
     return bool(np.setdiff1d(low, _BLANKS).size)
 
 
-def _parse_parquet(content: bytes, limit: int, called: str) -> ParsedFile:
+def _parse_parquet(
+    content: bytes, limit: int, called: str, shape: TableLimits | None
+) -> ParsedFile:
     try:
         file = parquet.ParquetFile(io.BytesIO(content))
         facts = file.metadata
+        if shape is not None:
+            shape.check(facts.num_rows, facts.num_columns, called)
         # A cell of a CSV takes two bytes at least, so this is the same limit; encodings such as
         # run lengths let a small file hold a table that fills the memory.
         if facts.num_rows * facts.num_columns > limit // 2:
@@ -260,7 +296,7 @@ def _parse_parquet(content: bytes, limit: int, called: str) -> ParsedFile:
                 f"{called} holds {facts.num_rows} rows of {facts.num_columns} columns, more cells "
                 f"than the limit of {limit // 2}; bring fewer rows or columns"
             )
-        frame: pd.DataFrame = file.read().to_pandas(ignore_metadata=True)
+        frame = _read_batches(file, limit * _DECODED, called).to_pandas(ignore_metadata=True)
     except (ArrowException, OSError) as error:
         raise _invalid(
             f"{called} is a damaged Parquet file: {_last_words(error)}; write it again"
@@ -269,14 +305,49 @@ def _parse_parquet(content: bytes, limit: int, called: str) -> ParsedFile:
     return ParsedFile(frame=frame)
 
 
-def _refuse_zip(content: bytes, limit: int, called: str) -> ParsedFile:
+def _read_batches(file: parquet.ParquetFile, most: int, called: str) -> pa.Table:
+    """Read batch by batch, at most `most` bytes: a value stored once may stand in every row."""
+    facts = file.metadata
+    stored = sum(facts.row_group(i).total_byte_size for i in range(facts.num_row_groups))
+    _check_decoded(stored, most, called)
+    # A few rows tell how many may be decoded at a time.
+    probed = next(file.iter_batches(batch_size=_PROBED_ROWS), None)
+    width = 1 if probed is None else max(1, _decoded_size(probed) // max(1, probed.num_rows))
+    rows = min(max(_PROBED_ROWS, _BLOCK_BYTES // width), _BATCH_ROWS)
+    batches: list[pa.RecordBatch] = []
+    decoded = 0
+    for batch in file.iter_batches(batch_size=rows):
+        decoded += _decoded_size(batch)
+        _check_decoded(decoded, most, called)
+        batches.append(batch)
+    return pa.Table.from_batches(batches, schema=file.schema_arrow)
+
+
+def _decoded_size(batch: pa.RecordBatch) -> int:
+    """Return the bytes of a batch whose every cell stands for itself."""
+    plain = (
+        column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+        for column in batch.columns
+    )
+    return sum(column.nbytes for column in plain)
+
+
+def _check_decoded(size: int, most: int, called: str) -> None:
+    if size > most:
+        raise _invalid(
+            f"the cells of {called} take more than {most / 2**20:g} MiB; bring fewer rows or "
+            f"columns"
+        )
+
+
+def _refuse_zip(content: bytes, limit: int, called: str, shape: TableLimits | None) -> ParsedFile:
     raise _invalid(
         f"{called} is an Excel workbook or a ZIP archive; save the table as CSV or Parquet"
     )
 
 
 #: First bytes of a file -> its parser; everything else is tried as text.
-_FORMATS: dict[bytes, Callable[[bytes, int, str], ParsedFile]] = {
+_FORMATS: dict[bytes, Callable[[bytes, int, str, TableLimits | None], ParsedFile]] = {
     b"PAR1": _parse_parquet,
     b"PK\x03\x04": _refuse_zip,
     b"\xd0\xcf\x11\xe0": _refuse_zip,  # Excel 97
@@ -285,6 +356,12 @@ _FORMATS: dict[bytes, Callable[[bytes, int, str], ParsedFile]] = {
 
 def check_names(names: list[str], called: str) -> list[str]:
     """Give nameless columns a name by position; refuse names that stand twice."""
+    long = max(names, key=len, default="")
+    if len(long) > _NAME_CHARACTERS:
+        raise _invalid(
+            f"{called} has a column whose name takes {len(long)} characters, '{long[:40]}...', but "
+            f"{_NAME_CHARACTERS} are the most; put a header row with short names above the data"
+        )
     named = [name or f"column {place}" for place, name in enumerate(names, start=1)]
     twice = sorted(name for name, times in Counter(named).items() if times > 1)
     if twice:

@@ -39,7 +39,7 @@ SAMPLE = 4000
 _PREFIX = r"(?:US\$|CA\$|AU\$|R\$|[$€£¥₹₽₩₺฿]|USD|EUR|GBP|CHF|JPY)"
 _SUFFIX = r"(?:[$€£¥₹₽₩₺%‰]|USD|EUR|GBP|CHF|JPY|kr|zł|Kč|Ft)"
 #: Affixes around the digits: sign, currency, sign; brackets of accountants mean minus.
-_AFFIXED = re.compile(
+AFFIXED = re.compile(
     rf"(?P<open>\()?(?P<first>[-+−])?\s*(?P<prefix>{_PREFIX})?\s*(?P<second>[-+−])?\s*"
     rf"(?P<digits>[\d.,'’ \u00a0\u202feE+-]*\d[.,]?)\s*(?P<suffix>{_SUFFIX})?(?P<close>\))?"
 )
@@ -271,7 +271,7 @@ def _sniff_cells(cells: Sequence[str]) -> NumberSniff:
     signs: Counter[str] = Counter()
     # Cells of one shape, digits aside, fit the same formats.
     for shape, times in Counter(cell.translate(_DIGITS) for cell in cells).items():
-        found = _AFFIXED.fullmatch(shape)
+        found = AFFIXED.fullmatch(shape)
         if found is None or bool(found["open"]) != bool(found["close"]):
             if shape.lower().lstrip("+-") in ("inf", "infinity"):
                 bodies["0"] += times

@@ -177,7 +177,7 @@ def encode_target(cells: TargetCells, task: Task | None) -> EncodedTarget:
         cells.labels.nunique() if cells.numbers is None else len(np.unique(cells.numbers))
     )
     if distinct < 2:
-        only = cells.labels.iloc[0] if len(cells.labels) else "nothing"
+        only = str(cells.labels.iloc[0])[:60] if len(cells.labels) else "nothing"
         raise InvalidDataset(
             f"target '{cells.name}' holds only the value '{only}'; a target needs at least two "
             f"different values to learn from; choose another column",
@@ -350,7 +350,7 @@ def _check_regression(cells: TargetCells, distinct: int) -> None:
     if cells.numbers is None:
         raise InvalidDataset(
             f"task 'regression' needs a numeric target, but '{cells.name}' holds text such as "
-            f"'{cells.labels.iloc[0]}'; leave task out, or choose a numeric column",
+            f"'{str(cells.labels.iloc[0])[:60]}'; leave task out, or choose a numeric column",
             pointer="/task",
         )
     _check_spread(cells.name, cells.numbers)

@@ -6,11 +6,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import Depends, FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
+from search.data.table_limits import TableLimits
 from service.api.body_limit import BodyLimit
 from service.api.dashboard import DashboardRoute
 from service.api.dependencies import Services
 from service.api.docs import add_docs
+from service.api.guards.answer_headers import AnswerHeaders
+from service.api.guards.browser_guard import BrowserGuard
 from service.api.guards.key_guard import KeyGuard
 from service.api.guards.key_ring import KeyRing
 from service.api.guards.loopback import is_loopback
@@ -32,8 +36,8 @@ from service.api.routes import (
 from service.api.unknown_parameters import refuse_unknown_names
 from service.bounded_process import BoundedProcess, Limits
 from service.settings import Settings
+from service.table_reading import TableReader
 from storage import (
-    Confirmations,
     Datasets,
     Keys,
     Queue,
@@ -46,6 +50,8 @@ from storage import (
 _ROUTERS = (catalog, datasets, studies, trials, results, events, takehome)
 #: Of a process that predicts; a million rows take ten seconds.
 _PREDICTION = Limits(seconds=300.0)
+#: Of a process that writes an export; libraries of networks take seconds to load.
+_EXPORT = Limits(memory_bytes=4 * 2**30, seconds=120.0)
 
 
 def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
@@ -69,12 +75,15 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
             datasets=Datasets(database),
             results=results_of,
             queue=Queue(database),
-            confirmations=Confirmations(database),
             predictions=BoundedProcess(
                 _PREDICTION, purpose="predicting", way_out="send fewer rows at once"
             ),
+            exports=BoundedProcess(
+                _EXPORT, purpose="writing the export", way_out="choose another format"
+            ),
             watcher=watcher,
             key_ring=key_ring,
+            tables=_table_reader(settings),
             expects_worker=expects_worker,
         )
         dashboard = DashboardRoute(database.optuna_storage(), writable=settings.dashboard_writable)
@@ -110,6 +119,22 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
     )
     # The middleware added last is the first to see a request.
     app.add_middleware(KeyGuard)
+    if settings.allowed_origins:
+        # Before the keys, which a browser does not send when it asks whether it may.
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.allowed_origins,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match"],
+            expose_headers=["ETag", "Location", "Retry-After"],
+        )
+    app.add_middleware(
+        BrowserGuard,
+        host=settings.host,
+        hosts=settings.allowed_hosts,
+        origins=settings.allowed_origins,
+    )
+    app.add_middleware(AnswerHeaders)
     app.include_router(health.router)
     app.include_router(pages.router)
     app.include_router(start.router)
@@ -119,3 +144,18 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
         )
     document_problems(app)
     return app
+
+
+def _table_reader(settings: Settings) -> TableReader:
+    return TableReader(
+        TableLimits(
+            rows=settings.max_table_rows,
+            columns=settings.max_table_columns,
+            cells=settings.max_table_cells,
+            way_out=", or raise ACTIVATION_SEARCH_MAX_TABLE_ROWS, _COLUMNS or _CELLS",
+        ),
+        bytes_=settings.max_upload_bytes,
+        memory_bytes=settings.read_memory_bytes,
+        seconds=settings.read_seconds,
+        at_once=settings.read_at_once,
+    )

@@ -11,7 +11,8 @@ from service.api.guards.key_ring import KeyRing
 from service.api.long_polling import VersionWatcher
 from service.bounded_process import BoundedProcess
 from service.settings import Settings
-from storage import Confirmations, Database, Datasets, Queue, Results, Studies, Trials
+from service.table_reading import TableReader
+from storage import Database, Datasets, Queue, Results, Studies, Trials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +26,12 @@ class Services:
     datasets: Datasets
     results: Results
     queue: Queue
-    confirmations: Confirmations
-    #: Where networks predict.
+    #: Where networks predict, and where they are exported.
     predictions: BoundedProcess
+    exports: BoundedProcess
     watcher: VersionWatcher
     key_ring: KeyRing
+    tables: TableReader
     #: Whether this process started a worker, without which it is not ready.
     expects_worker: bool
 

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from service.api.guards.key_guard import FREE, READING_METHODS, READING_POSTS
+from service.api.guards.key_guard import FREE, READING_METHODS
 from service.api.problems import PROBLEM_JSON, TYPE_PREFIX
 from service.api.schemas.problem import ProblemOut
 from service.api.schemas.takehome import RowsModel
@@ -26,6 +26,9 @@ _EXAMPLES: dict[int, dict[str, Any]] = {
     409: {"title": "Conflict", "detail": "study 'st_k3fxw8mq2abz' is completed; only a queued, "
           "running or paused study can be cancelled"},
     413: {"title": "Content too large", "detail": "the body is larger than this server accepts"},
+    421: {"title": "Misdirected request", "detail": "the host 'evil.example' is not one of this "
+          "server; if it is, name it in ACTIVATION_SEARCH_ALLOWED_HOSTS (several are separated by "
+          "commas)"},
     422: {"title": "Unknown choice", "detail": "activation 'rleu' is not known; did you mean "
           "'relu'? choose one of relu, leaky_relu, prelu, ...",
           "errors": [{"pointer": "/space/activation", "detail": "activation 'rleu' is not known; "
@@ -108,9 +111,9 @@ def document_problems(app: FastAPI) -> None:
 
 def _guard(operation: dict[str, Any], method: str, path: str) -> None:
     """Describe what the guards before every route answer."""
-    statuses = [] if path in FREE else [401]
-    if method not in READING_METHODS and not READING_POSTS.fullmatch(path):
-        statuses.append(403)
+    statuses = [421] if path in FREE else [401, 421]
+    if method not in READING_METHODS:
+        statuses.append(403)  # a key for reading, or a page of another origin
     operation["responses"] |= {str(status): _documented(status) for status in statuses}
     # Where no key was made, none is asked for: the empty choice.
     operation["security"] = [{}] if path in FREE else [{"bearer": []}, {"basic": []}, {}]

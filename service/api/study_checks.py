@@ -8,21 +8,24 @@ from search.metrics import Metric
 from search.study import StudySpec
 from search.study_checks import check_study as check_against_dataset
 from service.stored_datasets import summary_of
+from service.table_reading import TableReader
 from storage import Datasets
 
 
-def check_study(spec: StudySpec, datasets: Datasets) -> tuple[Metric, ...]:
-    """Return the objectives of `spec`, checked whole.
+def check_study(
+    spec: StudySpec, datasets: Datasets, reader: TableReader | None = None
+) -> tuple[Metric, ...]:
+    """Return the objectives of `spec`, checked whole; an upload is read by `reader` if it must be.
 
     Raises UnknownChoice for a dataset that does not exist, InvalidInput as
     `search.study_checks.check_study` does.
     """
-    return check_against_dataset(spec, _summary(spec, datasets)).objectives
+    return check_against_dataset(spec, _summary(spec, datasets, reader)).objectives
 
 
-def _summary(spec: StudySpec, datasets: Datasets) -> DatasetSummary:
+def _summary(spec: StudySpec, datasets: Datasets, reader: TableReader | None) -> DatasetSummary:
     try:
-        return summary_of(datasets, spec.dataset, spec.task)
+        return summary_of(datasets, spec.dataset, spec.task, reader=reader)
     except NotFound as error:
         known = [*BUILTIN, *(row.id for row in datasets.list())]
         raise UnknownChoice("dataset", spec.dataset, known, pointer="/dataset") from error

@@ -66,7 +66,7 @@ def best_trials(services: Services, study_id: str, metric: str) -> Iterator[Tria
 
 def _dataset(services: Services, row: StudyRow) -> Json | None:
     try:
-        summary = summary_of(services.datasets, row.dataset, row.spec.task)
+        summary = summary_of(services.datasets, row.dataset, row.spec.task, reader=services.tables)
     except SearchError:  # deleted since, or it cannot be read any more
         return None
     out = DatasetOut.from_summary(summary, builtin=row.dataset in BUILTIN)

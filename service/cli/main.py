@@ -148,6 +148,33 @@ def predict(
 
 
 @app.command()
+def export(
+    study_id: str,
+    file_format: Annotated[
+        str, typer.Option("--format", help="pytorch, onnx or json.")
+    ] = "pytorch",
+    out: Annotated[Optional[Path], typer.Option(help="File to write; default: named so.")] = None,  # noqa: UP045
+    data_dir: DataDir = None,
+) -> None:
+    """Write the network that a study recommends as a file that runs without this program."""
+    from service.cli import takehome  # noqa: PLC0415 - other commands start faster
+
+    takehome.export(load_settings(data_dir=data_dir), study_id, file_format, out)
+
+
+@app.command()
+def reproduce(
+    file: Annotated[Path, typer.Argument(help="An export of format json.")],
+    table: Annotated[Optional[Path], typer.Option(help="The table that was uploaded.")] = None,  # noqa: UP045
+    data_dir: DataDir = None,
+) -> None:
+    """Train an exported network again and say whether every score came out the same."""
+    from service.cli.reproduce import reproduce_file  # noqa: PLC0415 - imports torch
+
+    reproduce_file(load_settings(data_dir=data_dir), file, table, _console())
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     typer.echo(package_version("activation-search"))

@@ -1,19 +1,23 @@
-"""Commands that take the winner home: predict."""
+"""Commands that take the winner home: predict, export."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rich.console import Console
 from rich.text import Text
 
-from search.errors import InvalidInput
+from search.errors import InvalidInput, UnknownChoice
+from search.exports.catalog import FORMATS, FormatName
+from search.exports.catalog import export as write_export
 from search.prediction.predict import predict_file
 from service.settings import Settings
-from service.taken_home import trained_network
-from storage import Confirmations, Studies, Trials, open_database
+from service.taken_home import TakenHome
+from storage import open_database
 
 _BLOCK_BYTES = 2**18
 
@@ -22,7 +26,8 @@ def predict(settings: Settings, study_id: str, rows: Path, out: Path | None) -> 
     """Predict the rows of a table into the file `out`, or to standard output."""
     if not rows.is_file():
         raise InvalidInput(f"{rows} is no file; give a CSV with a header row")
-    archive = recorded_network(settings, study_id)
+    with _taken_home(settings, study_id) as network:
+        archive = network.blob
     with TemporaryDirectory(prefix="activation-search-") as folder:
         made = out or Path(folder, "predictions.csv")
         try:
@@ -41,16 +46,24 @@ def predict(settings: Settings, study_id: str, rows: Path, out: Path | None) -> 
         console.print(Text(f"{found['rows']} predictions in {out}"), soft_wrap=True)
 
 
-def recorded_network(settings: Settings, study_id: str, trial: int | None = None) -> bytes:
-    """Return the archive of the network that a study recommends, as `trained_network` does."""
+def export(settings: Settings, study_id: str, name: str, out: Path | None) -> None:
+    """Write the network that a study recommends to the file `out`, or one named by the study."""
+    if name not in list(FormatName):
+        raise UnknownChoice("format", name, list(FormatName))
+    with _taken_home(settings, study_id) as network:
+        content = write_export(name, network.blob, network.story())
+    path = out or Path(f"{study_id}-{name}{FORMATS[FormatName(name)].suffix}")
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be written: {error.strerror}") from error
+    Console(stderr=True).print(Text(f"{path}: {FORMATS[FormatName(name)].title}"), soft_wrap=True)
+
+
+@contextmanager
+def _taken_home(settings: Settings, study_id: str) -> Iterator[TakenHome]:
     database = open_database(settings.database)
     try:
-        return trained_network(
-            study_id,
-            studies=Studies(database),
-            trials=Trials(database),
-            confirmations=Confirmations(database),
-            trial=trial,
-        )
+        yield TakenHome(database, study_id)
     finally:
         database.close()

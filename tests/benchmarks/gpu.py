@@ -87,7 +87,8 @@ def _batches(data: TrainingData, epochs: int) -> Iterator[torch.Tensor]:
     rows = len(data.folds[0].x_train)
     generator = torch.Generator().manual_seed(0)
     for _ in range(epochs):
-        yield from torch.randperm(rows, generator=generator).cuda().split(64)
+        order: Any = torch.randperm(rows, generator=generator).cuda()
+        yield from order.split(64)
 
 
 def one_at_a_time(data: TrainingData, lanes: tuple[Lane, ...], epochs: int) -> float:
@@ -104,7 +105,8 @@ def one_at_a_time(data: TrainingData, lanes: tuple[Lane, ...], epochs: int) -> f
         optimizer = torch.optim.AdamW(network.parameters(), lr=0.003, weight_decay=1e-4, fused=True)
         for rows in _batches(data, epochs):
             optimizer.zero_grad(set_to_none=True)
-            nn.functional.cross_entropy(network(x[rows]), y[rows]).backward()
+            loss: Any = nn.functional.cross_entropy(network(x[rows]), y[rows])
+            loss.backward()
             optimizer.step()
     torch.cuda.synchronize()
     return perf_counter() - began

@@ -32,8 +32,8 @@ def mixed_table(task: Task, rows: int = ROWS, seed: int = 0) -> pd.DataFrame:
     date = pd.Timestamp("2020-03-01") + pd.to_timedelta(rng.integers(0, 900, rows), unit="D")
     price = rng.gamma(2.0, 900.0, rows)
     table = {
-        "id": [f"row-{place:05d}" for place in range(rows)],
         "size": np.where(rng.random(rows) < 0.1, "", [f"{v:.2f}" for v in size]),
+        "id": [f"row-{place:05d}" for place in range(rows)],
         "price": [f"{v:,.2f}".translate(str.maketrans(",.", ".,")) + " €" for v in price],
         "open": rng.choice(["true", "False"], rows),
         "since": date.strftime("%d.%m.%Y"),

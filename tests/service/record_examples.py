@@ -59,6 +59,7 @@ def record(server: Server) -> dict[str, Any]:
     for path in FINISHED:
         keep("GET", f"/v1/studies/{study}{path.format(number=3)}", f"{one}{path}")
     rows = load_builtin("wine").features.drop(columns="ash").head(2).to_dict("records")
+    keep("GET", f"/v1/studies/{study}/export/json", f"{one}/export/{{format}}")
     keep("POST", f"/v1/studies/{study}/predict", f"{one}/predict", json={"rows": rows})
     keep("POST", f"/v1/studies/{study}/extend", f"{one}/extend", json={"repeats": 2})
     server.finish(study)

@@ -10,8 +10,7 @@ steps at once and sent to the device; a step itself never waits for the host.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -19,9 +18,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from search.engines.stacked.parameters import Parameters
+from search.engines.stacked.parameters import Parameters, runs
 from search.networks.dimensions import Dimensions
-from search.networks.lane import NetworkConfig
+from search.networks.lane import Lane, NetworkConfig
 from search.networks.optimizers import CLIP_EPSILON, OPTIMIZERS, Columns
 from search.networks.schedules import SCHEDULES
 
@@ -113,7 +112,7 @@ def _update_by_setting(parameters: Parameters, configs: Sequence[NetworkConfig])
     """One call for neighbours with the same settings, which suits a processor's caches."""
     rows = [
         (first, OPTIMIZERS[configs[first].optimizer], parameters.rows(first, end))
-        for first, end in _runs(configs, _settings)
+        for first, end in runs(parameters.lanes, _settings)
     ]
 
     def update(rates: NDArray[np.float64]) -> None:
@@ -128,7 +127,7 @@ def _update_by_column(
 ) -> _Update:
     """One call for neighbours with the same optimizer: few calls, at the `rates` (L, 1, 1)."""
     rows = []
-    for first, end in _runs(configs, lambda config: config.optimizer):
+    for first, end in runs(parameters.lanes, lambda lane: lane.config.optimizer):
         row = parameters.rows(first, end)
         columns = Columns.of(row, rates[first:end], momenta[first:end])
         rows.append((OPTIMIZERS[configs[first].optimizer], row, columns))
@@ -140,17 +139,7 @@ def _update_by_column(
     return update
 
 
-def _runs(
-    configs: Sequence[NetworkConfig], key: Callable[[NetworkConfig], Hashable]
-) -> Iterator[tuple[int, int]]:
-    """Yield [first, end) of neighbours with equal `key`."""
-    first = 0
-    for _, group in groupby(configs, key=key):
-        end = first + len(list(group))
-        yield first, end
-        first = end
-
-
-def _settings(config: NetworkConfig) -> tuple[int, str, str, float, float]:
+def _settings(lane: Lane) -> tuple[int, str, str, float, float]:
+    config = lane.config
     schedule, optimizer = config.schedule, config.optimizer
     return (config.depth, schedule, optimizer, config.learning_rate, config.momentum)

@@ -6,10 +6,9 @@ D features, H width, C outputs. Weights are (n_k, in, out), with the output laye
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from functools import partial
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -22,6 +21,15 @@ from search.networks.lane import Lane, LaneState, Weights
 from search.networks.normalization import NORMALIZATIONS
 from search.networks.optimizers import Row
 from search.networks.parameter_layout import ParameterSlice, learned_name, row_layout
+
+
+def runs(lanes: Sequence[Lane], key: Callable[[Lane], Hashable]) -> Iterator[tuple[int, int]]:
+    """Yield [first, end) of neighbours with equal `key`."""
+    first = 0
+    for _, group in groupby(lanes, key=key):
+        end = first + len(list(group))
+        yield first, end
+        first = end
 
 
 def view(vectors: Tensor, piece: ParameterSlice) -> Tensor:
@@ -38,13 +46,6 @@ class ParameterBuffer:
         #: matrices[0] is the output layer's, matrices[k] the k-th hidden layer's.
         self.matrices = [dimensions.zeros(*fan) for fan in fans]
         self.vectors = dimensions.zeros(fans[0][0], size)
-
-    def copy_(self, other: ParameterBuffer) -> ParameterBuffer:
-        """Copy the numbers of `other`, of the same lanes on any device; return this buffer."""
-        for own, its in zip(self.matrices, other.matrices, strict=True):
-            own.copy_(its)
-        self.vectors.copy_(other.vectors)
-        return self
 
     def vector(self, piece: ParameterSlice, lanes: int) -> Tensor:
         """View `piece` of the first `lanes` lanes, (lanes, 1, length)."""
@@ -78,12 +79,8 @@ class Parameters:
         fans = [(len(lanes), first.width, dimensions.outputs)]
         for k, count in enumerate(self.counts):
             fans.append((count, dimensions.features if k == 0 else first.width, first.width))
-        #: Whether states are loaded and dumped by way of copies on the host.
-        self._mirrored = not dimensions.on_host
-        self._host = replace(dimensions, device="cpu")
-        self._new_buffer = partial(ParameterBuffer, fans, self.row.size)
         self.values, self.grads, self.first_moment, self.second_moment = (
-            self._new_buffer(dimensions) for _ in range(4)
+            ParameterBuffer(fans, self.row.size, dimensions) for _ in range(4)
         )
         #: Steps made, the same for all lanes: on the device, and on the host.
         self.steps = torch.zeros((), device=dimensions.device)
@@ -91,13 +88,17 @@ class Parameters:
         self.steps.fill_(self.steps_made)
         #: Running mean and variance of each layer, (L, depth, 2, H).
         self.running = dimensions.zeros(len(lanes), self.depths[0], 2, first.width)
-        #: Copies on the host, by buffer, of what the device holds; a processor needs none.
-        self._copies: dict[ParameterBuffer, ParameterBuffer] = {}
-        self._running_copy: Tensor | None = None
-        self._load_all(self.values, [state.params for state in states])
-        self._load_all(self.first_moment, [state.first_moment for state in states])
-        self._load_all(self.second_moment, [state.second_moment for state in states])
-        self._load_running({index: state.running for index, state in enumerate(states)})
+        self._send = dimensions.send
+        #: [first, end) of neighbours whose parameters are laid out alike.
+        self._groups = list(runs(lanes, lambda lane: (lane.config.depth, lane.config.learned)))
+        #: What the lanes hold since their last step, by buffer: one row a lane, on the host.
+        self._held: dict[ParameterBuffer, list[NDArray[np.floating]]] = {}
+        self._held_running: NDArray[np.floating] | None = None
+        self._write(self.values, [state.params for state in states])
+        if self.steps_made:  # moments are zeros before
+            self._write(self.first_moment, [state.first_moment for state in states])
+            self._write(self.second_moment, [state.second_moment for state in states])
+        self._write_running({index: state.running for index, state in enumerate(states)})
 
     def _pieces(self, index: int) -> Iterator[ParameterSlice]:
         """Yield the vectors of a lane: that of the output layer, then layer by layer."""
@@ -110,67 +111,60 @@ class Parameters:
                 pieces[learned_name(name)].head(width[sharing]) for name, sharing in config.learned
             )
 
-    def _views(self, buffer: ParameterBuffer, index: int) -> list[Tensor]:
-        """View all numbers of one lane in the order of LaneState: weights, then vectors."""
-        matrices = [matrix[index] for matrix in buffer.matrices[: self.depths[index] + 1]]
-        row = buffer.vectors[index]
-        return [*matrices, *(row[p.start : p.start + p.size] for p in self._pieces(index))]
+    def _views(self, buffer: ParameterBuffer, first: int, end: int) -> list[Tensor]:
+        """View all numbers of a group of lanes in the order of LaneState: weights, then vectors."""
+        matrices = [matrix[first:end] for matrix in buffer.matrices[: self.depths[first] + 1]]
+        rows = buffer.vectors[first:end]
+        return [*matrices, *(rows[:, p.start : p.start + p.size] for p in self._pieces(first))]
 
-    def trained(self, steps: int) -> None:
-        """Note that all lanes have changed, `steps` steps having been made in all."""
-        self.steps_made = steps
-        self._copies.clear()
-        self._running_copy = None
+    def _write(self, buffer: ParameterBuffer, rows: Sequence[NDArray[np.floating]]) -> None:
+        """Load a row (P,) for each lane, where it is not empty: group by group, not one by one."""
+        for first, end in self._groups:
+            views = self._views(buffer, first, end)
+            sizes = [view[0].numel() for view in views]
+            # The second moment of a lane of SGD is empty, and stays zeros.
+            own = [row if row.size else np.zeros(sum(sizes)) for row in rows[first:end]]
+            sent = self._send(torch.from_numpy(np.stack(own)).to(buffer.vectors.dtype))
+            for view, part in zip(views, torch.split(sent, sizes, dim=1), strict=True):
+                view.copy_(part.view(view.shape))
 
-    def _on_host(self, buffer: ParameterBuffer) -> ParameterBuffer:
-        """Return a buffer of the host with the numbers of `buffer`: itself, or a copy.
+    def _read(self, buffer: ParameterBuffer) -> list[NDArray[np.floating]]:
+        """Return the row (P,) of every lane; the host waits for the device once, not for each."""
+        if buffer not in self._held:
+            self._held[buffer] = [
+                row
+                for first, end in self._groups
+                for row in torch.cat(
+                    [view.reshape(end - first, -1) for view in self._views(buffer, first, end)], 1
+                )
+                .cpu()
+                .numpy()
+            ]
+        return self._held[buffer]
 
-        One copy serves all lanes, since the host waits for each.
-        """
-        if not self._mirrored:
-            return buffer
-        if buffer not in self._copies:
-            self._copies[buffer] = self._new_buffer(self._host).copy_(buffer)
-        return self._copies[buffer]
-
-    def _running_on_host(self) -> Tensor:
-        if self._running_copy is None:
-            self._running_copy = self.running.cpu()
-        return self._running_copy
-
-    def _dump(self, buffer: ParameterBuffer, index: int) -> NDArray[np.floating]:
-        views = self._views(self._on_host(buffer), index)
-        array: NDArray[np.floating] = torch.cat([tensor.reshape(-1) for tensor in views]).numpy()
-        return array
-
-    def _load_all(self, buffer: ParameterBuffer, rows: Sequence[NDArray[np.floating]]) -> None:
-        """Load a lane's numbers from each of `rows`; zeros for lanes whose row is empty."""
-        staged = buffer if not self._mirrored else self._new_buffer(self._host)
-        for index, flat in enumerate(rows):
-            if flat.size:
-                self._load(staged, index, flat)
-        if staged is not buffer:
-            buffer.copy_(staged)
-
-    def _load_running(self, rows: Mapping[int, NDArray[np.floating]]) -> None:
+    def _write_running(self, rows: Mapping[int, NDArray[np.floating]]) -> None:
+        if not self.normalization.running:
+            return
         staged = self.running.cpu()
         for index, running in rows.items():
             if running.size:
                 staged[index, : self.depths[index]] = torch.from_numpy(running)
         self.running.copy_(staged)
 
-    def _load(self, buffer: ParameterBuffer, index: int, flat: NDArray[np.floating]) -> None:
-        views = self._views(buffer, index)
-        parts = torch.split(torch.from_numpy(flat), [view.numel() for view in views])
-        for view, part in zip(views, parts, strict=True):
-            view.copy_(part.view(view.shape))
+    def trained(self, steps: int) -> None:
+        """Note that all lanes have changed, `steps` steps having been made in all."""
+        self.steps_made = steps
+        self._held.clear()
+        self._held_running = None
 
     def weights(self, index: int) -> Weights:
         """Return a copy of the weights of the lane at `index`."""
         running = np.empty(0, dtype=np.float32)
         if self.normalization.running:
-            running = self._running_on_host()[index, : self.depths[index]].numpy().copy()
-        return Weights(self._dump(self.values, index), running)
+            if self._held_running is None:
+                self._held_running = self.running.cpu().numpy().copy()
+            running = self._held_running[index, : self.depths[index]].copy()
+        return Weights(self._read(self.values)[index].copy(), running)
 
     @contextmanager
     def exchanged(self, weights: Mapping[int, Weights | None]) -> Iterator[None]:
@@ -184,12 +178,11 @@ class Parameters:
     def _exchange(self, weights: Mapping[int, Weights]) -> None:
         if not weights:
             return
-        staged = self._on_host(self.values)
+        rows = list(self._read(self.values))
         for index, other in weights.items():
-            self._load(staged, index, other.params)
-        if staged is not self.values:
-            self.values.copy_(staged)
-        self._load_running({index: other.running for index, other in weights.items()})
+            rows[index] = other.params
+        self._write(self.values, rows)
+        self._write_running({index: other.running for index, other in weights.items()})
 
     def state(self, index: int) -> LaneState:
         """Return a copy of the state of the lane at `index`."""
@@ -198,9 +191,11 @@ class Parameters:
         params, running = self.weights(index)
         return LaneState(
             params=params,
-            first_moment=self._dump(self.first_moment, index),
+            first_moment=self._read(self.first_moment)[index].copy(),
             second_moment=(
-                self._dump(self.second_moment, index) if config.optimizer == "adamw" else empty
+                self._read(self.second_moment)[index].copy()
+                if config.optimizer == "adamw"
+                else empty
             ),
             running=running,
             steps=self.steps_made,

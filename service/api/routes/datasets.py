@@ -5,7 +5,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, File, Form, Query, Response, UploadFile
 
-from search.data.dataset_builder import read_table
 from search.data.datasets import BUILTIN, ColumnRole
 from search.errors import Conflict, InvalidInput, UnknownChoice
 from search.study import Task
@@ -21,6 +20,7 @@ from service.stored_datasets import (
     summary_of,
     summary_of_upload,
 )
+from service.table_reading import Table
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
@@ -30,7 +30,7 @@ _MOST_ROWS = 1000
 _LOCATION = header(201, "Location", "Where the dataset is.")
 
 
-@router.post("", status_code=201, responses={**_LOCATION, **problems(400, 413, 422)})
+@router.post("", status_code=201, responses={**_LOCATION, **problems(400, 413, 422, 503)})
 def add_dataset(
     services: ServicesDep,
     response: Response,
@@ -51,16 +51,16 @@ def add_dataset(
     roles = read_roles(columns)
     content = file.file.read(services.settings.max_upload_bytes + 1)
     filename = printable_filename(file.filename)
-    dataset = read_table(
-        content,
-        target=target,
-        task=task,
-        columns=roles,
-        name=name or filename,
-        filename=filename,
-        limit=services.settings.max_upload_bytes,
+    summary = services.tables.describe(
+        Table(
+            content=content,
+            target=target,
+            task=task,
+            columns=roles,
+            name=name or filename,
+            filename=filename,
+        )
     )
-    summary = dataset.describe()
     row = services.datasets.add(
         name=summary.name,
         task=summary.task,
@@ -76,37 +76,47 @@ def add_dataset(
         report=report_of(summary),
     )
     response.headers["Location"] = f"/v1/datasets/{row.id}"
-    return DatasetOut.from_summary(summary_of_upload(services.datasets, row), builtin=False)
+    return DatasetOut.from_summary(
+        summary_of_upload(services.datasets, row, reader=services.tables), builtin=False
+    )
 
 
-@router.get("", responses=problems())
+@router.get("", responses=problems(503))
 def list_datasets(services: ServicesDep) -> DatasetPage:
     """List the built-in datasets, then uploads."""
     builtin = [DatasetOut.from_summary(row.summary, builtin=True) for row in BUILTIN.values()]
     uploads = [
-        DatasetOut.from_summary(summary_of_upload(services.datasets, row), builtin=False)
+        DatasetOut.from_summary(
+            summary_of_upload(services.datasets, row, reader=services.tables), builtin=False
+        )
         for row in services.datasets.list()
     ]
     return DatasetPage(items=[*builtin, *uploads], next_cursor=None)
 
 
-@router.get("/{dataset_id}", responses=problems(404))
+@router.get("/{dataset_id}", responses=problems(404, 503))
 def get_dataset(dataset_id: DatasetId, services: ServicesDep) -> DatasetOut:
     """Describe one dataset."""
     return DatasetOut.from_summary(
-        summary_of(services.datasets, dataset_id), builtin=dataset_id in BUILTIN
+        summary_of(services.datasets, dataset_id, reader=services.tables),
+        builtin=dataset_id in BUILTIN,
     )
 
 
-@router.get("/{dataset_id}/preview", responses=problems(404, 422))
+@router.get("/{dataset_id}/preview", responses=problems(404, 422, 503))
 def preview_dataset(
     dataset_id: DatasetId,
     services: ServicesDep,
     rows: Annotated[int, Query(ge=1, le=_MOST_ROWS, description="How many of the first.")] = 10,
 ) -> PreviewOut:
     """Show the first rows as read, and what each column was taken for."""
-    shown = DatasetOut.from_summary(summary_of(services.datasets, dataset_id), builtin=False)
-    return PreviewOut(columns=shown.columns, rows=first_rows(services.datasets, dataset_id, rows))
+    shown = DatasetOut.from_summary(
+        summary_of(services.datasets, dataset_id, reader=services.tables), builtin=False
+    )
+    return PreviewOut(
+        columns=shown.columns,
+        rows=first_rows(services.datasets, dataset_id, rows, reader=services.tables),
+    )
 
 
 @router.delete("/{dataset_id}", status_code=204, responses=problems(404, 409))

@@ -6,9 +6,7 @@ from fastapi import APIRouter, File, Form, UploadFile
 from fastapi.responses import HTMLResponse
 
 from search.activations import ACTIVATIONS
-from search.data.dataset_builder import read_table
 from search.data.datasets import BUILTIN
-from search.data.file_formats import parse_file
 from search.space import build_space
 from service.api.dependencies import ServicesDep
 from service.api.page_route import PageRoute, page
@@ -17,14 +15,13 @@ from service.api.schemas.dataset import DatasetOut
 from service.api.schemas.study import StudyModel
 from service.pages.templating import render
 from service.stored_datasets import printable_filename, summary_of, summary_of_upload
+from service.table_reading import Table
 
 router = APIRouter(include_in_schema=False)
 _pages = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 #: Where a table is sent to be looked at.
 TABLE_PATH = "/new/table"
-#: First different cells of a column that are shown.
-_EXAMPLES = 3
 
 
 @_pages.get("/new")
@@ -63,26 +60,12 @@ def look_at_table(
 
     Nothing is stored.
     """
-    most = services.settings.max_upload_bytes
-    content = file.file.read(most + 1)
+    content = file.file.read(services.settings.max_upload_bytes + 1)
     filename = printable_filename(file.filename)
     if not target:
-        parsed = parse_file(content, filename=filename, limit=most)
-        return {
-            "rows": len(parsed.frame),
-            "notes": list(parsed.notes),
-            "columns": [
-                {
-                    "name": str(name),
-                    "examples": list(map(str, parsed.frame[name].dropna().unique()[:_EXAMPLES])),
-                }
-                for name in parsed.frame.columns
-            ],
-        }
-    dataset = read_table(
-        content, target=target, columns=read_roles(columns), filename=filename, limit=most
-    )
-    shown = DatasetOut.from_summary(dataset.describe(), builtin=False)
+        return services.tables.look(content, filename)
+    table = Table(content=content, target=target, columns=read_roles(columns), filename=filename)
+    shown = DatasetOut.from_summary(services.tables.describe(table), builtin=False)
     return shown.model_dump(mode="json")
 
 

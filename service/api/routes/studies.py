@@ -20,7 +20,7 @@ router = APIRouter(prefix="/v1/studies", tags=["studies"])
 _LOCATION = header(202, "Location", "Where the study is.")
 
 
-@router.post("", status_code=202, responses={**_LOCATION, **problems(400, 409, 413, 422)})
+@router.post("", status_code=202, responses={**_LOCATION, **problems(400, 409, 413, 422, 503)})
 def create_study(
     body: StudyModel,
     services: ServicesDep,
@@ -30,7 +30,7 @@ def create_study(
     """Queue a study; the same Idempotency-Key with the same body gives the first study again."""
     spec = body.to_spec()
     spec = replace(spec, dataset=dataset_id_of(services.datasets, spec.dataset))
-    objectives = check_study(spec, services.datasets)
+    objectives = check_study(spec, services.datasets, services.tables)
     row = services.studies.create(
         spec,
         directions=[str(metric.direction) for metric in objectives],

@@ -1,4 +1,4 @@
-"""The winner taken home: predictions by the network that a study recommends.
+"""The winner taken home: predictions by the network that a study recommends, and exports of it.
 
 What loads libraries of networks, or works on a person's rows, runs in a process of its own.
 """
@@ -6,22 +6,23 @@ What loads libraries of networks, or works on a person's rows, runs in a process
 import json
 import os
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path as FilePath
 from tempfile import TemporaryDirectory
 from typing import IO, Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from search.errors import InvalidInput
+from search.exports.catalog import FORMATS, FormatName
 from service.api.dependencies import Services, ServicesDep, StudyId
 from service.api.openapi import Responses, header, problems
 from service.api.problems import InvalidRequest
-from service.api.schemas.takehome import PredictionsOut, RowsModel
+from service.api.schemas.takehome import PredictionsOut, RowsModel, StoryOut
 from service.api.validation_messages import describe_validation_error
-from service.taken_home import trained_network
+from service.taken_home import TakenHome
 
 router = APIRouter(prefix="/v1/studies/{study_id}", tags=["the winner taken home"])
 
@@ -46,6 +47,44 @@ _ANSWERS: Responses = {
                                            "example": _EXAMPLE_ANSWER}}},
     **problems(400, 404, 409, 413, 422, 503),
 }  # fmt: skip
+
+
+_EXPORTS: Responses = {
+    200: {
+        "description": "The file.",
+        "headers": {"Content-Disposition": {"description": "With the name of the file.",
+                                            "schema": {"type": "string"}}},
+        "content": {row.media_type: {"schema": {"type": "string", "format": "binary"},
+                                     "example": f"the bytes of a {row.suffix} file"}
+                    for row in FORMATS.values() if row.media_type != _JSON},
+    },
+    **problems(404, 409, 422, 501, 503),
+}  # fmt: skip
+
+
+@router.get("/export/{format}", response_model=StoryOut, responses=_EXPORTS)
+def export(
+    study_id: StudyId,
+    file_format: Annotated[
+        FormatName, Path(alias="format", description="What the network is written for.")
+    ],
+    services: ServicesDep,
+) -> Response:
+    """Take the network that the study recommends home, as one file.
+
+    Zips hold a `README.md`.
+    """
+    network = TakenHome(services.database, study_id)
+    content = services.exports.run(
+        "search.exports.catalog:export", file_format.value, network.blob, network.story()
+    )
+    row = FORMATS[file_format]
+    name = f"{study_id}-{file_format}{row.suffix}"
+    return Response(
+        content,
+        media_type=row.media_type,
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
 
 
 @router.post("/predict", response_model=PredictionsOut, responses=_ANSWERS, openapi_extra=_BODY)
@@ -77,7 +116,7 @@ async def predict(
         )
         return Response(PredictionsOut(**found).model_dump_json(), media_type=_JSON)
     with TemporaryDirectory(prefix="activation-search-") as name:
-        given, made = Path(name, "rows.csv"), Path(name, "predictions.csv")
+        given, made = FilePath(name, "rows.csv"), FilePath(name, "predictions.csv")
         with given.open("wb") as file:
             async for part in request.stream():
                 file.write(part)
@@ -96,13 +135,10 @@ async def predict(
 
 
 def _archive(services: Services, study_id: str, trial: int | None) -> bytes:
-    return trained_network(
-        study_id,
-        studies=services.studies,
-        trials=services.trials,
-        confirmations=services.confirmations,
-        trial=trial,
-    )
+    network = TakenHome(services.database, study_id)
+    if trial is not None:
+        network.require_trial(trial)
+    return network.blob
 
 
 async def _small_body(request: Request, most: int) -> bytes:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from service.api.schemas.base import RequestModel, ResponseModel
+from service.api.schemas.base import RequestModel, ResponseModel, Scalar
 
 
 def _cell(value: Any) -> str | float | int | bool | None:
@@ -52,3 +52,27 @@ class PredictionsOut(ResponseModel):
         description="Columns that are absent, cells that could not be read, texts that the network "
         "was not trained on."
     )
+
+
+class StoryOut(ResponseModel):
+    """The export `json`: a network's configuration and scores, and all that trains it again."""
+
+    format_version: int = Field(description="Grows when the meaning of a field changes.")
+    study: dict[str, str | None] = Field(
+        description="`id`, `name`, `created_at` and `finished_at` of the study."
+    )
+    spec: dict[str, Any] = Field(description="The study as it is stored.")
+    seed: int = Field(description="From which every other seed is derived.")
+    dataset: dict[str, Any] = Field(
+        description="`id`, `name`, `target`, `task` and `builtin`; of an upload its `roles` and "
+        "`sha256` too."
+    )
+    trial: int | None = Field(description="The trial that found the configuration.")
+    params: dict[str, Scalar] = Field(description="The whole configuration.")
+    scores: dict[str, Any] = Field(
+        description="`trial`: its metrics, means over the folds of the search; `confirmation`: "
+        "those of each `repeat` and `fold`; `test`: means of the refits on the test rows."
+    )
+    weights_sha256: str = Field(description="Of the weights and running statistics, as float32.")
+    verdict: dict[str, Any] | None = Field(description="As in the results.")
+    versions: dict[str, str] = Field(description="Of Python and of packages, at the export.")

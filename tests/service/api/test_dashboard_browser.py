@@ -90,3 +90,9 @@ def test_a_click_on_delete_deletes_nothing(watched: Watched, server: Server) -> 
     watched.wrong.clear()  # the browser says of the 403 that it failed to load
     watched.open("/dashboard")
     expect(card).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_the_documentation_is_drawn_by_files_of_this_server(watched: Watched) -> None:
+    watched.open("/docs")
+    operation = watched.page.locator(".opblock-summary-path", has_text="/v1/activations")
+    expect(operation.first).to_be_visible(timeout=PATIENCE_MS)

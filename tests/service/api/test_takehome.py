@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -93,10 +94,11 @@ def test_a_study_without_a_network_says_when_there_will_be_one(client: TestClien
     assert "extend it by repeats" in answer.json()["detail"]
 
 
-def test_the_api_predicts_without_torch(tmp_path: Path, made: Made) -> None:
+def test_the_api_predicts_and_exports_without_torch(tmp_path: Path, made: Made) -> None:
     (tmp_path / "archive").write_bytes(made.blob)
     code = """
 import sys
+import zipfile
 from pathlib import Path
 from fastapi.testclient import TestClient
 from service.api.app import create_app
@@ -109,11 +111,30 @@ with TestClient(create_app(Settings(data_dir=folder))) as client:
         blob = (folder / "archive").read_bytes()
         connection.execute(WINNERS.insert().values(study_id=study, content=blob))
     answer = client.post(f"/v1/studies/{study}/predict", json={"rows": [{"size": 1.5}]})
-print(answer.status_code, *{name.split(".")[0] for name in sys.modules})
+    exported = client.get(f"/v1/studies/{study}/export/pytorch")
+print(answer.status_code, exported.status_code, *{name.split(".")[0] for name in sys.modules})
 """
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
     )
-    status, *loaded = done.stdout.split()
-    assert status == "200"
-    assert not {"torch", "numba"} & set(loaded)
+    *statuses, loaded = done.stdout.split(maxsplit=2)
+    assert statuses == ["200", "200"]
+    assert not {"torch", "numba"} & set(loaded.split())
+
+
+def test_the_network_is_exported_as_a_file(client: TestClient, study: str) -> None:
+    answer = client.get(f"/v1/studies/{study}/export/pytorch")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["Content-Type"] == "application/zip"
+    assert f'filename="{study}-pytorch.zip"' in answer.headers["Content-Disposition"]
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as folder:
+        assert f"The network that study {study} recommends" in folder.read("README.md").decode()
+
+
+def test_what_cannot_be_exported_is_refused_in_a_sentence(client: TestClient, study: str) -> None:
+    answer = client.get(f"/v1/studies/{study}/export/pytorsh")
+    assert answer.status_code == 422
+    assert "pytorch" in answer.json()["detail"]
+    other = client.post("/v1/studies", json={"dataset": "wine"}).json()["id"]
+    assert client.get(f"/v1/studies/{other}/export/pytorch").status_code == 409
+    assert client.get("/v1/studies/st_x/export/pytorch").status_code == 404

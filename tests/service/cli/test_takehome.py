@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -71,3 +72,18 @@ def test_what_cannot_be_predicted_is_one_sentence(
     )  # fmt: skip
     assert code == 1
     assert said in " ".join(err.split())
+
+
+def test_the_network_is_exported_to_a_file(
+    study: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, said = run(monkeypatch, capsys, "export", study, "--data-dir", str(tmp_path))
+    assert code == 0
+    assert f"{study}-pytorch.zip" in said
+    assert zipfile.is_zipfile(tmp_path / f"{study}-pytorch.zip")
+    code, _, said = run(
+        monkeypatch, capsys, "export", study, "--format", "pytorh", "--data-dir", str(tmp_path)
+    )
+    assert code == 1
+    assert "did you mean 'pytorch'?" in " ".join(said.split())

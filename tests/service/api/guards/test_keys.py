@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from tests.service.api.test_openapi import DOCUMENT, OPERATIONS
 from tests.service.processes import until
 
 PLACES = sorted(
-    {path.format(study_id="st_x", dataset_id="iris", number=0) for path in DOCUMENT["paths"]}
+    {re.sub(r"{\w+}", "0", path) for path in DOCUMENT["paths"]}
     | {f"/{segment}" for segment in SEGMENTS}
     | {"/", "/docs", "/redoc", "/openapi.json", "/studies/st_x", "/nothing", "//healthz"}
 )
@@ -93,9 +94,10 @@ def test_a_header_that_holds_no_key_is_refused(guarded: TestClient, read: str) -
 def test_a_key_for_reading_writes_nothing(guarded: TestClient, read: str, written: str) -> None:
     for operation in OPERATIONS:
         method, path = operation.split(" ")
-        path = path.format(study_id="st_x", dataset_id="iris", number=0)
+        path = re.sub(r"{\w+}", "0", path)
         answer = guarded.request(method, path, headers=bearer(read))
-        assert (answer.status_code == 403) == ("403" in OPERATIONS[operation]["responses"]), path
+        only_reads = method == "GET" or path.endswith(("/predict", "/activations/check"))
+        assert (answer.status_code == 403) != only_reads, path
     assert guarded.post("/v1/studies", json=STUDY, headers=bearer(read)).status_code == 403
     assert guarded.post("/v1/studies", json=STUDY, headers=bearer(written)).status_code == 202
     assert guarded.post("/api/studies", headers=bearer(read)).status_code == 403

@@ -1,0 +1,109 @@
+"""Formulas of activations as Python syntax trees, to be written in the words of another library.
+
+A formula is code over an array namespace (`search.activations.formulas`). Called with symbols in
+place of arrays it builds its own syntax tree; each library then names the functions in its way.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from search.activations import get_activation
+
+_OPERATORS: Mapping[str, type[ast.operator]] = {
+    "add": ast.Add,
+    "sub": ast.Sub,
+    "mul": ast.Mult,
+    "truediv": ast.Div,
+    "pow": ast.Pow,
+}
+_COMPARISONS: Mapping[str, type[ast.cmpop]] = {
+    "lt": ast.Lt,
+    "le": ast.LtE,
+    "gt": ast.Gt,
+    "ge": ast.GtE,
+}
+
+
+class Symbol:
+    """A part of a formula; operators on it make larger parts."""
+
+    def __init__(self, tree: ast.expr) -> None:
+        self.tree = tree
+
+    def __neg__(self) -> Symbol:
+        return Symbol(ast.UnaryOp(op=ast.USub(), operand=self.tree))
+
+
+def _operator(kind: type[ast.operator], *, is_reflected: bool) -> Callable[[Symbol, Any], Symbol]:
+    def apply(self: Symbol, other: Any) -> Symbol:
+        left, right = (other, self) if is_reflected else (self, other)
+        return Symbol(ast.BinOp(left=_tree(left), op=kind(), right=_tree(right)))
+
+    return apply
+
+
+def _comparison(kind: type[ast.cmpop]) -> Callable[[Symbol, Any], Symbol]:
+    def apply(self: Symbol, other: Any) -> Symbol:
+        return Symbol(ast.Compare(left=self.tree, ops=[kind()], comparators=[_tree(other)]))
+
+    return apply
+
+
+for _name, _kind in _OPERATORS.items():
+    setattr(Symbol, f"__{_name}__", _operator(_kind, is_reflected=False))
+    setattr(Symbol, f"__r{_name}__", _operator(_kind, is_reflected=True))
+for _name, _test in _COMPARISONS.items():
+    setattr(Symbol, f"__{_name}__", _comparison(_test))
+
+
+class _Functions:
+    """A namespace all of whose functions are calls by name."""
+
+    def __getattr__(self, name: str) -> Callable[..., Symbol]:
+        def call(*arguments: Any) -> Symbol:
+            return Symbol(
+                ast.Call(func=ast.Name(id=name), args=list(map(_tree, arguments)), keywords=[])
+            )
+
+        return call
+
+
+def formula_of(activation: str, numbers: Mapping[str, ast.expr]) -> ast.expr:
+    """Return f(z) of an activation as a tree over the name `z`, with `numbers` for its numbers.
+
+    Functions are calls of plain names, those of the array namespace.
+    """
+    functions = cast("Any", _Functions())
+    symbols = {name: Symbol(tree) for name, tree in numbers.items()}
+    written: Symbol = get_activation(activation).expression(
+        functions, Symbol(ast.Name(id="z")), symbols
+    )
+    return written.tree
+
+
+def constant(value: float) -> ast.expr:
+    """Return the tree of a number."""
+    return ast.Constant(value=value)
+
+
+class _Renamed(ast.NodeTransformer):
+    def __init__(self, called: Callable[[str], str]) -> None:
+        self._called = called
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name):
+            node.func = ast.parse(self._called(node.func.id), mode="eval").body
+        return node
+
+
+def source_of(tree: ast.expr, called: Callable[[str], str]) -> str:
+    """Return a formula as Python, its functions named by `called`."""
+    return ast.unparse(ast.fix_missing_locations(_Renamed(called).visit(tree)))
+
+
+def _tree(part: Any) -> ast.expr:
+    return part.tree if isinstance(part, Symbol) else ast.Constant(value=part)
