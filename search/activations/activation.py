@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from search.activations import gains
+from search.activations.expression_tree import Node
 from search.activations.formulas import NUMPY, Array, Namespace, Numbers
 from search.activations.gains import Gain
 from search.activations.parameter import Parameter
@@ -73,6 +74,11 @@ class Activation:
         return tuple(p.name for p in self.parameters if p.is_number and p.learned)
 
     @property
+    def tree(self) -> Node:
+        """The formula as a tree."""
+        return trace(self.expression, self.number_names)
+
+    @property
     def derivatives(self) -> Derivatives:
         """Programs of the formula and its derivatives, by z and by what training may change."""
         return _derivatives(self)
@@ -113,4 +119,4 @@ class Activation:
 
 @cache
 def _derivatives(row: Activation) -> Derivatives:
-    return derivatives(trace(row.expression, row.number_names), row.learnable)
+    return derivatives(row.tree, row.learnable)
