@@ -38,7 +38,7 @@ def check_study(spec: StudySpec, dataset: DatasetSummary) -> CheckedStudy:
     broken, in this order: objectives, space, sampler, pruner, rows and classes for the evaluation.
     """
     objectives = check_objectives(spec.objectives, dataset.task)
-    space = build_space(spec.space)
+    space = build_space(spec.space, spec.expressions)
     check_sampler(spec.sampler, space)
     pruner = get_pruner(spec.pruner.name)
     if len(objectives) > 1:

@@ -21,6 +21,7 @@ SLOW: tuple[str, ...] = (
     "test_a_seed_gives_the_same_trials_on_any_number_of_processes",
     "tests/search/engines/compiled/test_engine.py::test_a_study_runs_on_a_machine",
     "tests/search/engines/test_gpu.py::test_every_lane_equals_the_plain_network",
+    "tests/search/engines/test_own_activations.py::test_an_expression_equals_the_plain_network",
     "tests/search/engines/test_stack.py::test_every_lane_equals_the_plain_network",
     "tests/search/exports",
     "tests/search/networks/test_theory.py",
@@ -31,6 +32,7 @@ SLOW: tuple[str, ...] = (
     "tests/service/api/schemas/test_results.py::"
     "test_nothing_of_a_stored_document_is_lost_on_the_wire",
     "tests/service/api/test_dashboard_browser.py",
+    "tests/service/api/test_expressions.py::test_an_expression_of_ones_own_gets_a_verdict",
     "tests/service/api/test_extension.py",
     "tests/service/api/test_fuzz.py",
     "tests/service/api/test_pages_browser.py",

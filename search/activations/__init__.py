@@ -11,6 +11,7 @@ from search.activations.catalog import (
     get_activation,
     output_activation,
 )
+from search.activations.own import own_activation
 from search.activations.parameter import Parameter
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "Parameter",
     "get_activation",
     "output_activation",
+    "own_activation",
 ]

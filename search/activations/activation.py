@@ -10,16 +10,17 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from search.activations import gains
+from search.activations.expression_tree import Node
 from search.activations.formulas import NUMPY, Array, Namespace, Numbers
 from search.activations.gains import Gain
 from search.activations.parameter import Parameter
 from search.activations.program import Derivatives, derivatives, trace
-from search.study import ParamValue, Task
+from search.study import Expression, ParamValue, Task
 
 #: `expression(xp, z, p)` is f(z), elementwise and in the shape of `z`, written with operators and
 #: the functions of the array namespace `xp`; `p` holds the activation's numbers by short name.
 #: The arrays are NumPy's or torch's, hence Any.
-Expression: TypeAlias = Callable[[Namespace, Any, Mapping[str, Any]], Any]
+Code: TypeAlias = Callable[[Namespace, Any, Mapping[str, Any]], Any]
 
 _numerical_gain = cache(gains.numerical_gain)
 
@@ -34,7 +35,7 @@ class Activation:
     #: Plain text, `z` the pre-activation.
     formula: str
     #: The same formula in code.
-    expression: Expression
+    expression: Code
     #: Cost of one element going forward: 1 for a comparison, sum, product or quotient, 10 for an
     #: exponential, logarithm, tanh, Φ or random number. A rank, not a time.
     operations: int
@@ -54,8 +55,13 @@ class Activation:
     #: Tasks at whose output it stands.
     output_for: tuple[Task, ...] = ()
     note: str = ""
-    #: Whether it is a row of the catalog, not a person's own.
-    listed: bool = True
+    #: The expression it was made from, where it is a person's own; None for a row of the catalog.
+    own: Expression | None = None
+
+    @property
+    def listed(self) -> bool:
+        """Whether it is a row of the catalog, not a person's own."""
+        return self.own is None
 
     @property
     def number_names(self) -> tuple[str, ...]:
@@ -66,6 +72,11 @@ class Activation:
     def learnable(self) -> tuple[str, ...]:
         """Names of the numbers that training may change."""
         return tuple(p.name for p in self.parameters if p.is_number and p.learned)
+
+    @property
+    def tree(self) -> Node:
+        """The formula as a tree."""
+        return trace(self.expression, self.number_names)
 
     @property
     def derivatives(self) -> Derivatives:
@@ -108,4 +119,4 @@ class Activation:
 
 @cache
 def _derivatives(row: Activation) -> Derivatives:
-    return derivatives(trace(row.expression, row.number_names), row.learnable)
+    return derivatives(row.tree, row.learnable)

@@ -9,6 +9,7 @@ way to write a name, an attribute or a call that the table of operations lacks.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -105,3 +106,17 @@ def node(operation: str, *operands: Operand) -> Node:
     """Return the tree of an operation; plain numbers among the operands become trees."""
     as_nodes = (o if isinstance(o, Node) else number(o) for o in operands)
     return Node(operation, tuple(as_nodes))
+
+
+def bound(tree: Node, numbers: Mapping[str, float]) -> Node:
+    """Return `tree` with numbers in place of the variables of their names."""
+    return _bound(tree, numbers, {})
+
+
+def _bound(tree: Node, numbers: Mapping[str, float], done: dict[int, Node]) -> Node:
+    if tree.operation == VARIABLE:
+        return number(numbers[tree.name]) if tree.name in numbers else tree
+    if id(tree) not in done:
+        operands = tuple(_bound(operand, numbers, done) for operand in tree.operands)
+        done[id(tree)] = Node(tree.operation, operands, tree.value)
+    return done[id(tree)]

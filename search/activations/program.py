@@ -110,9 +110,24 @@ def trace(expression: Callable[..., Any], parameters: tuple[str, ...]) -> Node:
 
     Raises AttributeError where the formula uses a function that no operation has.
     """
+    if isinstance(expression, TreeFormula):
+        return expression.tree
     named = {name: variable(name) for name in parameters}
     tree = expression(SYMBOLS, variable(Z), named)
     return simplify(tree if isinstance(tree, Node) else node(NUMBER))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TreeFormula:
+    """A formula for arrays that follows from a tree."""
+
+    tree: Node
+    program: Program
+
+    def __call__(self, xp: Namespace, z: Any, p: Mapping[str, Any]) -> Any:
+        """Return f(z) as `Activation.expression` does."""
+        (value,) = self.program.run(xp, z, p)
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +137,7 @@ class Derivatives:
     #: Results f(z) and f'(z), and f'(z) alone.
     value_and_slope: Program
     slope: Program
+    slope_tree: Node
     #: Results df/dp for each of `by`.
     parameter_slopes: Program
     by: tuple[str, ...]
@@ -134,6 +150,7 @@ def derivatives(tree: Node, by: tuple[str, ...]) -> Derivatives:
     return Derivatives(
         program(tree, slope),
         program(slope),
+        slope,
         program(*(derivative(tree, name) for name in by)),
         by,
     )

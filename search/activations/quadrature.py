@@ -16,6 +16,8 @@ from search.activations.formulas import Array, Formula
 
 #: Beyond 14 standard deviations the normal density is below 1e-43.
 REACH = 14
+#: Functions are known to be finite up to there (see `search.activations.check`).
+_FURTHEST = 50.0
 #: Gauss-Legendre nodes a cell; fewer to see whether a cell is cut in halves.
 _NODES, _FEW = 32, 12
 #: Cells that are cut more often than that have a jump inside, known to 1e-12 then.
@@ -58,7 +60,7 @@ def normal_nodes(
 ) -> tuple[Array, Array]:
     """Return nodes z and weights of E[g(z)], z ~ N(0, q), for g as smooth as `formula`."""
     deviation = sqrt(q)
-    reach = REACH * deviation
+    reach = min(REACH * deviation, _FURTHEST)
     own = mesh(formula, items, ceil(reach))
     edges = np.union1d(np.linspace(-reach, reach, 2 * REACH + 1), own[np.abs(own) < reach])
     node, weight = np.polynomial.legendre.leggauss(_NODES)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from search.activations.expression_tree import NUMBER, Node, number
+from search.activations.expression_tree import NUMBER, Node, node, number
 from search.activations.formulas import NUMPY
 from search.activations.operations import OPERATIONS
 
@@ -35,7 +35,28 @@ def _multiply(x: Node, y: Node) -> Node | None:
         return x
     if x.is_value(-1.0):
         return -y
-    return -x if y.is_value(-1.0) else None
+    if y.is_value(-1.0):
+        return -x
+    return _by_indicator(x, y) or _by_indicator(y, x) or _by_inverse(x, y)
+
+
+def _by_indicator(x: Node, y: Node) -> Node | None:
+    """Return where(c, x, 0) for x·where(c, 1, 0), which is 0 even where x is infinite."""
+    if y.operation != "where":
+        return None
+    condition, yes, no = y.operands
+    if yes.is_value(1.0) and no.is_value(0.0):
+        return node("where", condition, x, no)
+    return node("where", condition, yes, x) if yes.is_value(0.0) and no.is_value(1.0) else None
+
+
+def _by_inverse(x: Node, y: Node) -> Node | None:
+    """Return x/z for x·(1/z)."""
+    if y.operation == "divide" and y.operands[0].is_value(1.0):
+        return x / y.operands[1]
+    if x.operation == "divide" and x.operands[0].is_value(1.0):
+        return y / x.operands[1]
+    return None
 
 
 def _divide(x: Node, y: Node) -> Node | None:

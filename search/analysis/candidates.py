@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 
 from search.activations import ActivationName
 from search.metrics import Direction
-from search.space import AXES
+from search.space import condition_of
 from search.study import ConfirmationRun, ParamValue, Role, TrialRecord
 
 _BASELINE_INITIALIZER = "kaiming_normal"
@@ -116,5 +116,5 @@ def _baseline(ranked: Sequence[TrialRecord]) -> dict[str, ParamValue]:
 
 
 def _exists(name: str, params: Mapping[str, ParamValue]) -> bool:
-    condition = AXES[name].condition
-    return condition is None or params.get(condition.axis) == condition.value
+    condition = condition_of(name)
+    return condition is None or condition.holds(params)

@@ -14,7 +14,7 @@ from math import comb, inf
 
 import numpy as np
 
-from search.activations import ACTIVATIONS, ActivationName
+from search.activations.arms import simplicity_of
 from search.analysis.confirmation_scores import ActivationScore, ConfirmationScores, confirm
 from search.analysis.paired_tests import (
     ALPHA,
@@ -195,7 +195,7 @@ def compare_all(confirmed: ConfirmationScores, alpha: float = ALPHA) -> Comparis
 
 def simplicity(arm: ActivationScore) -> tuple[int, int]:
     """Return a key that sorts the simplest activation first."""
-    return ACTIVATIONS[ActivationName(arm.activation)].simplicity
+    return simplicity_of(arm.activation)
 
 
 def _selection_variance(*arms: ActivationScore) -> tuple[VarianceComponent, ...]:

@@ -35,7 +35,7 @@ from scipy.special import chdtri
 from search.analysis.candidates import config_key
 from search.analysis.paired_tests import Floats, VarianceComponent, paired_test
 from search.metrics import Direction, Metric
-from search.space import AXES
+from search.space import condition_of
 from search.study import ConfirmationRun, ParamValue, Role
 
 #: Degrees of freedom with which the typical tau² of all activations weighs against an
@@ -216,7 +216,7 @@ def _settings(configuration: Configuration) -> str:
 
 
 def _is_of_activation(name: str) -> bool:
-    condition = AXES[name].condition
+    condition = condition_of(name)
     return name == "activation" or (condition is not None and condition.axis == "activation")
 
 

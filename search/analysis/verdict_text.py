@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import floor, isfinite, log10
 
-from search.activations import get_activation
+from search.activations.arms import title_of
 from search.analysis.candidates import config_key
 from search.analysis.comparisons import MOST_REPEATS, Comparison, Comparisons, simplicity
 from search.analysis.confirmation_scores import ActivationScore
@@ -302,7 +302,7 @@ def _title(arm: ActivationScore) -> str:
 
 
 def _short(activation: str) -> str:
-    return get_activation(activation).title.split(" (")[0]
+    return title_of(activation).split(" (")[0]
 
 
 def _names(arms: Sequence[ActivationScore]) -> str:

@@ -186,7 +186,7 @@ def confirmation_lane(
     The seeds are derived from (study seed, repeat, fold) and thus the same for all candidates.
     """
     seed = plan.spec.sampler.seed
-    config = NetworkConfig.from_params(candidate.params)
+    config = NetworkConfig.from_params(candidate.params, plan.space.own)
     return Lane(
         configuration=number,
         repeat=repeat,

@@ -68,7 +68,8 @@ def evaluate_holdout(
     finalists = _finalists(plan, runs)
     winner = finalists.get(TestRole.WINNER)
     # The reference models see the numbers that the winner sees.
-    scaling = NetworkConfig.from_params(winner).scaling if winner else plan.scalings[0]
+    own = plan.space.own
+    scaling = NetworkConfig.from_params(winner, own).scaling if winner else plan.scalings[0]
     refits = _refit(plan, finalists, data, jobs)
     tests = []
     for role, params in finalists.items():
@@ -127,7 +128,7 @@ def _refit(
     """
     refits = {config_key(params): _Refits(params, []) for params in finalists.values()}
     by_number = list(refits.values())
-    configs = [NetworkConfig.from_params(refit.params) for refit in by_number]
+    configs = [NetworkConfig.from_params(refit.params, plan.space.own) for refit in by_number]
     seed = plan.spec.sampler.seed
     lanes = [
         Lane(
@@ -196,13 +197,15 @@ def _archive(
     state = None if params is None else refits[config_key(params)].state
     if params is None or state is None:
         return None
+    config = NetworkConfig.from_params(params, plan.space.own)
     return save_model_archive(
         params,
         state,
         fit_preprocessor(
             plan.dataset,
             plan.splits.search,
-            scaling=NetworkConfig.from_params(params).scaling,
+            scaling=config.scaling,
         ),
         plan.dataset,
+        config.row.own,
     )

@@ -60,7 +60,7 @@ class StudyPlan:
         seed, fold), so that all trials of a fold share them.
         """
         seed = self.spec.sampler.seed
-        config = NetworkConfig.from_params(params)
+        config = NetworkConfig.from_params(params, self.space.own)
         return tuple(
             Lane(
                 configuration=number,

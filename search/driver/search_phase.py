@@ -137,7 +137,7 @@ class SearchPhase:
             replace(
                 record,
                 parameters=parameter_count(
-                    NetworkConfig.from_params(record.params),
+                    NetworkConfig.from_params(record.params, self._plan.space.own),
                     features=data.features_in,
                     outputs=data.outputs,
                 ),

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from search.activations import get_activation
 from search.data.fold_arrays import TrainingData
 from search.networks.dimensions import Dimensions
 from search.networks.lane import Lane
@@ -29,7 +28,7 @@ DEVICE_BLOCK_BYTES = 64 * 2**20
 #: Kind of noise -> whether a lane needs it.
 NOISE: dict[str, Callable[[Lane], bool]] = {
     "dropout": lambda lane: lane.config.dropout > 0,
-    "slope": lambda lane: get_activation(lane.config.activation).noisy,
+    "slope": lambda lane: lane.config.row.noisy,
 }
 
 

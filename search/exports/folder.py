@@ -9,7 +9,7 @@ from importlib.resources import files
 from io import BytesIO
 from typing import Any
 
-from search.activations import get_activation
+from search.activations.arms import title_of
 from search.exports.preprocessing_json import preprocessing_document
 from search.networks.model_archive import ModelArchive
 
@@ -57,7 +57,7 @@ def readme(
 ) -> str:
     """Return a README: what the network is, what its study found, how it is used."""
     params = archive.params
-    row = get_activation(str(params["activation"]))
+    title = title_of(str(params["activation"]))
     columns = [f"`{column.name}` ({column.kind.replace('_', ' ')})" for column in archive.columns]
     listed = ", ".join(columns[:_LISTED])
     more = len(columns) - _LISTED
@@ -69,7 +69,7 @@ def readme(
     sentence = (story.get("verdict") or {}).get("sentence")
     return "\n".join(
         [
-            f"# {archive.target}, by {row.title}",
+            f"# {archive.target}, by {title}",
             "",
             about(archive, story),
             *(["", f"> {sentence}"] if sentence else []),

@@ -7,10 +7,15 @@ place of arrays it builds its own syntax tree; each library then names the funct
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from search.activations import get_activation
+from search.activations import Activation
+from search.activations.expression_tree import NUMBER, VARIABLE, Z, bound
+from search.activations.operations import OPERATIONS
+from search.activations.program import program
+from search.activations.simplify import simplify
 
 _OPERATORS: Mapping[str, type[ast.operator]] = {
     "add": ast.Add,
@@ -71,17 +76,54 @@ class _Functions:
         return call
 
 
-def formula_of(activation: str, numbers: Mapping[str, ast.expr]) -> ast.expr:
+def formula_of(row: Activation, numbers: Mapping[str, ast.expr]) -> ast.expr:
     """Return f(z) of an activation as a tree over the name `z`, with `numbers` for its numbers.
 
     Functions are calls of plain names, those of the array namespace.
     """
     functions = cast("Any", _Functions())
     symbols = {name: Symbol(tree) for name, tree in numbers.items()}
-    written: Symbol = get_activation(activation).expression(
-        functions, Symbol(ast.Name(id="z")), symbols
-    )
+    written: Symbol = row.expression(functions, Symbol(ast.Name(id="z")), symbols)
     return written.tree
+
+
+def statements_of(
+    row: Activation,
+    fixed: Mapping[str, float],
+    learned: Mapping[str, ast.expr],
+    called: Callable[[str], str],
+) -> list[str]:
+    """Return the lines of a function of `z` that ends in returning f(z) of a person's own `row`.
+
+    What stands in several places of its tree gets a name, so that it is made and written once.
+    """
+    program_ = program(simplify(bound(row.tree, fixed)))
+    uses = Counter(index for step in program_.steps for index in step.operands)
+    functions = cast("Any", _Functions())
+    values: list[Any] = []
+    lines: list[str] = []
+    for index, step in enumerate(program_.steps):
+        if step.operation == NUMBER:
+            values.append(step.value)
+        elif step.operation == VARIABLE:
+            tree = ast.Name(id="z") if step.name == Z else learned[step.name]
+            values.append(Symbol(tree))
+        else:
+            operands = [values[operand] for operand in step.operands]
+            made: Symbol = OPERATIONS[step.operation].on_arrays(functions, *operands)
+            # These write each of their operands twice.
+            twice = any(
+                user.operation in ("maximum", "minimum", "softplus")
+                for user in program_.steps
+                if index in user.operands
+            )
+            if uses[index] > 1 or twice:
+                name = f"part{len(lines) + 1}"
+                lines.append(f"{name} = {source_of(made.tree, called)}")
+                made = Symbol(ast.Name(id=name))
+            values.append(made)
+    (result,) = program_.results
+    return [*lines, f"return {source_of(values[result].tree, called)}"]
 
 
 def constant(value: float) -> ast.expr:

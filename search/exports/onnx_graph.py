@@ -6,6 +6,7 @@ Numbers are float64. What ONNX, or its usual runtime, has no float64 operator fo
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import pi, sqrt
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,18 @@ _PHI = (
     (
         *(8.83883476483184e-02, 1.75566716318264, 16.064177579207, 86.7807322029461),
         *(296.564248779674, 637.333633378831, 793.826512519948, 440.413735824752),
+    ),
+)
+_TAN_3_PI_8 = 2.41421356237309504880
+#: Coefficients of the arc tangent below 0.66, highest power first (Moshier's Cephes, atan).
+_ATAN = (
+    (
+        *(-8.750608600031904122785e-1, -1.615753718733365076637e1, -7.500855792314704667340e1),
+        *(-1.228866684490136173410e2, -6.485021904942025371773e1),
+    ),
+    (
+        *(1.0, 2.485846490142306297962e1, 1.650270098316988542046e2),
+        *(4.328810604912902668951e2, 4.853903996359136964868e2, 1.945506571482613964425e2),
     ),
 )
 
@@ -190,7 +203,9 @@ class OnnxFunctions:
         return (z + 1.0).apply("Log")
 
     def logaddexp(self, a: Any, b: Any) -> Any:
-        """Return log(exp(a) + exp(b))."""
+        """Return log(exp(a) + exp(b)); of numbers where `b` is no value of a graph."""
+        if not isinstance(b, Value):
+            return np.logaddexp(a, b)
         distance = (b - a).apply("Abs")
         return b.apply("Max", a) + ((-distance).apply("Exp") + 1.0).apply("Log")
 
@@ -200,6 +215,21 @@ class OnnxFunctions:
         tail = (far * far * -0.5).apply("Exp") * polynomial(far, _PHI[0])
         tail = tail / polynomial(far, _PHI[1])
         return self.where(z > 0.0, 1.0 - tail, tail)
+
+    def arctan(self, z: Any) -> Any:
+        """Return the arc tangent (Moshier's Cephes, atan)."""
+        size = z.apply("Abs")
+        large, middle = size > _TAN_3_PI_8, size > 0.66
+        near = self.where(middle, (size - 1.0) / (size + 1.0), size)
+        r = self.where(large, -1.0 / (size + 1e-300), near)
+        base = self.where(large, pi / 2.0, self.where(middle, pi / 4.0, 0.0 * size))
+        q = r * r
+        value = base + r + r * q * polynomial(q, _ATAN[0]) / polynomial(q, _ATAN[1])
+        return self.where(z < 0.0, -value, value)
+
+    def erf(self, z: Any) -> Any:
+        """Return the error function, by the normal distribution function."""
+        return self.ndtr(z * sqrt(2.0)) * 2.0 - 1.0
 
     def softmax(self, z: Any, axis: int) -> Any:
         """Return shares along an axis."""

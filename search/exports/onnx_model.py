@@ -14,8 +14,10 @@ from typing import Any, cast
 import numpy as np
 from onnx import TensorProto, ValueInfoProto, checker, helper
 
-from search.activations import get_activation
+from search.activations.expression_tree import bound
 from search.activations.formulas import Namespace
+from search.activations.program import program
+from search.activations.simplify import simplify
 from search.data.datasets import ColumnKind
 from search.data.fold_arrays import MISSING
 from search.data.input_columns import InputColumn
@@ -127,10 +129,20 @@ def _network(archive: ModelArchive, x: Value) -> Value:
     network = take_apart(archive, np.float64)
     for layer in network.hidden:
         z = _normalized(layer, x @ layer.linear.weight + layer.linear.bias)
-        formula = get_activation(layer.activation).expression
-        x = formula(cast("Namespace", OnnxFunctions()), z, layer.numbers)
+        x = _activated(layer, z)
     outputs: Value = x @ network.output.weight + network.output.bias
     return outputs
+
+
+def _activated(layer: HiddenLayer, z: Value) -> Value:
+    functions = cast("Namespace", OnnxFunctions())
+    if layer.row.listed:
+        value: Value = layer.row.expression(functions, z, layer.numbers)
+        return value
+    # One's own has one number a layer, which leaves functions of z alone.
+    numbers = {name: float(number[0]) for name, number in layer.numbers.items()}
+    (own,) = program(simplify(bound(layer.row.tree, numbers))).run(functions, z, {})
+    return own if isinstance(own, Value) else z * 0.0 + own
 
 
 def _normalized(layer: HiddenLayer, z: Value) -> Value:

@@ -13,9 +13,9 @@ from textwrap import fill
 import numpy as np
 from numpy.typing import NDArray
 
+from search.activations import Activation
 from search.activations import ActivationName as Name
-from search.activations import get_activation
-from search.exports.formulas import constant, formula_of, source_of
+from search.exports.formulas import constant, formula_of, source_of, statements_of
 from search.networks.trained_network import HiddenLayer, TrainedNetwork
 from search.study import Task
 
@@ -68,7 +68,7 @@ def model_source(network: TrainedNetwork, task: Task, about: str) -> str:
     """Return the text of `model.py`; `about`, a sentence, is its docstring."""
     config, first = network.config, network.hidden[0]
     inputs, outputs = first.linear.weight.shape[0], network.output.weight.shape[1]
-    title = get_activation(config.activation).title
+    title = config.row.title
     own = _own_module(network)
     plural = "s" if config.depth > 1 else ""
     module = [
@@ -152,12 +152,14 @@ def _layer(network: TrainedNetwork, inputs: str) -> Iterator[str]:
     yield f"nn.Linear({inputs}, {config.width})"
     if config.normalization in _NORMS:
         yield f"{_NORMS[config.normalization]}({config.width})"
-    yield _module(network, layer) or f"{_class_name(config.activation)}()"
+    yield _module(network, layer) or f"{_class_name(layer.row)}()"
     if config.dropout > 0:
         yield f"nn.Dropout({config.dropout!r})"
 
 
 def _module(network: TrainedNetwork, layer: HiddenLayer) -> str | None:
+    if not layer.row.listed:
+        return None
     name = Name(layer.activation)
     if name is Name.SILU:
         return "nn.SiLU()" if network.config.plain else None
@@ -169,23 +171,23 @@ def _own_module(network: TrainedNetwork) -> str:
     layer, config = network.hidden[0], network.config
     if _module(network, layer) is not None:
         return ""
-    row = get_activation(layer.activation)
+    row = layer.row
     learned = [name for name, _ in config.learned]
-    numbers = {
-        name: ast.parse(f"self.{name}", mode="eval").body
-        if name in learned
-        else constant(float(_number(layer, name)))
-        for name in layer.numbers
-    }
-    formula = source_of(formula_of(layer.activation, numbers), _called)
+    fixed = {n: float(_number(layer, n)) for n in layer.numbers if n not in learned}
+    trained = {name: ast.parse(f"self.{name}", mode="eval").body for name in learned}
+    if row.listed:
+        numbers = {**trained, **{name: constant(value) for name, value in fixed.items()}}
+        body = [f"return {source_of(formula_of(row, numbers), _called)}"]
+    else:
+        body = statements_of(row, fixed, trained, _called)
     first = [
         f"        self.{name} = nn.Parameter(torch.ones({len(layer.numbers[name])}))"
         for name in learned
     ]
     return "\n".join(
         [
-            f"class {_class_name(layer.activation)}(nn.Module):",
-            f'    """{row.title}: {row.formula}."""',
+            f"class {_class_name(row)}(nn.Module):",
+            f'    """{row.title}: {" ".join(row.formula.split())}."""',
             "",
             *(
                 ["    def __init__(self) -> None:", "        super().__init__()", *first, ""]
@@ -194,13 +196,15 @@ def _own_module(network: TrainedNetwork) -> str:
             ),
             "    def forward(self, z: Tensor) -> Tensor:",
             '        """Apply elementwise."""',
-            f"        return {formula}",
+            *(f"        {line}" for line in body),
         ]
     )
 
 
-def _class_name(activation: str) -> str:
-    return "".join(word.capitalize() for word in activation.split("_"))
+def _class_name(row: Activation) -> str:
+    name = "".join(word.capitalize() for word in row.name.split("_"))
+    # A person may call theirs as another class is called.
+    return name if row.listed else f"{name}Activation"
 
 
 def _called(function: str) -> str:

@@ -18,7 +18,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 
-from search.activations import get_activation
 from search.activations.gains import GainRule, LayerGains
 from search.networks.lane import Lane, LaneState, NetworkConfig
 from search.networks.normalization import EPSILON, NORMALIZATIONS
@@ -174,9 +173,7 @@ def draw_layers(
     """Draw weights (fan_in, fan_out) and biases (fan_out,) of layers 1 to K and the output."""
     name, depth, width = config.initializer, config.depth, config.width
     row = get_initializer(name)
-    gains = row.gains(
-        get_activation(config.activation), config.activation_numbers, GainRule(config.gain), depth
-    )
+    gains = row.gains(config.row, config.activation_numbers, GainRule(config.gain), depth)
     fans = [(rows.shape[1], width), *[(width, width)] * (depth - 1), (width, outputs)]
     weights, biases = [], []
     for k, (fan_in, fan_out) in enumerate(fans):
@@ -202,7 +199,7 @@ def _normalize_outputs(
     reference formulas, in the form of evaluation: without dropout or drawn slopes.
     """
     chosen = torch.randperm(len(rows), generator=generator)[:MEASURED_ROWS].numpy()
-    activation, axis = get_activation(config.activation), _MEANS_OVER[config.normalization]
+    activation, axis = config.row, _MEANS_OVER[config.normalization]
     below = rows[chosen].astype(np.float64)
     for k, weight in enumerate(weights):
         z = below @ weight.numpy().astype(np.float64)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from search.activations import get_activation
+from search.activations import Activation, get_activation
 from search.activations.gains import GainRule
 from search.study import ParamValue, Scaling
+
+#: No activations of a person's own.
+_NONE: Mapping[str, Activation] = MappingProxyType({})
 
 
 class StackKey(NamedTuple):
@@ -42,7 +46,10 @@ class NetworkConfig:
     Each of `depth` hidden layers is Linear, normalization, activation, dropout.
     """
 
+    #: Name of the activation in its study.
     activation: str
+    #: The activation's row: of the catalog, or of a person's own.
+    row: Activation
     #: Value of each of the activation's own parameters, by the parameter's name.
     activation_params: Mapping[str, ParamValue]
     #: The numbers among the activation's parameters, by the parameter's name.
@@ -67,15 +74,19 @@ class NetworkConfig:
     patience: int
 
     @classmethod
-    def from_params(cls, params: Mapping[str, ParamValue]) -> NetworkConfig:
-        """Return the configuration of a trial's `params`.
+    def from_params(
+        cls, params: Mapping[str, ParamValue], own: Mapping[str, Activation] = _NONE
+    ) -> NetworkConfig:
+        """Return the configuration of a trial's `params`; `own` are activations of the person's.
 
         Raises KeyError where an axis is missing, TypeError where a number is none.
         """
-        row = get_activation(str(params["activation"]))
+        name = str(params["activation"])
+        row = own[name] if name in own else get_activation(name)
         clip = params["gradient_clip"]
         return cls(
             activation=row.name,
+            row=row,
             activation_params=row.options(params),
             activation_numbers=row.numbers(params),
             initializer=str(params["initializer"]),
@@ -109,14 +120,14 @@ class NetworkConfig:
         sharing = str(values.get("sharing", "layer"))
         return tuple(
             (p.name, sharing)
-            for p in get_activation(self.activation).parameters
+            for p in self.row.parameters
             if (values[p.learned] if isinstance(p.learned, str) else p.learned)
         )
 
     @property
     def plain(self) -> bool:
         """Whether the activation's own parameters are all at their defaults, none learned."""
-        defaults = get_activation(self.activation).numbers({})
+        defaults = self.row.numbers({})
         return self.activation_numbers == defaults and not self.learned
 
     @property

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from search.activations import Activation, own_activation
 from search.data.datasets import ColumnKind, Dataset
 from search.data.fold_arrays import FeatureSchema
 from search.data.input_columns import InputColumn, input_columns, other_columns
 from search.errors import InvalidInput
 from search.networks.lane import LaneState
-from search.study import ParamValue, Scaling, Task
+from search.study import Expression, ExpressionParameter, ParamValue, Scaling, Task
 
 if TYPE_CHECKING:  # who reads an archive needs no scikit-learn
     from search.data.preprocessing import Preprocessor
@@ -40,6 +41,8 @@ class ModelArchive:
     """A trained network with the preprocessing of its inputs."""
 
     params: Mapping[str, ParamValue]
+    #: The activation by its name, where it is a person's own.
+    own: Mapping[str, Activation]
     task: Task
     #: Labels in the order of their codes; empty for regression.
     classes: tuple[str, ...]
@@ -69,10 +72,12 @@ def save_model_archive(
     state: LaneState,
     preprocessor: Preprocessor,
     dataset: Dataset,
+    expression: Expression | None = None,
 ) -> bytes:
     """Return the blob of a network trained to `state` on rows of `dataset`.
 
-    `preprocessor` is the one that prepared those rows.
+    `preprocessor` is the one that prepared those rows, `expression` the activation where that is a
+    person's own.
     """
     document = {
         "params": dict(params),
@@ -93,6 +98,8 @@ def save_model_archive(
         "target_mean": preprocessor.target_mean,
         "target_scale": preprocessor.target_scale,
     }
+    if expression is not None:
+        document["expression"] = asdict(expression)
     arrays = {
         "format_version": np.array(FORMAT_VERSION),
         "document": np.frombuffer(json.dumps(document).encode(), dtype=np.uint8),
@@ -133,6 +140,7 @@ def load_model_archive(blob: bytes) -> ModelArchive:
     )
     return ModelArchive(
         params=document["params"],
+        own=_own(document.get("expression")),
         task=Task(document["task"]),
         classes=tuple(document["classes"]),
         target=document["target"],
@@ -170,3 +178,11 @@ def _columns(document: dict[str, Any], schema: FeatureSchema) -> tuple[InputColu
         **dict.fromkeys(schema.encoded, ColumnKind.MANY_CATEGORIES),
     }
     return tuple(InputColumn(name=name, kind=kind) for name, kind in kinds.items())
+
+
+def _own(document: dict[str, Any] | None) -> dict[str, Activation]:
+    if document is None:
+        return {}
+    parameters = tuple(ExpressionParameter(**p) for p in document.pop("parameters"))
+    row = own_activation(Expression(**document, parameters=parameters))
+    return {row.name: row}

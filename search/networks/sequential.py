@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from search.activations import ActivationName as Name
-from search.activations import get_activation
 from search.activations.formulas import Namespace
 from search.networks.lane import LaneState, NetworkConfig
 
@@ -25,7 +24,7 @@ class FormulaModule(nn.Module):
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        self.activation = config.activation
+        self.activation = config.row
         sizes = {
             name: config.width if sharing == "channel" else 1 for name, sharing in config.learned
         }
@@ -39,7 +38,7 @@ class FormulaModule(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         """Apply elementwise to `z` (N, H)."""
         numbers = {**dict(self.named_buffers()), **dict(self.named_parameters())}
-        result: Tensor = get_activation(self.activation).expression(TORCH, z, numbers)
+        result: Tensor = self.activation.expression(TORCH, z, numbers)
         return result
 
 
@@ -77,6 +76,12 @@ MODULES: dict[Name, Callable[[NetworkConfig], nn.Module]] = {
 _NORMS: Mapping[str, Callable[[int], nn.Module]] = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
 
 
+def _activation_module(config: NetworkConfig) -> nn.Module:
+    if config.row.listed and Name(config.activation) in MODULES:
+        return MODULES[Name(config.activation)](config)
+    return FormulaModule(config)
+
+
 def build_network(config: NetworkConfig, *, features: int, outputs: int) -> nn.Sequential:
     """Return the plain network of `config`, (N, features) -> logits (N, outputs).
 
@@ -88,7 +93,7 @@ def build_network(config: NetworkConfig, *, features: int, outputs: int) -> nn.S
         modules.append(nn.Linear(fan_in, config.width))
         if config.normalization in _NORMS:
             modules.append(_NORMS[config.normalization](config.width))
-        modules.append(MODULES.get(Name(config.activation), FormulaModule)(config))
+        modules.append(_activation_module(config))
         if config.dropout > 0:
             modules.append(nn.Dropout(config.dropout))
         fan_in = config.width

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from search.activations import Activation
 from search.networks.lane import NetworkConfig
 from search.networks.model_archive import ModelArchive
 from search.study import Task
@@ -52,6 +53,7 @@ class HiddenLayer:
     normalization: NormalizationLayer | None
     #: Name of a row of `search.activations`.
     activation: str
+    row: Activation
     #: The activation's numbers by name: `(1,)`, or `(H,)` where one a unit was learned.
     numbers: Mapping[str, Array]
 
@@ -70,7 +72,7 @@ def take_apart(archive: ModelArchive, dtype: type[np.floating] = np.float32) -> 
 
     The arrays are of `dtype`; float32 holds every weight as it was trained.
     """
-    config = NetworkConfig.from_params(archive.params)
+    config = NetworkConfig.from_params(archive.params, archive.own)
     width = config.width
     outputs = len(archive.classes) if archive.task is Task.MULTICLASS else 1
     position = 0
@@ -107,6 +109,7 @@ def take_apart(archive: ModelArchive, dtype: type[np.floating] = np.float32) -> 
                 linear=LinearLayer(weight=weight, bias=bias),
                 normalization=normalization,
                 activation=config.activation,
+                row=config.row,
                 numbers=numbers,
             )
         )

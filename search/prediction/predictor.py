@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from pyarrow import compute
 from scipy.special import expit, softmax
 
-from search.activations import get_activation
 from search.activations.formulas import NUMPY
 from search.data.fold_arrays import MISSING
 from search.data.input_columns import Cells
@@ -98,8 +97,7 @@ class Predictor:
                 z = x @ layer.linear.weight + layer.linear.bias
                 if layer.normalization is not None:
                     z = _normalize(layer.normalization, z)
-                activation = get_activation(layer.activation)
-                x = activation.expression(NUMPY, z, layer.numbers)
+                x = layer.row.expression(NUMPY, z, layer.numbers)
             outputs: Floats = x @ self._network.output.weight + self._network.output.bias
         return outputs
 

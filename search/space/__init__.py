@@ -5,7 +5,7 @@ out, which draws, checks and describes configurations.
 """
 
 from search.space.arms import Arms, build_arms
-from search.space.axes import AXES
+from search.space.axes import AXES, condition_of
 from search.space.initializers import INITIALIZERS, get_initializer
 from search.space.search_space import SearchSpace, build_space
 
@@ -16,5 +16,6 @@ __all__ = [
     "SearchSpace",
     "build_arms",
     "build_space",
+    "condition_of",
     "get_initializer",
 ]

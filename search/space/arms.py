@@ -16,7 +16,7 @@ import numpy as np
 
 from search.activations import ACTIVATIONS, ActivationName
 from search.errors import InvalidInput
-from search.space.axes import AXES, AxisRow
+from search.space.axes import AxisRow
 from search.space.axis_rules import axis_size, check_axis, clip, contains
 from search.space.initializers import InitializerName
 from search.space.search_space import SearchSpace
@@ -94,6 +94,10 @@ class Arms:
     _space: SearchSpace
 
     @property
+    def _rows(self) -> Mapping[str, AxisRow]:
+        return self._space.rows
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Names of the arms, in the order of the axis."""
         return tuple(self.parts)
@@ -103,7 +107,7 @@ class Arms:
 
         A configuration outside the space, as a baseline may be, bears the name of its own value.
         """
-        value, row = params.get(self.axis), AXES[self.axis]
+        value, row = params.get(self.axis), self._rows[self.axis]
         for name, part in self.parts.items():
             if value is not None and contains(row, part, value):
                 return name
@@ -116,23 +120,22 @@ class Arms:
     def space(self, arm: str) -> SearchSpace:
         """Return the space in which `arm` is tuned, without axes that cannot exist in it."""
         axes = {**self._space.axes, self.axis: self.parts[arm]}
-        return SearchSpace(
-            axes={name: axis for name, axis in axes.items() if _can_exist(AXES[name], axes)}
-        )
+        kept = {name: axis for name, axis in axes.items() if _can_exist(self._rows[name], axes)}
+        return replace(self._space, axes=kept)
 
     def usual(self, params: Mapping[str, ParamValue]) -> dict[str, ParamValue]:
         """Return the usual network at the settings `params`: the baseline of the question."""
-        row = AXES[self.axis]
+        row = self._rows[self.axis]
         usual = {**_QUESTIONS[self.question].usual}
         usual.setdefault(self.axis, row.usual)
         wanted = {**params, **usual}
         # An axis of another activation, its slope for one, does not exist beside ReLU.
-        return {name: value for name, value in wanted.items() if _exists(AXES[name], wanted)}
+        return {name: value for name, value in wanted.items() if _exists(self._rows[name], wanted)}
 
     @property
     def baseline(self) -> str:
         """Name of the arm that the usual value belongs to."""
-        usual = _QUESTIONS[self.question].usual.get(self.axis, AXES[self.axis].usual)
+        usual = _QUESTIONS[self.question].usual.get(self.axis, self._rows[self.axis].usual)
         return self.of({self.axis: usual})
 
 
@@ -144,7 +147,7 @@ def question_axes(question: Question) -> Mapping[str, Axis]:
 def build_arms(space: SearchSpace, question: Question) -> Arms:
     """Return the arms of `question` in `space`; raises InvalidInput where it cannot be asked."""
     name = _QUESTIONS[question].axis(space)
-    axis, row = space.axes[name], AXES[name]
+    axis, row = space.axes[name], space.rows[name]
     if isinstance(axis, Choices):
         parts: dict[str, Axis] = {_name(v): Choices(values=(v,)) for v in axis.values}
     else:

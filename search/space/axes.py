@@ -31,6 +31,10 @@ class Condition:
     axis: str
     value: str
 
+    def holds(self, params: Mapping[str, ParamValue]) -> bool:
+        """Whether it is fulfilled in a configuration."""
+        return params.get(self.axis) == self.value
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AxisRow:
@@ -239,7 +243,8 @@ _GENERAL: tuple[AxisRow, ...] = (
 )
 
 
-def _parameter_axis(activation: Activation, parameter: Parameter) -> AxisRow:
+def parameter_axis(activation: Activation, parameter: Parameter) -> AxisRow:
+    """Return the axis of a parameter of an activation."""
     return AxisRow(
         name=activation.axis_name(parameter.name),
         description=f"{activation.title}: {parameter.description}",
@@ -257,7 +262,7 @@ AXES: dict[str, AxisRow] = {
     row.name: row
     for row in (
         *_GENERAL,
-        *(_parameter_axis(row, parameter) for row in _hidden() for parameter in row.parameters),
+        *(parameter_axis(row, parameter) for row in _hidden() for parameter in row.parameters),
     )
 }
 
@@ -268,6 +273,22 @@ AXIS_ALIASES: dict[str, str] = {
     for alias in row.aliases
     for parameter in row.parameters
 }
+
+
+def condition_of(name: str) -> Condition | None:
+    """Return the condition of an axis of any study, None where it always exists.
+
+    One that is not in AXES is of a parameter of a person's own activation, `<name>_<parameter>`.
+    """
+    return AXES[name].condition if name in AXES else _OwnCondition(axis="activation", value=name)
+
+
+class _OwnCondition(Condition):
+    """The condition of the axis called `value`, of an activation that no table has."""
+
+    def holds(self, params: Mapping[str, ParamValue]) -> bool:
+        """Whether the activation is the one whose parameter it is."""
+        return self.value.startswith(f"{params.get(self.axis)}_")
 
 
 def axes_catalog() -> list[dict[str, object]]:

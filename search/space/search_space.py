@@ -7,8 +7,8 @@ sgd.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import prod
 
 from optuna.distributions import (
@@ -19,9 +19,10 @@ from optuna.distributions import (
 )
 from optuna.trial import BaseTrial
 
-from search.activations import ActivationName
+from search.activations import Activation, ActivationName, own_activation
+from search.activations.check import check_activation
 from search.errors import InvalidAxis, InvalidInput, UnknownChoice
-from search.space.axes import AXES, AXIS_ALIASES, AxisRow
+from search.space.axes import AXES, AXIS_ALIASES, AxisRow, parameter_axis
 from search.space.axis_rules import (
     axis_size,
     check_axis,
@@ -31,7 +32,7 @@ from search.space.axis_rules import (
     distribution_of,
     format_axis,
 )
-from search.study import Axis, Choices, ParamValue
+from search.study import Axis, Choices, Expression, ParamValue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +42,16 @@ class SearchSpace:
     #: Every axis that can exist in this study, in normal form; a conditional axis comes after the
     #: axis of its condition.
     axes: Mapping[str, Axis]
+    #: Every axis that there may be, those of the activations `own` among them.
+    rows: Mapping[str, AxisRow] = field(default_factory=lambda: AXES)
+    #: Activations of the person's own, by name.
+    own: Mapping[str, Activation] = field(default_factory=dict)
     #: Optuna's distribution of each searched axis, made once, since every trial needs all twice.
     _distributions: Mapping[str, BaseDistribution] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Make the distributions of the searched axes."""
-        made = {name: distribution_of(AXES[name], self.axes[name]) for name in self.searched}
+        made = {name: distribution_of(self.rows[name], self.axes[name]) for name in self.searched}
         object.__setattr__(self, "_distributions", made)
 
     @property
@@ -63,7 +68,7 @@ class SearchSpace:
         """Return a whole configuration, with `trial`'s suggestions for the axes searched in it."""
         params: dict[str, ParamValue] = {}
         for name, axis in self.axes.items():
-            if not _exists(AXES[name], params):
+            if not _exists(self.rows[name], params):
                 continue
             if axis.is_fixed:
                 params[name] = _values(axis)[0]
@@ -79,7 +84,7 @@ class SearchSpace:
         return {
             name: distribution
             for name, distribution in self._distributions.items()
-            if _exists(AXES[name], params)
+            if _exists(self.rows[name], params)
         }
 
     def baseline(self) -> dict[str, ParamValue] | None:
@@ -91,8 +96,8 @@ class SearchSpace:
             return None
         params: dict[str, ParamValue] = {}
         for name, axis in self.axes.items():
-            if _exists(AXES[name], params):
-                params[name] = clip(AXES[name], axis, AXES[name].usual)
+            if _exists(self.rows[name], params):
+                params[name] = clip(self.rows[name], axis, self.rows[name].usual)
         return params
 
     def check(self, params: Mapping[str, ParamValue]) -> dict[str, ParamValue]:
@@ -109,7 +114,7 @@ class SearchSpace:
                 )
         checked = {name: self._check_one(name, given[name]) for name in self.axes if name in given}
         for name in checked:
-            self._check_condition(AXES[name], checked)
+            self._check_condition(self.rows[name], checked)
         return checked
 
     def stratum(self, activation: str) -> dict[str, ParamValue]:
@@ -125,46 +130,50 @@ class SearchSpace:
     @property
     def continuous(self) -> tuple[str, ...]:
         """Names of the axes with infinitely many values."""
-        return tuple(n for n, axis in self.axes.items() if axis_size(AXES[n], axis) is None)
+        return tuple(n for n, axis in self.axes.items() if axis_size(self.rows[n], axis) is None)
 
     def grid_size(self) -> int | None:
         """Return the number of configurations; None where an axis is continuous."""
         if self.continuous:
             return None
-        holders = {row.condition.axis for row in map(AXES.get, self.axes) if row and row.condition}
+        rows = [self.rows[name] for name in self.axes]
+        holders = {row.condition.axis for row in rows if row.condition}
         return prod(
-            self._branches(name) if name in holders else _size(name, axis)
+            self._branches(name) if name in holders else self._size(name)
             for name, axis in self.axes.items()
-            if AXES[name].condition is None
+            if self.rows[name].condition is None
         )
 
     def _branches(self, holder: str) -> int:
         """Count the configurations of the axis `holder` and the axes that depend on it."""
         return sum(
             prod(
-                _size(name, axis)
-                for name, axis in self.axes.items()
-                if (condition := AXES[name].condition) is not None
+                self._size(name)
+                for name in self.axes
+                if (condition := self.rows[name].condition) is not None
                 and condition.axis == holder
                 and condition.value == value
             )
             for value in _values(self.axes[holder])
         )
 
+    def _size(self, name: str) -> int:
+        return axis_size(self.rows[name], self.axes[name]) or 0
+
     def _check_one(self, name: str, value: ParamValue) -> ParamValue:
         try:
-            checked = check_value(AXES[name], value)
+            checked = check_value(self.rows[name], value)
         except InvalidInput as error:
             error.pointer = f"/params/{name}"
             raise
-        if not contains(AXES[name], self.axes[name], checked):
+        if not contains(self.rows[name], self.axes[name], checked):
             raise InvalidInput(
                 f"'{name}' cannot be {checked} in this study, which searches "
                 f"{format_axis(self.axes[name])}; choose a value there, or start another study",
                 pointer=f"/params/{name}",
             )
         # A value on a grid of steps may come rounded: 0.30000000000000004 means 0.3.
-        return clip(AXES[name], self.axes[name], checked)
+        return clip(self.rows[name], self.axes[name], checked)
 
     def _check_condition(self, row: AxisRow, params: Mapping[str, ParamValue]) -> None:
         if row.condition is None:
@@ -179,15 +188,20 @@ class SearchSpace:
             )
 
 
-def build_space(overrides: Mapping[str, Axis]) -> SearchSpace:
+def build_space(
+    overrides: Mapping[str, Axis], expressions: Sequence[Expression] = ()
+) -> SearchSpace:
     """Return the default space with the axes in `overrides` replaced, by name or alias.
 
+    `expressions` are activations of the person's own, which the axis `activation` may name.
     Raises UnknownChoice for a name that is not known, InvalidAxis for an axis that cannot be
     searched or would exist in no configuration.
     """
-    asked = _by_true_name(overrides)
+    own = _own(expressions)
+    rows = _rows(own)
+    asked = _by_true_name(overrides, rows)
     axes: dict[str, Axis] = {}
-    for name, row in AXES.items():
+    for name, row in rows.items():
         if row.condition is None or row.condition.value in _values(axes[row.condition.axis]):
             axes[name] = check_axis(row, asked.get(name, row.default))
         elif name in asked:
@@ -198,15 +212,60 @@ def build_space(overrides: Mapping[str, Axis]) -> SearchSpace:
                 f"add '{value}' to {holder} or leave '{name}' out",
             )
     _check_rrelu(axes)
-    return SearchSpace(axes=axes)
+    unused = set(own) - set(_values(axes["activation"]))
+    if unused:
+        raise InvalidAxis(
+            "activation",
+            f"the expression '{min(unused)}' is defined but not listed; list it or leave it out",
+        )
+    return SearchSpace(axes=axes, rows=rows, own=own)
 
 
-def _by_true_name(overrides: Mapping[str, Axis]) -> dict[str, Axis]:
+def _own(expressions: Sequence[Expression]) -> dict[str, Activation]:
+    """Return the activations of `expressions` by name, each checked to be trainable.
+
+    Raises InvalidAxis where one is not.
+    """
+    own: dict[str, Activation] = {}
+    for expression in expressions:
+        if expression.name in own:
+            raise InvalidAxis(
+                "activation",
+                f"two expressions are called '{expression.name}'; give each a name of its own",
+            )
+        try:
+            row = own_activation(expression)
+            check_activation(row)
+        except InvalidInput as error:
+            raise InvalidAxis("activation", f"'{expression.name[:60]}': {error.detail}") from error
+        own[expression.name] = row
+    return own
+
+
+def _rows(own: Mapping[str, Activation]) -> dict[str, AxisRow]:
+    """Return AXES with the activations `own` among the choices and their parameters as axes."""
+    if not own:
+        return AXES
+    activation = AXES["activation"]
+    rows = {**AXES, "activation": replace(activation, choices=(*activation.choices, *own))}
+    for row in own.values():
+        for parameter in row.parameters:
+            axis = parameter_axis(row, parameter)
+            if axis.name in rows:
+                raise InvalidAxis(
+                    "activation",
+                    f"two activations have an axis called '{axis.name}'; rename '{row.name}'",
+                )
+            rows[axis.name] = axis
+    return rows
+
+
+def _by_true_name(overrides: Mapping[str, Axis], rows: Mapping[str, AxisRow]) -> dict[str, Axis]:
     asked: dict[str, Axis] = {}
     for name, axis in overrides.items():
         true = AXIS_ALIASES.get(name, name)
-        if true not in AXES:
-            raise UnknownChoice("axis", name, AXES, pointer=f"/space/{name}")
+        if true not in rows:
+            raise UnknownChoice("axis", name, rows, pointer=f"/space/{name}")
         if true in asked:
             raise InvalidAxis(name, f"it is another name of '{true}'; give only one of them")
         asked[true] = axis
@@ -245,11 +304,7 @@ def _values(axis: Axis) -> tuple[ParamValue, ...]:
 
 
 def _exists(row: AxisRow, params: Mapping[str, ParamValue]) -> bool:
-    return row.condition is None or params.get(row.condition.axis) == row.condition.value
-
-
-def _size(name: str, axis: Axis) -> int:
-    return axis_size(AXES[name], axis) or 0
+    return row.condition is None or row.condition.holds(params)
 
 
 def _suggest(trial: BaseTrial, name: str, distribution: BaseDistribution) -> ParamValue:

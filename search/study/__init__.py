@@ -19,6 +19,7 @@ from search.study.events import (
     TrialRequest,
     TrialsChanged,
 )
+from search.study.expressions import Expression, ExpressionParameter
 from search.study.records import (
     ConfirmationRun,
     FoldCurve,
@@ -59,6 +60,8 @@ __all__ = [
     "Control",
     "Evaluation",
     "Event",
+    "Expression",
+    "ExpressionParameter",
     "Finding",
     "FoldCurve",
     "LayerSnapshot",

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
+from search.study.expressions import Expression
+
 ParamValue: TypeAlias = str | float | int | bool | None
 
 
@@ -130,6 +132,8 @@ class StudySpec:
     task: Task | None = None
     #: Axes that differ from the default space (see `search.space.search_space`).
     space: Mapping[str, Axis] = field(default_factory=dict)
+    #: Activations of the person's own, which the axis `activation` has by name.
+    expressions: tuple[Expression, ...] = ()
     sampler: SamplerSpec = SamplerSpec()
     pruner: PrunerSpec = PrunerSpec()
     budget: Budget = Budget()

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from search.activations import get_activation
 from search.data.fold_arrays import TrainingData
 from search.engines.minibatches import batch_plan
 from search.errors import DeviceMemoryFull
@@ -92,7 +91,7 @@ def lane_bytes(lane: Lane, segment: Segment, data: TrainingData) -> int:
     vectors = outputs + depth * width * (3 + len(config.learned))
     # Values, gradients, two moments, the update, and one more for the norms of the gradient.
     parameters = 6 * (weights + vectors)
-    noise = (config.dropout > 0) + get_activation(config.activation).noisy
+    noise = (config.dropout > 0) + config.row.noisy
     # Linear output, pre-activation, output, mask and dropout's output of each layer, and the
     # copies that a derivative by autograd makes; then what layers share.
     units = rows * width * (depth * (3 + 2 * noise) + 12)

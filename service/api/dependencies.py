@@ -6,8 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Path, Request
 from pydantic import AfterValidator
 
-from search.activations import get_activation
-from search.errors import NotFound, UnknownChoice
+from search.errors import NotFound
 from service.api.guards.key_ring import KeyRing
 from service.api.long_polling import VersionWatcher
 from service.api.study_size import StudyLimits
@@ -54,16 +53,6 @@ def _id_of(kind: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _true_name(value: str) -> str:
-    try:
-        return get_activation(value).name
-    except UnknownChoice as error:
-        error.pointer = "/activation"
-        raise
-
-
 ServicesDep = Annotated[Services, Depends(_services)]
 StudyId = Annotated[str, _id_of("study"), Path(examples=["st_k3fxw8mq2abz"])]
 DatasetId = Annotated[str, _id_of("dataset"), Path(examples=["digits"])]
-#: A name from `GET /v1/activations`, or another spelling of one.
-ActivationFilter = Annotated[str, AfterValidator(_true_name)]

@@ -63,7 +63,7 @@ def extend_spec(
 
 def _check_grid(row: StudyRow) -> None:
     sampler = row.spec.sampler.name
-    size = build_space(row.spec.space).grid_size()
+    size = build_space(row.spec.space, row.spec.expressions).grid_size()
     if get_sampler(sampler).finite and size is not None and size <= row.progress.trials_finished:
         raise Conflict(
             f"study '{row.id}' has tried all {size} configurations of its grid; create a new study "

@@ -16,6 +16,8 @@ from search.study import (
     Budget,
     Choices,
     Evaluation,
+    Expression,
+    ExpressionParameter,
     PrunerScope,
     PrunerSpec,
     Range,
@@ -50,6 +52,8 @@ def write_spec(spec: StudySpec) -> str:
         "evaluation": asdict(spec.evaluation),
         "objectives": spec.objectives,
     }
+    if spec.expressions:
+        document["expressions"] = [asdict(expression) for expression in spec.expressions]
     return json.dumps(document)
 
 
@@ -62,7 +66,9 @@ def read_spec(text: str) -> StudySpec:
     pruner = document.pop("pruner", {})
     if "scope" in pruner:
         pruner["scope"] = PrunerScope(pruner["scope"])
+    expressions = tuple(map(_read_expression, document.pop("expressions", ())))
     return StudySpec(
+        expressions=expressions,
         task=None if task is None else Task(task),
         space={**former, **given},
         sampler=SamplerSpec(**document.pop("sampler", {})),
@@ -71,6 +77,13 @@ def read_spec(text: str) -> StudySpec:
         evaluation=Evaluation(**document.pop("evaluation", {})),
         objectives=tuple(document.pop("objectives", ())),
         **document,
+    )
+
+
+def _read_expression(document: dict[str, Any]) -> Expression:
+    parameters = document.pop("parameters")
+    return Expression(
+        **document, parameters=tuple(ExpressionParameter(**parameter) for parameter in parameters)
     )
 
 

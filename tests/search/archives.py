@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 
+from search.activations import own_activation
 from search.data.dataset_builder import build_dataset
 from search.data.datasets import ColumnRole, Dataset
 from search.data.preprocessing import Preprocessor, fit_preprocessor
@@ -18,7 +19,7 @@ from search.networks.dimensions import Dimensions
 from search.networks.lane import LaneState, NetworkConfig
 from search.networks.model_archive import save_model_archive
 from search.networks.sequential import build_network, load_state
-from search.study import ParamValue, Task
+from search.study import Expression, ParamValue, Task
 from tests.search.plain_network import BASE, lane
 
 ROWS = 240
@@ -90,24 +91,36 @@ def outputs_of(dataset: Dataset) -> int:
     return len(dataset.classes) if dataset.task is Task.MULTICLASS else 1
 
 
-def make_archive(task: Task = Task.MULTICLASS, *, seed: int = 0, **params: ParamValue) -> Made:
+def make_archive(
+    task: Task = Task.MULTICLASS,
+    *,
+    seed: int = 0,
+    expression: Expression | None = None,
+    **params: ParamValue,
+) -> Made:
     """An archive on the mixed table with the configuration `params` over those of BASE."""
     table = mixed_table(task)
     roles = {"city": ColumnRole.FEATURE}
     dataset = build_dataset(table, target="target", task=task, columns=roles, name="mixed")
-    return archive_on(dataset, table, seed=seed, **params)
+    return archive_on(dataset, table, seed=seed, expression=expression, **params)
 
 
 def archive_on(
-    dataset: Dataset, table: pd.DataFrame, *, seed: int = 0, **params: ParamValue
+    dataset: Dataset,
+    table: pd.DataFrame,
+    *,
+    seed: int = 0,
+    expression: Expression | None = None,
+    **params: ParamValue,
 ) -> Made:
     whole: dict[str, ParamValue] = {**BASE, "scaling": "standard", **params}
-    config = NetworkConfig.from_params(whole)
+    own = {} if expression is None else {expression.name: own_activation(expression)}
+    config = NetworkConfig.from_params(whole, own)
     fitted = fit_preprocessor(dataset, np.arange(0, len(dataset.y), 2), scaling=config.scaling)
     shape = Dimensions(
         features=fitted.schema.width, outputs=outputs_of(dataset), dtype=torch.float64
     )
-    first = shape.first_state(lane(**whole), fitted.transform(dataset.features))
+    first = shape.first_state(replace(lane(), config=config), fitted.transform(dataset.features))
     rng = np.random.default_rng(seed)
     noise: dict[str, Any] = {
         "params": (first.params + 0.1 * rng.random(first.params.shape)).astype(np.float32),
@@ -115,7 +128,7 @@ def archive_on(
     }
     state = LaneState(first_moment=np.empty(0), second_moment=np.empty(0), steps=1, **noise)
     return Made(
-        blob=save_model_archive(whole, state, fitted, dataset),
+        blob=save_model_archive(whole, state, fitted, dataset, expression),
         table=table,
         dataset=dataset,
         preprocessor=fitted,

@@ -24,6 +24,11 @@ STUDY: dict[str, Any] = {
     "budget": {"trials": 30, "epochs": 20},
     "evaluation": {"folds": 3, "confirm_top": 2, "confirm_repeats": 3},
 }
+EXPRESSION: dict[str, Any] = {
+    "name": "my_swish",
+    "expression": "x * sigmoid(beta * x)",
+    "parameters": {"beta": {"default": 1.0, "low": 0.1, "high": 3.0, "log": True, "learned": True}},
+}
 FINISHED = ("", "/results", "/trials", "/trials/{number}")
 COLLECTIONS = ("activations", "initializers", "samplers", "pruners", "findings", "datasets")
 
@@ -39,6 +44,7 @@ def record(server: Server) -> dict[str, Any]:
 
     for path in ("/healthz", "/readyz", *(f"/v1/{name}" for name in COLLECTIONS)):
         keep("GET", path, path)
+    keep("POST", "/v1/activations/check", "/v1/activations/check", json=EXPRESSION)
     form = {"target": "kind", "name": "plants"}
     dataset = keep(
         "POST", "/v1/datasets", "/v1/datasets", files={"file": ("plants.csv", CSV)}, data=form

@@ -16,7 +16,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from search.activations import get_activation
 from search.engines.compiled.activate import activation_loop
 from search.engines.compiled.buffers import LaneBuffers, NetworkSpec, OptimizerSpec, Workspace
 from search.engines.compiled.losses import LOSS_INDEX
@@ -213,7 +212,7 @@ def network_spec(lane: Lane, dimensions: Dimensions, task: Task) -> NetworkSpec:
     config = lane.config
     dtype = dimensions.zeros().numpy().dtype
     return NetworkSpec(
-        activation=activation_loop(get_activation(config.activation), dtype).address,
+        activation=activation_loop(config.row, dtype).address,
         depth=config.depth,
         width=config.width,
         features=dimensions.features,
@@ -228,7 +227,7 @@ def network_spec(lane: Lane, dimensions: Dimensions, task: Task) -> NetworkSpec:
 def optimizer_spec(lane: Lane) -> OptimizerSpec:
     """Return the settings of a lane's training in the form that compiled code takes."""
     config = lane.config
-    numbers, activation = config.activation_numbers, get_activation(config.activation)
+    numbers, activation = config.activation_numbers, config.row
     # The number of evaluation is the mean of the two bounds of a noisy slope.
     own = [fmean(numbers.values())] if activation.noisy else [*numbers.values()]
     return OptimizerSpec(

@@ -26,7 +26,8 @@ FORMULAS: dict[str, tuple[Derivatives, tuple[str, ...]]] = {}
 
 def enter_formula(parts: Derivatives, numbers: tuple[str, ...]) -> str:
     """Return the key of a formula, the names of whose numbers are given in order."""
-    key = sha256(f"{source_stamp()} {numbers} {parts}".encode()).hexdigest()
+    text = f"{source_stamp()} {numbers} {parts.value_and_slope} {parts.parameter_slopes}"
+    key = sha256(text.encode()).hexdigest()
     FORMULAS[key] = (parts, numbers)
     return key
 

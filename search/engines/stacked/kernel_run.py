@@ -12,7 +12,6 @@ from itertools import groupby
 import torch
 from torch import Tensor
 
-from search.activations import get_activation
 from search.engines.stacked.kernels import Params, get_kernel
 from search.engines.stacked.parameters import view
 from search.networks.dimensions import Dimensions
@@ -61,7 +60,7 @@ class KernelRun:
 
     def __init__(self, buffers: KernelBuffers, dimensions: Dimensions) -> None:
         config = buffers.config
-        row = get_activation(config.activation)
+        row = config.row
         #: The lanes [first, end) of the layer.
         self.first, self.end = buffers.first, buffers.first + len(buffers.lanes)
         #: The numbers that the activation learns, by parameter, (n, 1, units).

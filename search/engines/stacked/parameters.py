@@ -15,7 +15,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from search.activations import get_activation
 from search.engines.stacked.kernels import get_kernel
 from search.networks.dimensions import Dimensions
 from search.networks.lane import Lane, LaneState, Weights
@@ -66,7 +65,7 @@ class Parameters:
         self.counts = [sum(depth > k for depth in self.depths) for k in range(self.depths[0])]
         #: Whether no kernel needs the pre-activation once it has its output.
         self.in_place = all(
-            get_kernel(get_activation(config.activation), plain=config.plain).in_place
+            get_kernel(config.row, plain=config.plain).in_place
             for config in (lane.config for lane in lanes)
         )
         self.normalization = NORMALIZATIONS[first.normalization]

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from search.activations import ACTIVATIONS
+from search.activations import ACTIVATIONS, own_activation
 from search.diagnostics import RULES
 from search.pruners import PRUNERS
 from search.samplers import SAMPLERS
@@ -19,6 +19,7 @@ from service.api.schemas.catalog import (
     ToolList,
     ToolOut,
 )
+from service.api.schemas.expression import ExpressionFactsOut, ExpressionModel
 
 router = APIRouter(prefix="/v1", tags=["catalog"], responses=problems())
 
@@ -27,6 +28,12 @@ router = APIRouter(prefix="/v1", tags=["catalog"], responses=problems())
 def get_activations() -> ActivationList:
     """List the activation functions, softmax among them as an output activation."""
     return ActivationList(items=[ActivationOut.from_row(row) for row in ACTIVATIONS.values()])
+
+
+@router.post("/activations/check", responses=problems(400, 413, 422))
+def check_expression(body: ExpressionModel) -> ExpressionFactsOut:
+    """Tell what an expression of one's own is like, or why it is refused."""
+    return ExpressionFactsOut.from_row(own_activation(body.to_expression()))
 
 
 @router.get("/initializers")

@@ -5,8 +5,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query
 from optuna.trial import TrialState
 
+from search.activations import get_activation
+from search.errors import UnknownChoice
 from search.space import build_space
-from service.api.dependencies import ActivationFilter, ServicesDep, StudyId
+from search.study import StudySpec
+from service.api.dependencies import ServicesDep, StudyId
 from service.api.openapi import problems
 from service.api.schemas.trial import TrialDetailOut, TrialPage, TrialRequestModel, TrialRequestOut
 
@@ -19,12 +22,14 @@ def list_trials(
     study_id: StudyId,
     services: ServicesDep,
     state: StateName | None = None,
-    activation: ActivationFilter | None = None,
+    activation: str | None = None,
     order: str = "number",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: str | None = None,
 ) -> TrialPage:
     """List trials without their curves; `-value` and the like reverse the order."""
+    if activation is not None:
+        activation = _arm(activation, services.studies.get(study_id).spec)
     return TrialPage.from_page(
         services.trials.list(
             study_id,
@@ -50,7 +55,21 @@ def request_trial(
     study_id: StudyId, body: TrialRequestModel, services: ServicesDep
 ) -> TrialRequestOut:
     """Have one configuration tried next; axes that are left out are the sampler's choice."""
-    space = build_space(services.studies.get(study_id).spec.space)
+    spec = services.studies.get(study_id).spec
+    space = build_space(spec.space, spec.expressions)
     return TrialRequestOut.from_request(
         services.studies.add_request(study_id, space.check(body.params))
     )
+
+
+def _arm(name: str, spec: StudySpec) -> str:
+    """Return the arm of a study by a name of the catalog, in any spelling, or of the person's."""
+    own = [expression.name for expression in spec.expressions]
+    if name in own:
+        return name
+    try:
+        return get_activation(name).name
+    except UnknownChoice as error:
+        raise UnknownChoice(
+            "activation", name, [*own, *error.choices], pointer="/activation"
+        ) from error

@@ -1,15 +1,17 @@
 """A study as requested, and its mapping to `StudySpec`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Discriminator, Field, Tag
+from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator
+from pydantic_core import PydanticCustomError
 
 from search.study import (
     Axis,
     Budget,
     Choices,
     Evaluation,
+    Expression,
     ParamValue,
     PrunerScope,
     PrunerSpec,
@@ -19,6 +21,7 @@ from search.study import (
     Task,
 )
 from service.api.schemas.base import Number, RequestModel, Scalar, Text
+from service.api.schemas.expression import ExpressionModel
 
 MAX_CHOICES = 100
 MAX_AXES = 100
@@ -56,15 +59,33 @@ class RangeModel(RequestModel):
     log: bool = Field(default=False, strict=True, description="Search on a logarithmic scale.")
 
 
+def _is_expression(value: Any) -> bool:
+    return isinstance(value, ExpressionModel) or (
+        isinstance(value, Mapping) and "expression" in value
+    )
+
+
+def _entry_kind(value: Any) -> str:
+    return "expression()" if isinstance(value, Mapping | ExpressionModel) else "name()"
+
+
 def _axis_kind(value: Any) -> str:
+    if _is_expression(value):
+        return "expression()"
     if isinstance(value, Mapping | RangeModel):
         return "range()"
     return "choices()" if isinstance(value, list) else "fixed()"
 
 
+#: One choice of an axis; only the axis `activation` has expressions.
+Entry = Annotated[
+    Annotated[Scalar, Tag("name()")] | Annotated[ExpressionModel, Tag("expression()")],
+    Discriminator(_entry_kind),
+]
 AxisModel = Annotated[
-    Annotated[list[Scalar], Field(min_length=1, max_length=MAX_CHOICES), Tag("choices()")]
+    Annotated[list[Entry], Field(min_length=1, max_length=MAX_CHOICES), Tag("choices()")]
     | Annotated[RangeModel, Tag("range()")]
+    | Annotated[ExpressionModel, Tag("expression()")]
     | Annotated[Scalar, Tag("fixed()")],
     Discriminator(_axis_kind),
     Field(description="A list of choices, a range, or one fixed value."),
@@ -212,9 +233,22 @@ class StudyModel(RequestModel):
         examples=[["log_loss"]],
     )
 
+    @field_validator("space")
+    @classmethod
+    def _only_activations_are_expressions(cls, space: dict[str, Any]) -> dict[str, Any]:
+        for name, axis in space.items():
+            if name != "activation" and _expressions(axis):
+                raise PydanticCustomError(
+                    "expression", "only the axis activation may have expressions"
+                )
+        return space
+
     def to_spec(self) -> StudySpec:
         """Return the study as a plain value."""
         return StudySpec(
+            expressions=tuple(
+                model.to_expression() for model in _expressions(self.space.get("activation"))
+            ),
             dataset=self.dataset,
             name=self.name,
             task=self.task,
@@ -233,7 +267,10 @@ class StudyModel(RequestModel):
             dataset=spec.dataset,
             name=spec.name,
             task=spec.task,
-            space={name: _from_axis(axis) for name, axis in spec.space.items()},
+            space={
+                name: _from_axis(axis, spec.expressions if name == "activation" else ())
+                for name, axis in spec.space.items()
+            },
             sampler=SamplerModel.model_validate(_fields(spec.sampler)),
             pruner=PrunerModel.model_validate(_fields(spec.pruner)),
             budget=BudgetModel.model_validate(_fields(spec.budget)),
@@ -242,16 +279,32 @@ class StudyModel(RequestModel):
         )
 
 
-def _to_axis(value: list[ParamValue] | RangeModel | ParamValue) -> Axis:
+def _expressions(axis: Any) -> list[ExpressionModel]:
+    """Return the expressions among the entries of an axis."""
+    entries = axis if isinstance(axis, list) else [axis]
+    return [entry for entry in entries if isinstance(entry, ExpressionModel)]
+
+
+def _to_axis(
+    value: list[ParamValue | ExpressionModel] | RangeModel | ExpressionModel | ParamValue,
+) -> Axis:
     if isinstance(value, RangeModel):
         return Range(low=value.low, high=value.high, step=value.step, log=value.log)
-    return Choices(values=tuple(value) if isinstance(value, list) else (value,))
+    entries = value if isinstance(value, list) else [value]
+    return Choices(
+        values=tuple(
+            entry.name if isinstance(entry, ExpressionModel) else entry for entry in entries
+        )
+    )
 
 
-def _from_axis(axis: Axis) -> list[ParamValue] | RangeModel:
+def _from_axis(
+    axis: Axis, expressions: Sequence[Expression]
+) -> list[ParamValue | ExpressionModel] | RangeModel:
     if isinstance(axis, Range):
         return RangeModel.model_validate(_fields(axis))
-    return list(axis.values)
+    own = {one.name: ExpressionModel.from_expression(one) for one in expressions}
+    return [own.get(value, value) if isinstance(value, str) else value for value in axis.values]
 
 
 def _fields(value: object) -> dict[str, Any]:

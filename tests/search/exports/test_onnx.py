@@ -13,12 +13,14 @@ import pytest
 from onnx import TensorProto, checker, helper
 from scipy import special
 
+from search.activations import ActivationName
 from search.data.dataset_builder import build_dataset
 from search.exports.catalog import export
 from search.exports.onnx_graph import IR_VERSION, OPSET, Graph, OnnxFunctions, Value
 from search.exports.onnx_scaling import normal_quantile
-from search.study import Task
+from search.study import Expression, Task
 from tests.search.archives import Made, archive_on, make_archive
+from tests.search.exports.own import EXPRESSIONS
 from tests.search.exports.programs import STORY
 
 
@@ -57,6 +59,26 @@ def test_columns_become_predictions(task: Task, scaling: str) -> None:
     np.testing.assert_allclose(shares[0], expected, atol=1e-12)
     classes = made.dataset.classes
     assert prediction.tolist() == [classes[place] for place in expected.argmax(axis=1)]
+
+
+def assert_predicts(made: Made) -> None:
+    features = made.dataset.features
+    np.testing.assert_allclose(answers(made, features)[1], made.oracle(features), atol=1e-9)
+
+
+@pytest.mark.parametrize("activation", [name for name in ActivationName if name.row.hidden])
+def test_every_activation_is_written(activation: str) -> None:
+    assert_predicts(make_archive(activation=activation, depth=2))
+
+
+@pytest.mark.parametrize("sharing", ["layer", "channel"])
+def test_numbers_learned_by_layer_or_channel_are_written(sharing: str) -> None:
+    assert_predicts(make_archive(activation="acon", acon_sharing=sharing, depth=2))
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS, ids=lambda one: one.name)
+def test_an_expression_is_written(expression: Expression) -> None:
+    assert_predicts(make_archive(activation=expression.name, expression=expression, depth=2))
 
 
 def test_ties_and_ends_have_the_ranks_of_the_training() -> None:
@@ -127,7 +149,7 @@ def test_the_normal_distribution_is_exact() -> None:
     np.testing.assert_allclose(evaluated(normal_quantile, p), special.ndtri(p), atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["exp", "log1p", "expm1", "sin", "abs"])
+@pytest.mark.parametrize("name", ["exp", "log1p", "expm1", "sin", "abs", "arctan", "sign"])
 def test_functions_that_no_formula_uses_yet_are_there(name: str) -> None:
     z = np.linspace(-0.9, 3, 50)
     oracle = getattr(np, name)(z)

@@ -16,8 +16,9 @@ from search.activations import ActivationName
 from search.networks.model_archive import load_model_archive
 from search.prediction.predict import predict_rows
 from search.prediction.predictor import Predictor
-from search.study import ParamValue, Task
+from search.study import Expression, ParamValue, Task
 from tests.search.archives import Made, make_archive, mixed_table
+from tests.search.exports.own import EXPRESSIONS
 from tests.search.exports.programs import predicted_by_program, unpacked
 
 HIDDEN = [name for name in ActivationName if name.row.hidden]
@@ -52,6 +53,14 @@ def test_every_activation_is_a_module_of_its_name(
     made = make_archive(activation=activation, normalization=normalization, depth=3, dropout=0.2)
     exported, expected = outputs(made, tmp_path)
     np.testing.assert_allclose(exported, expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS, ids=lambda one: one.name)
+def test_an_expression_is_a_module_that_reads_well(expression: Expression, tmp_path: Path) -> None:
+    made = make_archive(activation=expression.name, expression=expression, depth=2)
+    exported, expected = outputs(made, tmp_path)
+    np.testing.assert_allclose(exported, expected, rtol=1e-6, atol=1e-6)
+    assert len((tmp_path / "model.py").read_text()) < 4000
 
 
 NUMBERS: list[dict[str, ParamValue]] = [

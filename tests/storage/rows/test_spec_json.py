@@ -13,6 +13,8 @@ from search.study import (
     Budget,
     Choices,
     Evaluation,
+    Expression,
+    ExpressionParameter,
     PrunerScope,
     PrunerSpec,
     Range,
@@ -91,3 +93,16 @@ def test_any_space_comes_back(space: dict[str, Choices | Range], name: str) -> N
         key: repr(axis) for key, axis in space.items()
     }
     assert again.name == name
+
+
+def test_expressions_come_back_exactly() -> None:
+    beta = ExpressionParameter(name="beta", default=1.0, low=0.1, high=3.0, log=True, learned=True)
+    spec = StudySpec(
+        dataset="iris",
+        space={"activation": Choices(values=("relu", "wave"))},
+        expressions=(
+            Expression(name="wave", expression="sin(beta*x)", parameters=(beta,)),
+            Expression(name="plain", expression="x"),
+        ),
+    )
+    assert read_spec(write_spec(spec)) == spec
