@@ -12,11 +12,11 @@ from math import ceil, pi, sqrt
 
 import numpy as np
 
-from search.activations.formulas import Array, Formula
+from search.activations.formulas import Array, Formula, Numbers
 
 #: Beyond 14 standard deviations the normal density is below 1e-43.
 REACH = 14
-#: Functions are known to be finite up to there (see `search.activations.check`).
+#: Every function is finite up to there (see `search.activations.check`), and a few no further.
 _FURTHEST = 50.0
 #: Gauss-Legendre nodes a cell; fewer to see whether a cell is cut in halves.
 _NODES, _FEW = 32, 12
@@ -60,7 +60,9 @@ def normal_nodes(
 ) -> tuple[Array, Array]:
     """Return nodes z and weights of E[g(z)], z ~ N(0, q), for g as smooth as `formula`."""
     deviation = sqrt(q)
-    reach = min(REACH * deviation, _FURTHEST)
+    reach = REACH * deviation
+    if reach > _FURTHEST and not _is_finite(formula, dict(items), reach):
+        reach = _FURTHEST
     own = mesh(formula, items, ceil(reach))
     edges = np.union1d(np.linspace(-reach, reach, 2 * REACH + 1), own[np.abs(own) < reach])
     node, weight = np.polynomial.legendre.leggauss(_NODES)
@@ -68,3 +70,10 @@ def normal_nodes(
     z = (left + size * (node + 1.0) / 2.0).ravel()
     density = np.exp(-0.5 * z**2 / q) / (deviation * sqrt(2.0 * pi))
     return z, (size / 2.0 * weight).ravel() * density
+
+
+def _is_finite(formula: Formula, numbers: Numbers, reach: float) -> bool:
+    """Return whether the square of `formula` is finite at both ends of [-reach, reach]."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        ends = formula(np.array([-reach, reach]), numbers) ** 2
+    return bool(np.isfinite(ends).all())

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = (
@@ -35,9 +35,14 @@ class Watched:
             if message.type == "error":
                 self.wrong.append(message.text)
 
+        def failed(request: Request) -> None:
+            # A page that is left ends its stream of events, which a browser calls a failure.
+            if not (request.url.endswith("/events") and request.failure == "net::ERR_ABORTED"):
+                self.wrong.append(request.url)
+
         self.page.on("console", said)
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.page.on("requestfailed", lambda request: self.wrong.append(request.url))
+        self.page.on("requestfailed", failed)
 
     def open(self, path: str) -> None:
         self.page.goto(f"{self.base}{path}")
