@@ -10,6 +10,8 @@ from sqlalchemy import Connection, func, select, update
 from storage.optuna_schema import tables as optuna_tables
 from storage.sql.tables import STUDIES, TRIALS
 
+#: How the error of such a trial begins.
+NOT_FINISHED = "not finished: "
 _OPEN = tuple(state.name for state in TrialState if not state.is_finished())
 
 
@@ -35,7 +37,7 @@ def close_open_trials(connection: Connection, study_id: str, now: datetime, reas
         .where(is_open)
         .values(
             state=TrialState.FAIL.name,
-            error=f"not finished: {reason}",
+            error=f"{NOT_FINISHED}{reason}",
             finished_at=now,
             version=select(STUDIES.c.version + 1).where(STUDIES.c.id == study_id).scalar_subquery(),
         )
@@ -45,6 +47,7 @@ def close_open_trials(connection: Connection, study_id: str, now: datetime, reas
         .where(STUDIES.c.id == study_id)
         .values(
             trials_running=0,
+            trials_finished=STUDIES.c.trials_finished + len(trial_ids),
             trials_failed=STUDIES.c.trials_failed + len(trial_ids),
         )
     )

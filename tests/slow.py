@@ -42,6 +42,7 @@ SLOW: tuple[str, ...] = (
     "tests/service/cli/test_demo.py",
     "tests/service/cli/test_reproduce.py",
     "tests/service/cli/test_takehome.py",
+    "tests/service/cli/test_upkeep.py",
     "tests/service/test_bounded_process.py",
     "tests/service/test_postgresql.py",
     "tests/service/test_recorded_database.py::"
@@ -52,6 +53,8 @@ SLOW: tuple[str, ...] = (
     "tests/storage/sql/test_database.py::"
     "test_eight_processes_may_open_a_new_database_at_the_same_moment",
     "tests/storage/sql/test_away.py",
+    "tests/storage/sql/test_upgrades.py::test_every_revision_between_is_upgraded_on_postgresql",
+    "tests/storage/test_backup.py::test_a_backup_made_while_a_worker_writes_is_whole",
     "tests/storage/test_dashboard.py::test_polling_while_a_worker_writes_never_fails",
     "tests/storage/test_optuna_contract.py",
     "tests/storage/test_queue.py::test_eight_processes_never_claim_the_same_study",

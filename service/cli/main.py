@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from search.errors import InvalidInput, NotReady, SearchError
-from service.cli import keys, remote
+from service.cli import keys, remote, upkeep
 from service.cli.console_tables import results_table, studies_table
 from service.logs import set_up_logs
 from service.settings import load_settings
@@ -202,7 +202,7 @@ def version() -> None:
 
 
 # Commands for a running service stand beside those of a database.
-app.registered_commands += remote.app.registered_commands
+app.registered_commands += remote.app.registered_commands + upkeep.app.registered_commands
 
 
 def _console() -> Console:

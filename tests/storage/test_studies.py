@@ -177,7 +177,7 @@ def test_a_running_study_whose_worker_is_gone_is_cancelled_at_once(
     recorder.record([changed(make_record(0), make_record(1, TrialState.RUNNING))])
     row = studies.cancel(queued.id)
     assert row.state is StudyState.CANCELLED
-    assert row.progress.trials_failed == 1
+    assert (row.progress.trials_failed, row.progress.trials_finished) == (1, 1)
     assert [record.state for record in recorder.history()] == [TrialState.COMPLETE, TrialState.FAIL]
 
 
