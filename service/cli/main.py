@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from search.errors import InvalidInput, SearchError
+from search.errors import InvalidInput, NotReady, SearchError
 from service.cli import keys, remote
 from service.cli.console_tables import results_table, studies_table
 from service.logs import set_up_logs
@@ -78,6 +78,27 @@ def worker(
     settings = load_settings(data_dir=data_dir)
     set_up_logs(settings.log_level)
     run_worker(settings, until_stdin_ends=until_stdin_ends)
+
+
+@app.command()
+def alive(data_dir: DataDir = None) -> None:
+    """Say whether a worker of this machine gives signs of life; else end with code 1."""
+    from service.worker.names import is_of_this_machine  # noqa: PLC0415 - other commands start faster
+    from storage import Queue, open_database  # noqa: PLC0415
+
+    settings = load_settings(data_dir=data_dir)
+    database = open_database(settings.database)
+    try:
+        found = Queue(database).live_workers(settings.lease_seconds)
+    finally:
+        database.close()
+    here = [name for name in found if is_of_this_machine(name)]
+    if not here:
+        raise NotReady(
+            f"no worker of this machine has given a sign of life for {settings.lease_seconds:g} s; "
+            "start one by `activation-search worker`, or read the log of the one that has ended"
+        )
+    typer.echo("\n".join(here))
 
 
 @app.command()

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor
 from contextlib import contextmanager
-from secrets import token_hex
 from threading import Event as Flag
 from time import monotonic
 from typing import Protocol
@@ -39,6 +36,7 @@ from service.logs import get_log
 from service.settings import Settings
 from service.stored_datasets import load_dataset
 from service.worker.heartbeat import repeated
+from service.worker.names import new_name
 from service.worker.patience import Patience
 from storage import Database, DatabaseAway, Datasets, Queue, Recorder, Results, Studies, Wakeups
 from storage.rows.study_rows import StudyRow
@@ -103,7 +101,7 @@ class Worker:
     ) -> None:
         self._settings = settings
         self._run = run
-        self._id = f"{socket.gethostname()}-{os.getpid()}-{token_hex(3)}"
+        self._id = new_name()
         self._database = database
         self._executor = executor
         self._backend = backend
