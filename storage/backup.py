@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic, sleep
 
 from alembic.config import Config
 from alembic.script import ScriptDirectory
@@ -29,6 +30,12 @@ _HEADER = b"SQLite format 3\0"
 _ARCHIVE = b"PGDMP"
 #: Where distributions put PostgreSQL's programs, which are often not in PATH.
 _FOLDERS = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/opt/postgresql@*/bin")
+_OTHERS = text(
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+    "AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+)
+#: Seconds that a connection may take to end after its program has.
+_ENDING_S = 3.0
 _REVISION = "SELECT version_num FROM activation_search_version"
 
 
@@ -133,12 +140,12 @@ def _restore_postgresql(url: URL, file: Path, *, replace: bool) -> None:
             found = connection.execute(text("SELECT to_regclass('search_studies')")).scalar_one()
             if found is not None:
                 _refuse_existing(url, replace=replace)
-            others = text(
-                "SELECT count(*) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
-            if connection.execute(others).scalar_one():
-                raise _in_use(url)
+            deadline = monotonic() + _ENDING_S
+            while connection.execute(_OTHERS).scalar_one():
+                if monotonic() > deadline:
+                    raise _in_use(url)
+                connection.rollback()  # the view is one moment for as long as a transaction lasts
+                sleep(0.1)
     except DBAPIError as error:
         raise InvalidInput(
             f"the database {shown(url)} cannot be opened: {error.orig}; create it first, by "
