@@ -46,3 +46,13 @@ def record_forever(url: str, study_id: str, worker_id: str, started: Event) -> N
         recorder.record([changed(*(replace(make_record(n), fit_seconds=2.0) for n in numbers))])
         start += BATCH
         started.set()
+
+
+def claim_one(url: str, worker_id: str, barrier: Barrier) -> str:
+    """Claim a study at the same moment as the others do."""
+    database = open_database(url)
+    barrier.wait()
+    row = Queue(database).claim(worker_id, 600)
+    database.close()
+    assert row is not None
+    return row.id

@@ -1,0 +1,29 @@
+"""The client of each study, and the turns of the clients in the queue."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0008"
+down_revision = "0007"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Take the step."""
+    op.add_column("search_studies", sa.Column("client", sa.String(100)))
+    op.create_table(
+        "search_turns",
+        sa.Column("client", sa.String(100), nullable=False),
+        sa.Column("turn", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("client", name="pk_search_turns"),
+    )
+
+
+def downgrade() -> None:
+    """Take the step back."""
+    op.drop_table("search_turns")
+    with op.batch_alter_table("search_studies") as table:
+        table.drop_column("client")
