@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from multiprocessing.synchronize import Event
 from threading import Barrier
@@ -31,6 +32,7 @@ def claim_all(url: str, worker_id: str, barrier: Barrier) -> list[str]:
     claimed = []
     while (row := queue.claim(worker_id, 600)) is not None:
         claimed.append(row.id)
+        time.sleep(0.01)  # the others' turn: a worker has a study to run now
     database.close()
     return claimed
 
