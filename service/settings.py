@@ -26,6 +26,14 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
+class LogFormat(StrEnum):
+    """How log lines are written."""
+
+    AUTO = "auto"
+    JSON = "json"
+    TEXT = "text"
+
+
 def _known_device(wanted: str) -> str:
     try:
         parse_device(wanted)
@@ -115,6 +123,8 @@ class Settings(BaseSettings):
     #: Largest table of rows to predict.
     max_prediction_bytes: int = Field(default=256 * 2**20, ge=1)
     log_level: LogLevel = LogLevel.INFO
+    #: json, text, or auto: text where standard error is a terminal, else JSON.
+    log_format: LogFormat = LogFormat.AUTO
 
     @property
     def database(self) -> str:

@@ -13,6 +13,7 @@ from storage.recorder import Recorder
 from storage.results import Results
 from storage.sql.away import DatabaseAway
 from storage.sql.database import Database, open_database
+from storage.statistics import Statistics
 from storage.studies import Studies
 from storage.trials import Trials
 from storage.wakeups import Wakeups
@@ -26,6 +27,7 @@ __all__ = [
     "Queue",
     "Recorder",
     "Results",
+    "Statistics",
     "Studies",
     "Trials",
     "Wakeups",

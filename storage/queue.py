@@ -32,6 +32,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from search.study import Phase, Stop, StudyState
 from storage.leases import end_columns, lease_lost, update_as_holder
+from storage.measurements import Measurements
 from storage.open_trials import close_open_trials
 from storage.rows.study_rows import StudyRow, get_study, read_study
 from storage.sql.database import Database
@@ -122,6 +123,7 @@ class Queue:
                 return
             columns = {
                 "state": StudyState.QUEUED.value,
+                "queued_at": datetime.now(UTC),
                 "worker_id": None,
                 "lease_until": None,
                 "version": STUDIES.c.version + 1,
@@ -139,16 +141,23 @@ class Queue:
         with self._database.writing() as connection:
             _end(connection, study_id, worker_id, state, error)
 
-    def beat(self, worker_id: str) -> None:
-        """Record a heartbeat of the worker."""
+    def beat(self, worker_id: str, segments: Measurements | None = None) -> None:
+        """Record a heartbeat of the worker, and how long its segments took so far."""
         now = datetime.now(UTC)
         with self._database.writing() as connection:
             upsert(
                 connection,
                 WORKERS,
-                [{"id": worker_id, "started_at": now, "beat_at": now}],
+                [
+                    {
+                        "id": worker_id,
+                        "started_at": now,
+                        "beat_at": now,
+                        "segments": segments.stored() if segments and segments.count else None,
+                    }
+                ],
                 key=["id"],
-                update=["beat_at"],
+                update=["beat_at", "segments"],
             )
 
     def live_workers(self, within_seconds: float) -> tuple[str, ...]:

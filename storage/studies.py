@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import Connection, and_, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -114,7 +115,7 @@ class Studies:
             row = get_study(connection, study_id, for_update=True)
             if row.state is StudyState.PAUSED:
                 self._check_queue(connection)
-                return _change(connection, study_id, state=StudyState.QUEUED.value)
+                return _change(connection, study_id, **_queued())
             if row.state is StudyState.RUNNING and row.stop is Stop.PAUSE:
                 return _change(connection, study_id, stop=None)
             raise Conflict(
@@ -143,7 +144,7 @@ class Studies:
             return _change(
                 connection,
                 study_id,
-                state=StudyState.QUEUED.value,
+                **_queued(),
                 phase=None,
                 spec=write_spec(spec),
                 trials_total=max(spec.budget.trials, row.progress.trials_finished),
@@ -269,7 +270,7 @@ def _insert(
             spec=write_spec(spec),
             directions=json.dumps(list(directions)),
             metric_names=json.dumps(list(metric_names)),
-            state=StudyState.QUEUED.value,
+            **_queued(),
             version=1,
             created_at=datetime.now(UTC),
             trials_total=spec.budget.trials,
@@ -288,6 +289,10 @@ def _insert(
         .returning(*STUDIES.c)
     ).one()
     return read_study(row)
+
+
+def _queued() -> dict[str, Any]:
+    return {"state": StudyState.QUEUED.value, "queued_at": datetime.now(UTC)}
 
 
 def _default_name(connection: Connection, dataset: str) -> str:

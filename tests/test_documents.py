@@ -41,7 +41,7 @@ def test_paths_that_a_page_names_exist(page: str) -> None:
     assert [path for path in named if not exists(path.rstrip("/"), page)] == []
 
 
-@pytest.mark.parametrize("page", [*MAPS, "API.md", "CHANGELOG.md"])
+@pytest.mark.parametrize("page", [*MAPS, "API.md", "CHANGELOG.md", "OPERATING.md"])
 def test_modules_and_links_of_a_page_exist(page: str) -> None:
     text = (ROOT / page).read_text()
     for name in MODULE.findall(text):

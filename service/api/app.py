@@ -21,8 +21,15 @@ from service.api.guards.key_ring import KeyRing
 from service.api.guards.loopback import is_loopback
 from service.api.guards.rate_guard import RateGuard
 from service.api.long_polling import VersionWatcher
+from service.api.metrics import (
+    DatabaseCollector,
+    DatabaseWaits,
+    RequestMetrics,
+    registry_of_process,
+)
 from service.api.openapi import document_problems, problems
 from service.api.problems import add_problem_handlers
+from service.api.request_log import RequestLog
 from service.api.routes import (
     catalog,
     datasets,
@@ -45,6 +52,7 @@ from storage import (
     Keys,
     Queue,
     Results,
+    Statistics,
     Studies,
     Trials,
     Wakeups,
@@ -64,11 +72,15 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
 
     With `expects_worker`, for a process that started one, it is ready only while a worker is alive.
     """
+    registry = registry_of_process()
+    waits = DatabaseWaits(registry)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-        database = open_database(settings.database)
+        database = open_database(settings.database, on_wait=waits.observe)
+        collector = DatabaseCollector(Statistics(database), database.file, settings.lease_seconds)
+        registry.register(collector)
         results_of = Results(database)
         loop = asyncio.get_running_loop()
 
@@ -107,6 +119,7 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
                 parameters=settings.max_parameters,
                 seconds=settings.max_study_seconds,
             ),
+            registry=registry,
             expects_worker=expects_worker,
         )
         dashboard = DashboardRoute(database.optuna_storage(), writable=settings.dashboard_writable)
@@ -115,6 +128,7 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
             yield
         finally:
             app.router.routes.remove(dashboard)
+            registry.unregister(collector)
             watcher.close()
             wakeups.close()
             key_ring.close()
@@ -162,6 +176,7 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
         origins=settings.allowed_origins,
     )
     app.add_middleware(AnswerHeaders)
+    app.add_middleware(RequestLog, metrics=RequestMetrics(registry))
     app.include_router(health.router)
     app.include_router(pages.router)
     app.include_router(start.router)

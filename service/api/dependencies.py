@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Path, Request
+from prometheus_client import CollectorRegistry
 from pydantic import AfterValidator
 
 from search.errors import NotFound
@@ -34,6 +35,8 @@ class Services:
     key_ring: KeyRing
     tables: TableReader
     limits: StudyLimits
+    #: What Prometheus reads.
+    registry: CollectorRegistry
     #: Whether this process started a worker, without which it is not ready.
     expects_worker: bool
 

@@ -63,7 +63,7 @@ def serve(
     from service.api.server import serve as run_server  # noqa: PLC0415 - other commands start faster
 
     settings = load_settings(host=host, port=port, data_dir=data_dir)
-    set_up_logs(settings.log_level)
+    set_up_logs(settings.log_level, settings.log_format)
     run_server(settings, with_worker=not no_worker)
 
 
@@ -76,7 +76,7 @@ def worker(
     from service.worker.process import run_worker  # noqa: PLC0415 - imports torch
 
     settings = load_settings(data_dir=data_dir)
-    set_up_logs(settings.log_level)
+    set_up_logs(settings.log_level, settings.log_format)
     run_worker(settings, until_stdin_ends=until_stdin_ends)
 
 

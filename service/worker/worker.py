@@ -32,6 +32,7 @@ from search.study import (
     TrialsChanged,
 )
 from search.training.backend import PROCESSOR, Backend
+from search.training.measured import MeasuredExecutor
 from service.logs import get_log
 from service.settings import Settings
 from service.stored_datasets import load_dataset
@@ -39,6 +40,7 @@ from service.worker.heartbeat import repeated
 from service.worker.names import new_name
 from service.worker.patience import Patience
 from storage import Database, DatabaseAway, Datasets, Queue, Recorder, Results, Studies, Wakeups
+from storage.measurements import SEGMENT_BOUNDS, Measurements
 from storage.rows.study_rows import StudyRow
 from storage.wakeups import QUEUE
 
@@ -103,7 +105,8 @@ class Worker:
         self._run = run
         self._id = new_name()
         self._database = database
-        self._executor = executor
+        self._segments = Measurements(SEGMENT_BOUNDS)
+        self._executor = MeasuredExecutor(executor, self._segments.add)
         self._backend = backend
         self._queue = Queue(database)
         self._studies = Studies(database)
@@ -150,7 +153,7 @@ class Worker:
             return None  # told to stop
 
     def _run_one(self, study: StudyRow) -> None:
-        log = get_log(__name__, worker=self._id, study=study.id)
+        log = get_log(__name__, worker=self._id, study_id=study.id)
         log.info("claimed", dataset=study.dataset, trials=study.spec.budget.trials)
         try:
             with self._lease_renewal(study.id) as lost:
@@ -273,7 +276,7 @@ class Worker:
             yield
 
     def _beat(self) -> None:
-        self._queue.beat(self._id)
+        self._queue.beat(self._id, self._segments)
 
     @contextmanager
     def _lease_renewal(self, study_id: str) -> Iterator[Flag]:

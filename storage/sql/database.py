@@ -9,10 +9,11 @@ one that belongs to Optuna's storage.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from time import perf_counter
+from typing import TYPE_CHECKING, TypeAlias
 
 import optuna
 from optuna.storages import RDBStorage
@@ -44,6 +45,14 @@ _PRAGMAS = (
 _CONNECTIONS = 50
 
 
+#: Is told the kind of a transaction, "read" or "write", and the seconds that it waited.
+OnWait: TypeAlias = Callable[[str, float], None]
+
+
+def _not_observed(kind: str, seconds: float) -> None:
+    """Do nothing."""
+
+
 class Database:
     """Engines to one database; made by `open_database`, ended by `close`.
 
@@ -54,8 +63,10 @@ class Database:
     over a fork, so a use in another process than the opener's is refused.
     """
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, *, on_wait: OnWait = _not_observed) -> None:
+        """`on_wait` is told of every transaction how many seconds it waited to begin."""
         self.url = url
+        self._on_wait = on_wait
         self._pid = os.getpid()
         if url.get_backend_name() == "sqlite":
             # One writing connection a process: its threads then queue fairly for it, where
@@ -81,18 +92,28 @@ class Database:
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
 
+    @property
+    def file(self) -> Path | None:
+        """SQLite's file; None where a server has the database."""
+        is_sqlite = self.url.get_backend_name() == "sqlite"
+        return Path(self.url.database) if is_sqlite and self.url.database else None
+
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Open one transaction that may write: committed at the end, rolled back on any error."""
         self._refuse_fork()
+        asked = perf_counter()
         with telling_away(), self._writer.begin() as connection:
+            self._on_wait("write", perf_counter() - asked)
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Open one read-only, consistent snapshot, which waits for no writer and blocks none."""
         self._refuse_fork()
+        asked = perf_counter()
         with telling_away(), self._reader.connect() as connection:
+            self._on_wait("read", perf_counter() - asked)
             yield connection
 
     @contextmanager
@@ -136,7 +157,7 @@ class Database:
             )
 
 
-def open_database(url: str) -> Database:
+def open_database(url: str, *, on_wait: OnWait = _not_observed) -> Database:
     """Open the database at `url`, creating or migrating both schemas where needed.
 
     Safe when several processes do so at the same moment. Raises InvalidInput for a URL that is
@@ -147,7 +168,7 @@ def open_database(url: str) -> Database:
     try:
         if parsed.database and parsed.get_backend_name() == "sqlite":
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        database = Database(parsed)
+        database = Database(parsed, on_wait=on_wait)
     except (OSError, NoSuchModuleError) as error:
         raise _unusable(parsed, error) from error
     except ModuleNotFoundError as error:

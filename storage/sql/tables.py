@@ -108,6 +108,8 @@ STUDIES = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("started_at", UtcDateTime),
     Column("finished_at", UtcDateTime),
+    #: Since when it waits, or waited last; NULL in rows of revisions before 0008.
+    Column("queued_at", UtcDateTime),
     Column("trials_total", Integer, nullable=False),
     Column("trials_finished", Integer, nullable=False),
     Column("trials_pruned", Integer, nullable=False),
@@ -257,6 +259,7 @@ WORKERS = Table(
     Column("id", String(255), primary_key=True),
     Column("started_at", UtcDateTime, nullable=False),
     Column("beat_at", UtcDateTime, nullable=False),
+    Column("segments", Text),  # JSON, see measurements; NULL before the first
 )
 
 DATASETS = Table(

@@ -3,6 +3,7 @@
 from importlib.metadata import version
 
 from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from search.errors import NotReady
@@ -33,7 +34,17 @@ def get_readiness(services: ServicesDep) -> ReadyOut:
     return ReadyOut(status="ready", database=True, workers=workers)
 
 
-@router.get("/metrics", response_class=Response, responses=problems())
-def get_metrics() -> Response:
-    """Prometheus metrics of this process."""
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+_EXAMPLE = """# HELP activation_search_queue_depth Studies that wait for a worker.
+# TYPE activation_search_queue_depth gauge
+activation_search_queue_depth 3.0
+"""
+
+
+@router.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    responses={200: {"content": {"text/plain": {"example": _EXAMPLE}}}, **problems()},
+)
+def get_metrics(services: ServicesDep) -> Response:
+    """Prometheus metrics of this process and of the database."""
+    return Response(generate_latest(services.registry), media_type=CONTENT_TYPE_LATEST)

@@ -19,6 +19,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop the columns."""
-    with op.batch_alter_table("search_datasets", schema=None) as batch_op:
-        batch_op.drop_column("notes")
-        batch_op.drop_column("class_counts")
+    # Not in a batch, which would make the table anew and drop the old one with the contents.
+    op.drop_column("search_datasets", "notes")
+    op.drop_column("search_datasets", "class_counts")

@@ -19,6 +19,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take the step back."""
-    with op.batch_alter_table("search_datasets", schema=None) as batch_op:
-        batch_op.drop_column("report")
-        batch_op.drop_column("roles")
+    # Not in a batch, which would make the table anew and drop the old one with the contents.
+    op.drop_column("search_datasets", "report")
+    op.drop_column("search_datasets", "roles")

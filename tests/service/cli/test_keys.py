@@ -66,7 +66,7 @@ def test_others_are_not_served_without_a_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
     monkeypatch.setattr("signal.signal", lambda *_: None)
-    monkeypatch.setattr("service.cli.main.set_up_logs", lambda _: None)
+    monkeypatch.setattr("service.cli.main.set_up_logs", lambda *_: None)
     command = ("serve", "--host", "0.0.0.0", "--port", "0", "--data-dir", str(tmp_path))
     code, _, err = run(monkeypatch, capsys, *command)
     assert code == 1

@@ -107,7 +107,7 @@ def test_a_database_that_cannot_be_opened_is_one_sentence(
         folder.mkdir()
         (folder / "activation-search.db").write_bytes(content)
     monkeypatch.setattr("signal.signal", lambda *_: None)
-    monkeypatch.setattr("service.cli.main.set_up_logs", lambda _: None)
+    monkeypatch.setattr("service.cli.main.set_up_logs", lambda *_: None)
     code, _, err = run(monkeypatch, capsys, *command, "--data-dir", str(folder))
     assert code == 1
     said = " ".join(err.split())

@@ -1,0 +1,62 @@
+"""An executor that measures how long each call took, where it ran."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from time import perf_counter
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class _Timed(Future[T]):
+    """What a caller waits for; cancelling it cancels the call itself."""
+
+    def __init__(self, call: Future[tuple[T, float]]) -> None:
+        super().__init__()
+        self._call = call
+
+    def cancel(self) -> bool:
+        """Cancel the call; False where it has begun."""
+        if self.cancelled():
+            return True
+        if not (self._call.cancel() and super().cancel()):
+            return False
+        self.set_running_or_notify_cancel()  # or those who `wait` for it would wait for ever
+        return True
+
+
+class MeasuredExecutor(Executor):
+    """Hands calls on to `executor` and tells `on_call` the seconds that each took to run.
+
+    The seconds are those of the process that ran the call, without its wait for a free one.
+    """
+
+    def __init__(self, executor: Executor, on_call: Callable[[float], None]) -> None:
+        self._executor = executor
+        self._on_call = on_call
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Submit the call, as `Executor.submit` does."""
+        call = self._executor.submit(_timed, fn, *args, **kwargs)
+        future: Future[T] = _Timed(call)
+        call.add_done_callback(lambda done: self._pass_on(done, future))
+        return future
+
+    def _pass_on(self, call: Future[tuple[T, float]], future: Future[T]) -> None:
+        if call.cancelled() or not future.set_running_or_notify_cancel():
+            return
+        error = call.exception()
+        if error is not None:
+            future.set_exception(error)
+            return
+        result, seconds = call.result()
+        self._on_call(seconds)
+        future.set_result(result)
+
+
+def _timed(fn: Callable[..., T], *args: Any, **kwargs: Any) -> tuple[T, float]:
+    began = perf_counter()
+    result = fn(*args, **kwargs)
+    return result, perf_counter() - began
