@@ -34,6 +34,7 @@ class FormatName(StrEnum):
 
     PYTORCH = "pytorch"
     ONNX = "onnx"
+    KERAS = "keras"
     JSON = "json"
 
 
@@ -50,6 +51,13 @@ FORMATS: Mapping[FormatName, ExportFormat] = {
         suffix=".onnx",
         media_type="application/octet-stream",
         extra="onnx",
+    ),
+    FormatName.KERAS: ExportFormat(
+        title="a Keras model with its code and a program that predicts",
+        writer="search.exports.keras_model:write_keras",
+        suffix=".zip",
+        media_type="application/zip",
+        extra="keras",
     ),
     FormatName.JSON: ExportFormat(
         title="configuration, scores, verdict, versions and seeds, to be trained again",
@@ -68,10 +76,9 @@ def export(name: str, archive: bytes, story: Mapping[str, Any]) -> bytes:
     row = FORMATS[FormatName(name)]
     module, _, function = row.writer.partition(":")
     try:
-        write = getattr(import_module(module), function)
+        content: bytes = getattr(import_module(module), function)(archive, story)
     except ModuleNotFoundError as error:
         if not row.extra or (error.name or "").startswith(("search", "storage", "service")):
             raise
         raise MissingExtra(f"the export '{name}'", row.extra) from error
-    content: bytes = write(archive, story)
     return content

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Mapping
 from importlib.resources import files
 from io import BytesIO
+from textwrap import fill
 from typing import Any
 
 from search.activations.arms import title_of
@@ -29,6 +30,13 @@ def about(archive: ModelArchive, story: Mapping[str, Any]) -> str:
     source = f" that study {study['id']} recommends" if study else ""
     rows = f" on {dataset['name'] or dataset['id']}" if dataset else ""
     return f"The network{source}, trained{rows} to predict '{archive.target}'."
+
+
+def docstring(text: str) -> str:
+    """Return a text as the docstring of a module, whatever names stand in it."""
+    plain = "".join(letter if letter.isprintable() else " " for letter in text)
+    escaped = plain.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"""{fill(escaped, 95, break_long_words=False, break_on_hyphens=False)}"""'
 
 
 def zipped(contents: Mapping[str, str | bytes]) -> bytes:

@@ -64,8 +64,11 @@ for _name, _test in _COMPARISONS.items():
     setattr(Symbol, f"__{_name}__", _comparison(_test))
 
 
-class _Functions:
-    """A namespace all of whose functions are calls by name."""
+class Functions:
+    """A namespace all of whose functions are calls by name.
+
+    A library that lacks one, or knows it by other arguments, has a class of its own below this one.
+    """
 
     def __getattr__(self, name: str) -> Callable[..., Symbol]:
         def call(*arguments: Any) -> Symbol:
@@ -76,14 +79,20 @@ class _Functions:
         return call
 
 
-def formula_of(row: Activation, numbers: Mapping[str, ast.expr]) -> ast.expr:
+#: All functions by the names that the array namespace has.
+FUNCTIONS = Functions()
+
+
+def formula_of(
+    row: Activation, numbers: Mapping[str, ast.expr], functions: Functions = FUNCTIONS
+) -> ast.expr:
     """Return f(z) of an activation as a tree over the name `z`, with `numbers` for its numbers.
 
     Functions are calls of plain names, those of the array namespace.
     """
-    functions = cast("Any", _Functions())
     symbols = {name: Symbol(tree) for name, tree in numbers.items()}
-    written: Symbol = row.expression(functions, Symbol(ast.Name(id="z")), symbols)
+    z = Symbol(ast.Name(id="z"))
+    written: Symbol = row.expression(cast("Any", functions), z, symbols)
     return written.tree
 
 
@@ -92,6 +101,7 @@ def statements_of(
     fixed: Mapping[str, float],
     learned: Mapping[str, ast.expr],
     called: Callable[[str], str],
+    functions: Functions = FUNCTIONS,
 ) -> list[str]:
     """Return the lines of a function of `z` that ends in returning f(z) of a person's own `row`.
 
@@ -99,7 +109,6 @@ def statements_of(
     """
     program_ = program(simplify(bound(row.tree, fixed)))
     uses = Counter(index for step in program_.steps for index in step.operands)
-    functions = cast("Any", _Functions())
     values: list[Any] = []
     lines: list[str] = []
     for index, step in enumerate(program_.steps):
@@ -110,7 +119,7 @@ def statements_of(
             values.append(Symbol(tree))
         else:
             operands = [values[operand] for operand in step.operands]
-            made: Symbol = OPERATIONS[step.operation].on_arrays(functions, *operands)
+            made: Symbol = OPERATIONS[step.operation].on_arrays(cast("Any", functions), *operands)
             # These write each of their operands twice.
             twice = any(
                 user.operation in ("maximum", "minimum", "softplus")

@@ -6,16 +6,20 @@ are a class of their own, made of the formula of their row.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Iterator, Mapping
-from textwrap import fill
 
 import numpy as np
 from numpy.typing import NDArray
 
-from search.activations import Activation
 from search.activations import ActivationName as Name
-from search.exports.formulas import constant, formula_of, source_of, statements_of
+from search.exports.activation_source import (
+    attribute_name,
+    body_of,
+    class_docstring,
+    class_name,
+    fixed_number,
+)
+from search.exports.folder import docstring
 from search.networks.trained_network import HiddenLayer, TrainedNetwork
 from search.study import Task
 
@@ -26,8 +30,7 @@ _NAMES = {"expit": "torch.sigmoid"}
 
 
 def _number(layer: HiddenLayer, name: str) -> str:
-    """Return a fixed number of an activation as it was given, not as float32 has rounded it."""
-    return repr(float(str(layer.numbers[name][0])))
+    return repr(fixed_number(layer, name))
 
 
 def _prelu(layer: HiddenLayer) -> str:
@@ -72,7 +75,7 @@ def model_source(network: TrainedNetwork, task: Task, about: str) -> str:
     own = _own_module(network)
     plural = "s" if config.depth > 1 else ""
     module = [
-        f'"""{fill(about, 95)}"""',
+        docstring(about),
         "",
         *(["import torch"] if own else []),
         "from torch import Tensor, nn",
@@ -119,7 +122,12 @@ def state_dict(network: TrainedNetwork) -> dict[str, NDArray[np.generic]]:
                 num_batches_tracked=None if norm.mean is None else np.array(0),
             )
         of_torch = layer.activation == Name.PRELU
-        put(**{"weight" if of_torch else name: layer.numbers[name] for name in learned})
+        put(
+            **{
+                "weight" if of_torch else attribute_name(layer.row, name): layer.numbers[name]
+                for name in learned
+            }
+        )
         place += network.config.dropout > 0
     put(weight=network.output.weight.T, bias=network.output.bias)
     return state
@@ -152,7 +160,7 @@ def _layer(network: TrainedNetwork, inputs: str) -> Iterator[str]:
     yield f"nn.Linear({inputs}, {config.width})"
     if config.normalization in _NORMS:
         yield f"{_NORMS[config.normalization]}({config.width})"
-    yield _module(network, layer) or f"{_class_name(layer.row)}()"
+    yield _module(network, layer) or f"{class_name(layer.row)}()"
     if config.dropout > 0:
         yield f"nn.Dropout({config.dropout!r})"
 
@@ -171,23 +179,16 @@ def _own_module(network: TrainedNetwork) -> str:
     layer, config = network.hidden[0], network.config
     if _module(network, layer) is not None:
         return ""
-    row = layer.row
     learned = [name for name, _ in config.learned]
-    fixed = {n: float(_number(layer, n)) for n in layer.numbers if n not in learned}
-    trained = {name: ast.parse(f"self.{name}", mode="eval").body for name in learned}
-    if row.listed:
-        numbers = {**trained, **{name: constant(value) for name, value in fixed.items()}}
-        body = [f"return {source_of(formula_of(row, numbers), _called)}"]
-    else:
-        body = statements_of(row, fixed, trained, _called)
     first = [
-        f"        self.{name} = nn.Parameter(torch.ones({len(layer.numbers[name])}))"
+        f"        self.{attribute_name(layer.row, name)} = "
+        f"nn.Parameter(torch.ones({len(layer.numbers[name])}))"
         for name in learned
     ]
     return "\n".join(
         [
-            f"class {_class_name(row)}(nn.Module):",
-            f'    """{row.title}: {" ".join(row.formula.split())}."""',
+            f"class {class_name(layer.row)}(nn.Module):",
+            class_docstring(layer.row),
             "",
             *(
                 ["    def __init__(self) -> None:", "        super().__init__()", *first, ""]
@@ -196,15 +197,9 @@ def _own_module(network: TrainedNetwork) -> str:
             ),
             "    def forward(self, z: Tensor) -> Tensor:",
             '        """Apply elementwise."""',
-            *(f"        {line}" for line in body),
+            *(f"        {line}" for line in body_of(layer, learned, _called)),
         ]
     )
-
-
-def _class_name(row: Activation) -> str:
-    name = "".join(word.capitalize() for word in row.name.split("_"))
-    # A person may call theirs as another class is called.
-    return name if row.listed else f"{name}Activation"
 
 
 def _called(function: str) -> str:

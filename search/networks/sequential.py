@@ -19,8 +19,11 @@ class FormulaModule(nn.Module):
     """An activation as the formula of its row, for those that torch has no module for.
 
     Its numbers are buffers of one element, or parameters where they are learned: of one element, or
-    of one a unit where the activation shares them by "channel".
+    of one a unit where the activation shares them by "channel". A person may call theirs as a
+    module calls an attribute, so that each has a name of its own here.
     """
+
+    _PREFIX = "number_"
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -31,13 +34,14 @@ class FormulaModule(nn.Module):
         for name, number in config.activation_numbers.items():
             value = torch.full((sizes.get(name, 1),), number)
             if name in sizes:
-                self.register_parameter(name, nn.Parameter(value))
+                self.register_parameter(self._PREFIX + name, nn.Parameter(value))
             else:
-                self.register_buffer(name, value)
+                self.register_buffer(self._PREFIX + name, value)
 
     def forward(self, z: Tensor) -> Tensor:
         """Apply elementwise to `z` (N, H)."""
-        numbers = {**dict(self.named_buffers()), **dict(self.named_parameters())}
+        named = {**dict(self.named_buffers()), **dict(self.named_parameters())}
+        numbers = {name.removeprefix(self._PREFIX): value for name, value in named.items()}
         result: Tensor = self.activation.expression(TORCH, z, numbers)
         return result
 

@@ -172,7 +172,7 @@ def predict(
 def export(
     study_id: str,
     file_format: Annotated[
-        str, typer.Option("--format", help="pytorch, onnx or json.")
+        str, typer.Option("--format", help="pytorch, onnx, keras or json.")
     ] = "pytorch",
     out: Annotated[Optional[Path], typer.Option(help="File to write; default: named so.")] = None,  # noqa: UP045
     data_dir: DataDir = None,

@@ -1,9 +1,10 @@
-"""Archives of networks that nobody trained: random weights behind a real preprocessing."""
+"""Archives of networks: of random weights behind a real preprocessing, or trained for a moment."""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,13 +15,17 @@ import torch
 from search.activations import own_activation
 from search.data.dataset_builder import build_dataset
 from search.data.datasets import ColumnRole, Dataset
-from search.data.preprocessing import Preprocessor, fit_preprocessor
+from search.data.preprocessing import Preprocessor, fit_preprocessor, infer_schema, prepare
+from search.data.splits import split
 from search.networks.dimensions import Dimensions
 from search.networks.lane import LaneState, NetworkConfig
 from search.networks.model_archive import save_model_archive
 from search.networks.sequential import build_network, load_state
-from search.study import Expression, ParamValue, Task
-from tests.search.plain_network import BASE, lane
+from search.study import Evaluation, Expression, ParamValue, Scaling, Task
+from search.training.device import Device
+from search.training.packing import pack
+from search.training.segment import train_segment
+from tests.search.plain_network import BASE, lane, segment
 
 ROWS = 240
 CLASSES = {Task.BINARY: ("no", "yes, please"), Task.MULTICLASS: ("low", 'the "mid"', "hoch")}
@@ -135,3 +140,32 @@ def archive_on(
         config=config,
         state=state,
     )
+
+
+def trained_archives(
+    dataset: Dataset, configurations: Sequence[Mapping[str, ParamValue]], epochs: int = 3
+) -> list[bytes]:
+    """Archives of networks trained together, as a study trains its winner."""
+    splits = split(dataset, Evaluation(folds=1), 0)
+    scalings = list(Scaling)
+    data = prepare(dataset, splits, scalings)
+    whole = [{**BASE, "scaling": "standard", **params} for params in configurations]
+    lanes = []
+    for number, params in enumerate(whole):
+        config = NetworkConfig.from_params(params)
+        fold = data.place(config.scaling, 0)
+        lanes.append(replace(lane(number), config=config, fold=fold))
+    states: dict[int, LaneState | None] = {}
+    for stack in pack(lanes, Device.CPU):
+        for report in train_segment(replace(segment(stack, epochs=epochs), dtype="float32"), data):
+            assert report.failure is None, (whole[report.configuration], report.failure)
+            states[report.configuration] = report.state
+    schema = infer_schema(dataset, splits.search)
+    fitted = {
+        scaling: fit_preprocessor(dataset, splits.folds[0].train, schema, scaling)
+        for scaling in scalings
+    }
+    return [
+        save_model_archive(params, states[number], fitted[lanes[number].config.scaling], dataset)
+        for number, params in enumerate(whole)
+    ]

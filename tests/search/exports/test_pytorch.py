@@ -18,7 +18,7 @@ from search.prediction.predict import predict_rows
 from search.prediction.predictor import Predictor
 from search.study import Expression, ParamValue, Task
 from tests.search.archives import Made, make_archive, mixed_table
-from tests.search.exports.own import EXPRESSIONS
+from tests.search.exports.own import EXPRESSIONS, NUMBERS, SHORT
 from tests.search.exports.programs import predicted_by_program, unpacked
 
 HIDDEN = [name for name in ActivationName if name.row.hidden]
@@ -63,24 +63,13 @@ def test_an_expression_is_a_module_that_reads_well(expression: Expression, tmp_p
     assert len((tmp_path / "model.py").read_text()) < 4000
 
 
-NUMBERS: list[dict[str, ParamValue]] = [
-    {"activation": "prelu", "prelu_slope": 0.4, "prelu_sharing": "channel"},
-    {"activation": "silu", "silu_beta": 2.5, "silu_learned": True},
-    {"activation": "silu", "silu_beta": 0.3},
-    {"activation": "celu", "celu_alpha": 0.7, "depth": 7},
-    {"activation": "elu", "elu_alpha": 1.7},
-    {"activation": "leaky_relu", "leaky_relu_slope": 0.031},
-    {"activation": "rrelu", "rrelu_lower": 0.05, "rrelu_upper": 0.45},
-]
-
-
 @pytest.mark.parametrize("params", NUMBERS)
 def test_numbers_of_an_activation_are_kept(params: dict[str, ParamValue], tmp_path: Path) -> None:
     exported, expected = outputs(make_archive(seed=3, **params), tmp_path)
     np.testing.assert_allclose(exported, expected, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("params", [{"activation": "tanh"}, *NUMBERS, {"depth": 9, "dropout": 0.1}])
+@pytest.mark.parametrize("params", [{"activation": "tanh"}, *SHORT, {"depth": 9, "dropout": 0.1}])
 def test_the_module_reads_as_one_written_by_hand(
     params: dict[str, ParamValue], tmp_path: Path
 ) -> None:

@@ -131,6 +131,15 @@ def test_the_network_is_exported_as_a_file(client: TestClient, study: str) -> No
         assert f"The network that study {study} recommends" in folder.read("README.md").decode()
 
 
+def test_an_export_of_another_library_is_made_apart_from_this_process(
+    client: TestClient, study: str
+) -> None:
+    answer = client.get(f"/v1/studies/{study}/export/keras")
+    assert answer.status_code == 200, answer.text
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as folder:
+        assert "model.keras" in folder.namelist()
+
+
 def test_what_cannot_be_exported_is_refused_in_a_sentence(client: TestClient, study: str) -> None:
     answer = client.get(f"/v1/studies/{study}/export/pytorsh")
     assert answer.status_code == 422
