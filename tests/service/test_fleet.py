@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
-import re
 import subprocess
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,6 @@ STUDY: dict[str, Any] = {
     "budget": {"trials": TRIALS, "epochs": 20},
     "evaluation": {"folds": 2, "confirm_top": 1, "confirm_repeats": 2},
 }
-#: What a worker logs of a study: its name, what happened, the study.
-LOGGED = re.compile(r'(claimed|released) .*?worker="([^"]+)".*?study="(st_\w+)"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +55,16 @@ class Fleet:
     def logged(self) -> list[tuple[str, str, str]]:
         """What was logged of studies, in order: the event, the worker, the study."""
         lines = [
-            line
+            json.loads(line)
             for path in self.folder.glob("worker-*.log")
             for line in path.read_text().splitlines()
+            if line.startswith("{") and line.endswith("}")  # not the half that was just written
         ]
-        found = (LOGGED.search(line) for line in sorted(lines, key=time_of))
-        return [(match[1], match[2], match[3]) for match in found if match]
+        return [
+            (line["event"], line["worker"], line["study_id"])
+            for line in sorted(lines, key=itemgetter("timestamp"))
+            if line["event"] in ("claimed", "released")
+        ]
 
     def holders(self) -> list[str]:
         """Living workers that hold a study which no worker held before."""
@@ -84,10 +87,6 @@ class Fleet:
                 kill(process)
                 return worker
             process.resume()
-
-
-def time_of(line: str) -> str:
-    return line.partition(" ")[0]
 
 
 def is_alive(worker: str) -> bool:
@@ -126,6 +125,7 @@ def test_every_study_runs_exactly_once(
             "ACTIVATION_SEARCH_DATABASE_URL": url,
             "ACTIVATION_SEARCH_PROCESSES": "1",
             "ACTIVATION_SEARCH_LEASE_SECONDS": "4",
+            "ACTIVATION_SEARCH_LOG_FORMAT": "json",
         }
         fleet = Fleet(folder=tmp_path, environment={**os.environ, **given})
         apis = []

@@ -25,5 +25,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Take the step back."""
     op.drop_table("search_turns")
-    with op.batch_alter_table("search_studies") as table:
-        table.drop_column("client")
+    # Not in a batch, as in the step before.
+    op.drop_column("search_studies", "client")
