@@ -124,7 +124,7 @@ def test_every_study_runs_exactly_once(
             "ACTIVATION_SEARCH_DATA_DIR": str(tmp_path),
             "ACTIVATION_SEARCH_DATABASE_URL": url,
             "ACTIVATION_SEARCH_PROCESSES": "1",
-            "ACTIVATION_SEARCH_LEASE_SECONDS": "4",
+            "ACTIVATION_SEARCH_LEASE_SECONDS": "12",
             "ACTIVATION_SEARCH_LOG_FORMAT": "json",
         }
         fleet = Fleet(folder=tmp_path, environment={**os.environ, **given})
