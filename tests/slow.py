@@ -60,6 +60,7 @@ SLOW: tuple[str, ...] = (
     "tests/storage/test_recorder.py::"
     "test_any_record_comes_back_as_it_was_and_stays_readable_for_optuna",
     "tests/storage/test_wakeups.py",
+    "tests/test_examples.py",
     "tests/test_layers.py::test_processes_do_not_load_what_they_do_not_need",
     "tests/test_layers.py::test_search_loads_torch_and_pandas_when_they_are_asked_for",
 )
