@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+from warnings import warn
 
 from optuna.logging import WARNING, get_verbosity, set_verbosity
 from rich.progress import Progress
@@ -15,7 +18,9 @@ from search.analysis.live_results import LiveResults
 from search.data.dataset_builder import build_dataset
 from search.data.datasets import ColumnRole, Dataset, load_builtin
 from search.driver import run_study
-from search.errors import InvalidInput
+from search.errors import Conflict, InvalidInput, UnknownChoice
+from search.exports.catalog import FORMATS, FormatName, export
+from search.prediction.predict import predict_file
 from search.study import (
     Axis,
     Budget,
@@ -30,6 +35,7 @@ from search.study import (
     StudyResults,
     StudySpec,
     Task,
+    TestsMade,
     TrialRecord,
     TrialsChanged,
 )
@@ -50,12 +56,18 @@ class LocalStudy(StudyReader):
     """A study that ran in this process, with all that it found."""
 
     def __init__(
-        self, spec: StudySpec, metric: str, results: StudyResults, trials: Sequence[TrialRecord]
+        self,
+        spec: StudySpec,
+        metric: str,
+        results: StudyResults,
+        trials: Sequence[TrialRecord],
+        archive: bytes | None,
     ) -> None:
         self.spec = spec
         self._metric = metric
         self._results = results
         self._trials = sorted(trials, key=lambda trial: trial.number)
+        self._archive = archive
 
     def results(self) -> Json:
         """Return everything found, as `GET results` shows it."""
@@ -68,6 +80,47 @@ class LocalStudy(StudyReader):
     def trials(self) -> list[Json]:
         """Return all trials, as the items of `GET trials`, with their curves and layers."""
         return list(self.view().trials)
+
+    @property
+    def archive(self) -> bytes:
+        """The network that the verdict recommends, trained; Conflict where there is none."""
+        if self._archive is None:
+            raise Conflict(
+                "the study ended without a trained network, which the confirmation of its best "
+                "trials makes; run it with an evaluation whose confirm_top is 1 or more"
+            )
+        return self._archive
+
+    def export(self, form: str, path: Path | str | None = None) -> Path:
+        """Write the recommended network as `pytorch`, `onnx` or `keras`; returns the file's path.
+
+        The format `json`, from which a network is trained again, tells of a study of a service.
+        """
+        if form not in FORMATS or form == FormatName.JSON:
+            raise UnknownChoice("format", form, [name for name in FORMATS if name != "json"])
+        verdict = self._results.verdict
+        story = {
+            "dataset": {"id": self.spec.dataset, "name": self.spec.dataset},
+            "verdict": verdict and asdict(verdict),
+        }
+        file = Path(path or f"{self.spec.dataset}-{form}{FORMATS[FormatName(form)].suffix}")
+        file.write_bytes(export(form, self.archive, story))
+        return file
+
+    def predict(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return the recommended network's predictions: `prediction`, and `probability_LABEL`s.
+
+        Warns of cells that could not be read.
+        """
+        import pandas as pd  # noqa: PLC0415 - figures need no pandas
+
+        with TemporaryDirectory(prefix="activation-search-") as folder:
+            given, made = Path(folder, "rows.csv"), Path(folder, "predictions.csv")
+            rows.to_csv(given, index=False)
+            found = predict_file(self.archive, str(given), str(made))
+            for warning in found["warnings"]:
+                warn(warning, stacklevel=2)
+            return pd.read_csv(made, keep_default_na=False)
 
     def __repr__(self) -> str:
         """Return the verdict's sentence: what a notebook shows of a study."""
@@ -116,6 +169,7 @@ def run(
     metric = check_study(spec, dataset.describe()).objectives[0].name
     live = LiveResults(spec, dataset)
     found: dict[int, TrialRecord] = {}
+    archive: bytes | None = None
     before = get_verbosity()
     set_verbosity(max(before, WARNING))  # it would log every in-memory study
     executor = InlineExecutor() if processes == 1 else local_pool(processes)
@@ -130,12 +184,15 @@ def run(
                         found |= {trial.number: trial for trial in event.trials}
                     case PhaseStarted():
                         phase = event.phase
+                    case TestsMade():
+                        archive = event.winner or archive
                     case ProgressMade():
                         done, total = _count(event.progress, phase)
                         bar.update(line, completed=done, total=total or None, description=phase)
     finally:
         set_verbosity(before)
-    return LocalStudy(spec, metric, live.to_document(phase_ended=True), list(found.values()))
+    document = live.to_document(phase_ended=True)
+    return LocalStudy(spec, metric, document, list(found.values()), archive)
 
 
 def _count(progress: StudyProgress, phase: Phase) -> tuple[int, int]:

@@ -1,9 +1,12 @@
 """The queue: workers claim studies under leases and record their heartbeats.
 
-A claim is one statement, so two workers never hold the same study. A worker renews its lease; once
-the lease has run out any worker may claim the study, and from then on every write of the former
-holder is refused (LeaseLost). Times come from the clocks of the workers'
-machines, which must agree to well within a lease.
+A claim is one transaction, one at a time, so two workers never hold the same study. Studies whose
+worker was lost come first; then clients take turns, the one whose last turn is longest ago first,
+and each gets its oldest study. A client is the name of a key; all who have none are one client.
+
+A worker renews its lease; once the lease has run out any worker may claim the study, and from then
+on every write of the former holder is refused (LeaseLost). Times come from the clocks of the
+workers' machines, which must agree to well within a lease.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from optuna.trial import TrialState
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Row,
     Select,
     and_,
     case,
@@ -32,11 +36,14 @@ from storage.measurements import Measurements
 from storage.open_trials import close_open_trials
 from storage.rows.study_rows import StudyRow, get_study, read_study
 from storage.sql.database import Database
-from storage.sql.tables import CONFIRMATIONS, STUDIES, TRIALS, WORKERS, UtcDateTime
+from storage.sql.tables import CONFIRMATIONS, STUDIES, TRIALS, TURNS, WORKERS, UtcDateTime
 from storage.sql.upsert import upsert
 
 #: A study that kills this many workers in a row, with nothing finished between, fails.
 MAX_CRASHES = 3
+
+#: An arbitrary number, the same in every process of every version.
+_CLAIM_LOCK = 0x61637471
 
 _STOPPED = {Stop.PAUSE: StudyState.PAUSED, Stop.CANCEL: StudyState.CANCELLED}
 
@@ -69,19 +76,31 @@ class Queue:
         self._database = database
 
     def claim(self, worker_id: str, lease_seconds: float) -> StudyRow | None:
-        """Claim the oldest study that is queued or whose lease has run out; None if there is none.
+        """Claim the next study that is queued or whose lease has run out; None if there is none.
 
         The study is then running, and held by this worker for `lease_seconds`. Safe across
         processes.
         """
         with self._database.reading() as connection:
-            if connection.execute(_next(datetime.now(UTC))).one_or_none() is None:
+            if connection.execute(_any(datetime.now(UTC))).one_or_none() is None:
                 return None  # an idle worker polls without taking any lock
         with self._database.writing() as connection:
+            if connection.dialect.name == "postgresql":
+                # Of two claims at once the second must see whose turn the first took.
+                connection.execute(select(func.pg_advisory_xact_lock(_CLAIM_LOCK)))
             now = datetime.now(UTC)
             _fail_crashing(connection, now)
-            row = connection.execute(_claim(worker_id, now, lease_seconds)).one_or_none()
-            return None if row is None else read_study(row)
+            # Passed over: studies that a request changes at this moment. SQLite, which has one
+            # writer at a time, knows no such clause and leaves it out.
+            query = _next(now).with_for_update(skip_locked=True, of=STUDIES)
+            found = connection.execute(query).one_or_none()
+            if found is None:
+                return None
+            if found.state == StudyState.QUEUED.value:
+                _take_turn(connection, found.client)
+            return read_study(
+                connection.execute(_claim(found, worker_id, now, lease_seconds)).one()
+            )
 
     def renew(self, study_id: str, worker_id: str, lease_seconds: float) -> None:
         """Extend the lease to `lease_seconds` from now; LeaseLost where the worker lacks it."""
@@ -177,22 +196,42 @@ def _is_abandoned(now: datetime) -> ColumnElement[bool]:
     return and_(STUDIES.c.state == StudyState.RUNNING.value, STUDIES.c.lease_until < now)
 
 
-def _next(now: datetime) -> Select[tuple[int]]:
+def _is_claimable(now: datetime) -> ColumnElement[bool]:
+    return or_(STUDIES.c.state == StudyState.QUEUED.value, _is_abandoned(now))
+
+
+def _any(now: datetime) -> Select[tuple[int]]:
+    return select(STUDIES.c.sequence).where(_is_claimable(now)).limit(1)
+
+
+def _next(now: datetime) -> Select[tuple[int, str, str]]:
+    client = func.coalesce(STUDIES.c.client, "")
     return (
-        select(STUDIES.c.sequence)
-        .where(or_(STUDIES.c.state == StudyState.QUEUED.value, _is_abandoned(now)))
-        .order_by(STUDIES.c.sequence)
+        select(STUDIES.c.sequence, STUDIES.c.state, client.label("client"))
+        .outerjoin(TURNS, TURNS.c.client == client)
+        .where(_is_claimable(now))
+        .order_by(
+            case((STUDIES.c.state == StudyState.QUEUED.value, 1), else_=0),
+            func.coalesce(TURNS.c.turn, 0),
+            STUDIES.c.sequence,
+        )
         .limit(1)
     )
 
 
-def _claim(worker_id: str, now: datetime, lease_seconds: float) -> ReturningUpdate[Any]:
-    # On PostgreSQL workers that claim at once pass over each other's studies; SQLite, which has one
-    # writer at a time, knows no such clause and leaves it out.
-    unlocked = _next(now).with_for_update(skip_locked=True)
+def _take_turn(connection: Connection, client: str) -> None:
+    """Put the client behind all others."""
+    last = connection.execute(select(func.coalesce(func.max(TURNS.c.turn), 0))).scalar_one()
+    row = {"client": client, "turn": last + 1}
+    upsert(connection, TURNS, [row], key=["client"], update=["turn"])
+
+
+def _claim(
+    study: Row[tuple[int, str, str]], worker_id: str, now: datetime, lease_seconds: float
+) -> ReturningUpdate[Any]:
     return (
         update(STUDIES)
-        .where(STUDIES.c.sequence == unlocked.scalar_subquery())
+        .where(STUDIES.c.sequence == study.sequence)
         .values(
             state=StudyState.RUNNING.value,
             phase=func.coalesce(STUDIES.c.phase, Phase.SEARCH.value),

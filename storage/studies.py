@@ -51,8 +51,9 @@ class Studies:
         directions: Sequence[str],
         metric_names: Sequence[str],
         idempotency_key: str | None = None,
+        client: str | None = None,
     ) -> StudyRow:
-        """Queue a study, and create the Optuna study that will hold its trials.
+        """Queue a study of `client`, and create the Optuna study that will hold its trials.
 
         The same key with the same spec returns the study created first; Conflict for the same key
         with another spec. NotFound for an uploaded dataset that does not exist.
@@ -66,7 +67,7 @@ class Studies:
                 if first is not None:
                     return get_study(connection, first)
                 self._check_queue(connection)
-                row = _insert(connection, spec, directions, metric_names)
+                row = _insert(connection, spec, directions, metric_names, client)
                 if key is not None:
                     key.record(connection, row.id, row.created_at)
                 return row
@@ -242,7 +243,11 @@ class Studies:
 
 
 def _insert(
-    connection: Connection, spec: StudySpec, directions: Sequence[str], metric_names: Sequence[str]
+    connection: Connection,
+    spec: StudySpec,
+    directions: Sequence[str],
+    metric_names: Sequence[str],
+    client: str | None,
 ) -> StudyRow:
     if not _has_dataset(connection, spec.dataset):
         raise NotFound("dataset", spec.dataset)
@@ -279,6 +284,7 @@ def _insert(
             optuna_name=optuna_name,
             crashes=0,
             finished_at_claim=0,
+            client=client,
         )
         .returning(*STUDIES.c)
     ).one()

@@ -44,6 +44,7 @@ SLOW: tuple[str, ...] = (
     "tests/service/cli/test_takehome.py",
     "tests/service/cli/test_upkeep.py",
     "tests/service/test_bounded_process.py",
+    "tests/service/test_fleet.py",
     "tests/service/test_postgresql.py",
     "tests/service/test_recorded_database.py::"
     "test_a_study_of_that_release_is_extended_from_its_history",
@@ -57,10 +58,12 @@ SLOW: tuple[str, ...] = (
     "tests/storage/test_backup.py::test_a_backup_made_while_a_worker_writes_is_whole",
     "tests/storage/test_dashboard.py::test_polling_while_a_worker_writes_never_fails",
     "tests/storage/test_optuna_contract.py",
+    "tests/storage/test_queue.py::test_claims_at_the_same_moment_take_turns_too",
     "tests/storage/test_queue.py::test_eight_processes_never_claim_the_same_study",
     "tests/storage/test_recorder.py::"
     "test_any_record_comes_back_as_it_was_and_stays_readable_for_optuna",
     "tests/storage/test_wakeups.py",
+    "tests/test_examples.py",
     "tests/test_layers.py::test_processes_do_not_load_what_they_do_not_need",
     "tests/test_layers.py::test_search_loads_torch_and_pandas_when_they_are_asked_for",
 )

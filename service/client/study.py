@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import time
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+from warnings import warn
 
 import httpx2
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from search.analysis.figures.study_reader import StudyReader
 from search.analysis.figures.study_view import StudyView
+from search.exports.catalog import FORMATS
 from service.client.connection import Connection, ServiceError
 
 if TYPE_CHECKING:
@@ -21,7 +24,7 @@ FINISHED = ("completed", "failed", "cancelled")
 #: Seconds for which the service holds one answer while nothing changes.
 _HOLD_S = 10
 #: Endings of files by the format of an export.
-_ENDINGS = {"pytorch": ".zip", "keras": ".zip", "onnx": ".onnx", "json": ".json"}
+_ENDINGS = {name.value: row.suffix for name, row in FORMATS.items()}
 
 
 class Study(StudyReader):
@@ -126,7 +129,10 @@ class Study(StudyReader):
         return self._save(f"{self._path}/export/{form}", Path(path or f"{self.id}-{form}{ending}"))
 
     def predict(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Return the recommended network's predictions: `prediction`, and `probability_LABEL`s."""
+        """Return the recommended network's predictions: `prediction`, and `probability_LABEL`s.
+
+        Warns of cells that could not be read.
+        """
         import pandas as pd  # noqa: PLC0415 - the rest needs none
 
         answer = self._connection.ask(
@@ -135,7 +141,10 @@ class Study(StudyReader):
             content=rows.to_csv(index=False).encode(),
             headers={"Content-Type": "text/csv", "Accept": "text/csv"},
         )
-        return pd.read_csv(StringIO(answer.text))
+        for warning in json.loads(answer.headers.get("Prediction-Warnings", "[]")):
+            warn(warning, stacklevel=2)
+        # A class may be called as pandas writes missing values.
+        return pd.read_csv(StringIO(answer.text), keep_default_na=False)
 
     def _save(self, address: str, path: Path) -> Path:
         path.write_bytes(self._connection.ask("GET", address).content)

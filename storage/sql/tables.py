@@ -129,8 +129,19 @@ STUDIES = Table(
     #: Workers lost in a row without a newly finished training, and trainings finished at the claim.
     Column("crashes", Integer, nullable=False),
     Column("finished_at_claim", Integer, nullable=False),
+    #: Name of the key that created the study; NULL without one.
+    Column("client", String(100)),
     Index("ix_search_studies_state", "state", "sequence"),
     sqlite_autoincrement=True,
+)
+
+TURNS = Table(
+    "search_turns",
+    METADATA,
+    #: Name of a key; empty for all who have none.
+    Column("client", String(100), primary_key=True),
+    #: Larger than those of all clients whose turn was before.
+    Column("turn", Integer, nullable=False),
 )
 
 TRIALS = Table(

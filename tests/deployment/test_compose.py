@@ -7,7 +7,6 @@ service is started by its own command with its own environment.
 from __future__ import annotations
 
 import json
-import socket
 import stat
 import subprocess
 import sys
@@ -27,7 +26,7 @@ from storage import open_database
 from storage.queue import Queue
 from tests.deployment.compose import ROOT, Machine, load, services
 from tests.postgresql import Cluster
-from tests.service.processes import until
+from tests.service.processes import free_port, until
 
 SCHEMA = json.loads((Path(__file__).parent / "compose_spec" / "compose-spec.json").read_text())
 PROFILES = ("single", "cluster")
@@ -158,13 +157,6 @@ def machine(data: Path, port: int, database_url: str) -> Machine:
             "OMP_NUM_THREADS": "1",
         },
     )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def replicas(service: dict[str, Any]) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -11,7 +13,7 @@ import pytest
 
 import search
 from search import Evaluation
-from search.errors import InvalidInput
+from search.errors import Conflict, InvalidInput
 
 SMALL: dict[str, Any] = {
     "space": {"activation": ["relu", "tanh"], "width": 16, "depth": {"low": 1, "high": 2}},
@@ -43,6 +45,28 @@ def test_a_frame_gives_a_verdict_trials_and_figures(frame: pd.DataFrame) -> None
     assert len(trials) == 6
     assert isinstance(study.plot_scores(), go.Figure)
     assert isinstance(study.plot_curves(), go.Figure)
+
+
+def test_the_recommended_network_predicts_and_goes_home(
+    frame: pd.DataFrame, tmp_path: Path
+) -> None:
+    study = search.run(frame, "kind", columns={"row": "ignore"}, **{**SMALL, "epochs": 40})
+    answers = study.predict(frame.drop(columns="kind"))
+    assert list(answers) == ["prediction", "probability_a", "probability_b"]
+    assert (answers["prediction"] == frame["kind"]).mean() > 0.7
+    with pytest.warns(UserWarning, match="1 cells of column 'x', such as 'wide'"):
+        study.predict(pd.DataFrame({"x": ["wide", "0.5"]}))
+    folder = zipfile.ZipFile(study.export("pytorch", tmp_path / "out.zip"))
+    assert "trained on table to predict 'kind'" in folder.read("model.py").decode()
+    assert study.results()["verdict"]["sentence"] in folder.read("README.md").decode()
+    with pytest.raises(InvalidInput, match="format 'json' is not known; choose one of pytorch"):
+        study.export("json")
+
+
+def test_without_a_confirmation_there_is_no_network_to_take_home(frame: pd.DataFrame) -> None:
+    study = search.run(frame, "kind", **{**SMALL, "evaluation": Evaluation(folds=2, confirm_top=0)})
+    with pytest.raises(Conflict, match="confirm_top is 1 or more"):
+        study.predict(frame)
 
 
 def test_the_same_seed_gives_the_same_study() -> None:

@@ -71,9 +71,7 @@ def served(
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
     """A server on `data_dir`, started in `folder` and ended with the context."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [*program, "serve", "--port", str(port), "--data-dir", str(data_dir)]
     given = {**(os.environ if environment is None else environment)}
     given.setdefault("ACTIVATION_SEARCH_LEASE_SECONDS", "3")
@@ -85,6 +83,13 @@ def served(
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def ready(client: httpx2.Client) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from multiprocessing.synchronize import Event
 from threading import Barrier
@@ -31,6 +32,7 @@ def claim_all(url: str, worker_id: str, barrier: Barrier) -> list[str]:
     claimed = []
     while (row := queue.claim(worker_id, 600)) is not None:
         claimed.append(row.id)
+        time.sleep(0.01)  # the others' turn: a worker has a study to run now
     database.close()
     return claimed
 
@@ -46,3 +48,13 @@ def record_forever(url: str, study_id: str, worker_id: str, started: Event) -> N
         recorder.record([changed(*(replace(make_record(n), fit_seconds=2.0) for n in numbers))])
         start += BATCH
         started.set()
+
+
+def claim_one(url: str, worker_id: str, barrier: Barrier) -> str:
+    """Claim a study at the same moment as the others do."""
+    database = open_database(url)
+    barrier.wait()
+    row = Queue(database).claim(worker_id, 600)
+    database.close()
+    assert row is not None
+    return row.id

@@ -17,7 +17,7 @@ from storage import Database, Queue, Recorder, Studies, Trials
 from storage.queue import MAX_CRASHES
 from storage.rows.study_rows import StudyRow
 from tests.storage.conftest import LEASE_S, WORKER
-from tests.storage.processes import claim_all
+from tests.storage.processes import claim_all, claim_one
 from tests.storage.records import changed, make_record
 
 GONE = -1.0  # a lease that has run out when it is given
@@ -232,3 +232,64 @@ def test_workers_are_live_as_long_as_they_beat(queue: Queue) -> None:
     queue.beat("worker-a")
     assert queue.live_workers(60) == ("worker-a", "worker-b")
     assert queue.live_workers(-1) == ()
+
+
+def add_for(studies: Studies, client: str | None) -> str:
+    spec = StudySpec(dataset="digits", name=client or "")
+    return studies.create(
+        spec, directions=["minimize"], metric_names=["log_loss"], client=client
+    ).id
+
+
+def test_clients_take_turns(studies: Studies, queue: Queue) -> None:
+    clients = ["ann"] * 4 + ["bob"] * 2 + [None, "ann", None]
+    order = [(add_for(studies, client), client) for client in clients]
+    claimed = [queue.claim(WORKER, LEASE_S) for _ in clients]
+    names = [row.spec.name for row in claimed if row]
+    assert names == ["ann", "bob", "", "ann", "bob", "", "ann", "ann", "ann"]
+    # Each gets its own studies in the order in which it created them.
+    for client in ("ann", "bob", None):
+        own = [row.id for row in claimed if row and row.spec.name == (client or "")]
+        assert own == [study for study, of in order if of == client]
+
+
+def test_who_comes_later_need_not_wait_for_all_of_who_came_first(
+    studies: Studies, queue: Queue
+) -> None:
+    for _ in range(20):
+        add_for(studies, "ann")
+    for _ in range(4):
+        queue.claim(WORKER, LEASE_S)
+    wanted = add_for(studies, "bob")
+    row = queue.claim(WORKER, LEASE_S)
+    assert row is not None
+    assert row.id == wanted
+
+
+def test_a_study_whose_worker_was_lost_comes_first_and_costs_no_turn(
+    studies: Studies, queue: Queue
+) -> None:
+    first = add_for(studies, "ann")
+    assert queue.claim("worker-a", GONE) is not None
+    for client in ("bob", "ann"):
+        add_for(studies, client)
+    names = []
+    for _ in range(3):
+        row = queue.claim(WORKER, LEASE_S)
+        assert row is not None
+        names.append((row.id == first, row.spec.name))
+    assert names == [(True, "ann"), (False, "bob"), (False, "ann")]
+
+
+def test_claims_at_the_same_moment_take_turns_too(url: str, studies: Studies) -> None:
+    clients = ["ann", "bob", "eve"]
+    for client in clients:
+        for _ in range(12):
+            add_for(studies, client)
+    context = multiprocessing.get_context("spawn")
+    with context.Manager() as manager:
+        barrier = manager.Barrier(6)
+        with ProcessPoolExecutor(6, mp_context=context) as pool:
+            futures = [pool.submit(claim_one, url, f"worker-{i}", barrier) for i in range(6)]
+            claimed = [studies.get(future.result()).spec.name for future in futures]
+    assert Counter(claimed) == Counter(clients * 2)

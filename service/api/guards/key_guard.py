@@ -68,6 +68,12 @@ class KeyGuard:
         return None
 
 
+def key_of(scope: Scope) -> str | None:
+    """Return the name of the key that a request came with; None where it came with none."""
+    name: str | None = scope.get("state", {}).get("key")
+    return name
+
+
 def _only_reads(scope: Scope) -> bool:
     if scope["method"] == "POST":
         return READING_POSTS.fullmatch(scope["path"]) is not None

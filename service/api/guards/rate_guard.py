@@ -14,7 +14,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.api.guards.key_guard import FREE, READING_METHODS
+from service.api.guards.key_guard import FREE, READING_METHODS, key_of
 from service.api.problems import Problem
 
 
@@ -58,5 +58,5 @@ class RateGuard:
 
 def client_of(scope: Scope) -> str:
     """Return what a client is counted by: the name of its key, or its address."""
-    key = scope.get("state", {}).get("key")
+    key = key_of(scope)
     return f"key {key}" if key else f"address {(scope.get('client') or ('?',))[0]}"

@@ -3,11 +3,12 @@
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 
 from search.study import StudyState
 from service.api.dependencies import ServicesDep, StudyId
 from service.api.extension import extend_spec
+from service.api.guards.key_guard import key_of
 from service.api.openapi import header, problems
 from service.api.schemas.study import ExtensionModel, StudyModel
 from service.api.schemas.study_out import StudyOut, StudyPage
@@ -24,6 +25,7 @@ _LOCATION = header(202, "Location", "Where the study is.")
 def create_study(
     body: StudyModel,
     services: ServicesDep,
+    request: Request,
     response: Response,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
 ) -> StudyOut:
@@ -36,6 +38,7 @@ def create_study(
         directions=[str(metric.direction) for metric in objectives],
         metric_names=[metric.name for metric in objectives],
         idempotency_key=idempotency_key,
+        client=key_of(request.scope),
     )
     response.headers["Location"] = f"/v1/studies/{row.id}"
     return StudyOut.from_row(row)

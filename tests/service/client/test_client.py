@@ -13,12 +13,15 @@ from fastapi.testclient import TestClient
 
 from search.analysis.figures import FigureName
 from search.errors import InvalidInput, UnknownChoice
+from search.prediction.predict import predict_rows
 from search.training.executors import InlineExecutor
 from service.client import Client, ServiceError
 from service.client.connection import Connection
 from service.settings import Settings
 from service.worker.worker import Worker
 from storage import Database
+from storage.sql.tables import WINNERS
+from tests.search.archives import make_archive
 from tests.service.recorded import ANSWERS, STUDY, recorded_settings
 
 VERDICT = ANSWERS[f"/v1/studies/{STUDY}/results"]["verdict"]
@@ -111,6 +114,19 @@ def test_waiting_ends_when_the_time_does(ours: Client) -> None:
 def test_the_report_is_saved(ours: Client, tmp_path: Path) -> None:
     path = ours.study(STUDY).report(tmp_path / "report.html")
     assert VERDICT["sentence"] in path.read_text()
+
+
+def test_predictions_come_as_a_frame_with_warnings(ours: Client, database: Database) -> None:
+    made = make_archive()
+    with database.writing() as connection:
+        connection.execute(WINNERS.delete().where(WINNERS.c.study_id == STUDY))
+        connection.execute(WINNERS.insert().values(study_id=STUDY, content=made.blob))
+    rows = made.table.drop(columns=["id", "target"]).head(5)
+    rows.loc[2, "open"] = "maybe"
+    with pytest.warns(UserWarning, match="1 cells of column 'open', such as 'maybe'"):
+        answers = ours.study(STUDY).predict(rows)
+    expected = predict_rows(made.blob, rows.to_dict("records"))["predictions"]
+    assert answers["prediction"].tolist() == [each["prediction"] for each in expected]
 
 
 def test_a_refusal_is_the_sentence_of_the_service(ours: Client) -> None:
