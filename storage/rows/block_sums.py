@@ -11,8 +11,7 @@ import struct
 import numpy as np
 
 from search.errors import Conflict
-from search.study import BlockSums
-from search.study.block_sums import to_float32
+from search.study import BlockSums, to_float32
 
 #: Version of the format that is written, the first byte.
 FORMAT = 1
