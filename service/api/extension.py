@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from search.errors import Conflict, InvalidInput
 from search.samplers import get_sampler
-from search.space import build_space
 from search.study import StudySpec
+from search.study_checks import study_space
 from service.api.schemas.study import MAX_REPEATS, MAX_TRIALS, ExtensionModel
 from service.api.study_size import StudyLimits
 from storage.rows.study_rows import StudyRow
@@ -63,7 +63,7 @@ def extend_spec(
 
 def _check_grid(row: StudyRow) -> None:
     sampler = row.spec.sampler.name
-    size = build_space(row.spec.space, row.spec.expressions).grid_size()
+    size = study_space(row.spec).grid_size()
     if get_sampler(sampler).finite and size is not None and size <= row.progress.trials_finished:
         raise Conflict(
             f"study '{row.id}' has tried all {size} configurations of its grid; create a new study "

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from search.study import StudyState
+from search.study_checks import with_trials
 from service.api.dependencies import ServicesDep, StudyId
 from service.api.extension import extend_spec
 from service.api.guards.key_guard import key_of
@@ -32,11 +33,11 @@ def create_study(
     """Queue a study; the same Idempotency-Key with the same body gives the first study again."""
     spec = body.to_spec()
     spec = replace(spec, dataset=dataset_id_of(services.datasets, spec.dataset))
-    objectives = check_study(spec, services.datasets, services.tables, services.limits)
+    checked = check_study(spec, services.datasets, services.tables, services.limits)
     row = services.studies.create(
-        spec,
-        directions=[str(metric.direction) for metric in objectives],
-        metric_names=[metric.name for metric in objectives],
+        with_trials(spec, checked.arms),
+        directions=[str(metric.direction) for metric in checked.objectives],
+        metric_names=[metric.name for metric in checked.objectives],
         idempotency_key=idempotency_key,
         client=key_of(request.scope),
     )
