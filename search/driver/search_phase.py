@@ -96,7 +96,9 @@ class SearchPhase:
         return self._tracker.seconds_left
 
     def run(self) -> Iterator[Event]:
-        """Yield events until the budget is used up; raises Interrupted where a stop is asked for.
+        """Yield events until the budget is used up or somebody ends the search.
+
+        Raises Interrupted where a stop is asked for.
 
         Unfinished trials are yielded as paused or cancelled before that.
         """
@@ -105,8 +107,11 @@ class SearchPhase:
         while True:
             control = self._control()
             if control.stop is not None:
-                yield from self._end_running(control.stop)
+                yield from self._end_running(STOP_ACTIONS[control.stop].finalize)
                 raise Interrupted(control.stop)
+            if control.finish:
+                yield from self._end_running(_ended)
+                return
             self._ask_tell.request(control.requests)
             most = LARGEST_BATCH[self._plan.backend.device]
             size = trial_batch_size(trials, self._tracker.finished, most, places)
@@ -177,8 +182,7 @@ class SearchPhase:
         self._records |= {record.number: record for record in records}
         return TrialsChanged(trials=tuple(records))
 
-    def _end_running(self, stop: Stop) -> Iterator[Event]:
-        finalize = STOP_ACTIONS[stop].finalize
+    def _end_running(self, finalize: Callable[[TrialRecord], TrialRecord]) -> Iterator[Event]:
         stopped = [record for _, batch in self._batches for record in batch.abandon(finalize)]
         stopped += [finalize(record) for record in self._interrupted]
         if stopped:
@@ -224,6 +228,17 @@ def _cancelled(record: TrialRecord) -> TrialRecord:
         state=TrialState.FAIL,
         error="the study was cancelled before this trial finished",
         flags=("cancelled",),
+        finished_at=datetime.now(UTC),
+    )
+
+
+def _ended(record: TrialRecord) -> TrialRecord:
+    """Return a trial that the end of the search has cut short; its last score counts."""
+    return replace(
+        record,
+        state=TrialState.PRUNED if record.intermediate_values else TrialState.FAIL,
+        error="the search was ended before this trial finished",
+        flags=(*record.flags, "cancelled"),
         finished_at=datetime.now(UTC),
     )
 

@@ -120,10 +120,14 @@ class Evaluation:
     folds: int = 3
     #: Share of the rows that the search never sees.
     test_fraction: float = 0.2
-    #: Best configurations of each activation that are trained again; 0 skips the confirmation.
-    confirm_top: int = 3
-    #: Repeats of the confirmation, each with new splits and seeds.
-    confirm_repeats: int = 5
+    #: Best configurations of each arm and search that race to be its champion; 0 skips the
+    #: confirmation.
+    confirm_top: int = 4
+    #: Repeats of the confirmation at most, each with new splits and seeds.
+    confirm_repeats: int = 8
+    #: The greatest difference of no practical meaning: a share of the baseline's loss, or points of
+    #: a metric that is a share; None for the default of the metric, see `search.analysis.region`.
+    region: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,3 +152,7 @@ class StudySpec:
     #: Names of the metrics to optimise, the first of which also prunes; empty: log_loss, or mse for
     #: regression.
     objectives: tuple[str, ...] = ()
+    #: Extensions of the finished study so far: as many verdicts there have been.
+    extensions: int = 0
+    #: Repeats of the confirmation that a person has asked for, also where more would tell little.
+    least_repeats: int = 0

@@ -50,6 +50,8 @@ def write_spec(spec: StudySpec) -> str:
         "dataset": spec.dataset,
         "name": spec.name,
         "question": spec.question,
+        "extensions": spec.extensions,
+        "least_repeats": spec.least_repeats,
         "task": spec.task,
         "space": {axis: _write_axis(spec.space[axis]) for axis in spec.space},
         "sampler": asdict(spec.sampler),

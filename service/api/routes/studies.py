@@ -82,14 +82,22 @@ def cancel_study(study_id: StudyId, services: ServicesDep) -> StudyOut:
 
 @router.post("/{study_id}/extend", status_code=202, responses=problems(400, 404, 409, 413, 422))
 def extend_study(study_id: StudyId, body: ExtensionModel, services: ServicesDep) -> StudyOut:
-    """Queue a completed or cancelled study again for more trials or a longer confirmation.
+    """Queue a completed or cancelled study again for more trials, searches or repeats.
 
     The search goes on from its history; of the confirmation only what is missing is trained. The
     study's wall-clock limit is lifted.
     """
+    verdict = services.results.get(study_id).results.verdict
+    done = verdict.repeats if verdict else 0
     return StudyOut.from_row(
-        services.studies.extend(study_id, lambda row: extend_spec(row, body, services.limits))
+        services.studies.extend(study_id, lambda row: extend_spec(row, body, done, services.limits))
     )
+
+
+@router.post("/{study_id}/finish", status_code=202, responses=problems(404, 409))
+def finish_study(study_id: StudyId, services: ServicesDep) -> StudyOut:
+    """End the search now and go on to the confirmation, which a cancelled study never has."""
+    return StudyOut.from_row(services.studies.finish(study_id))
 
 
 @router.delete("/{study_id}", status_code=204, responses=problems(404, 409))

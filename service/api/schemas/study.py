@@ -53,8 +53,9 @@ EXAMPLE_FULL: dict[str, Any] = {
         "searches": 4,
         "folds": 3,
         "test_fraction": 0.2,
-        "confirm_top": 3,
-        "confirm_repeats": 5,
+        "confirm_top": 4,
+        "confirm_repeats": 8,
+        "region": None,
     },
     "objectives": ["log_loss"],
 }
@@ -192,29 +193,47 @@ class EvaluationModel(RequestModel):
         description="Share of the rows that the search never sees.",
     )
     confirm_top: int = Field(
-        default=3,
+        default=4,
         strict=True,
         ge=0,
         le=50,
-        description="Best configurations of each activation that are trained again; 0: none.",
+        description="Best configurations of each arm and search that race to be its champion; 0: "
+        "no confirmation.",
     )
     confirm_repeats: int = Field(
-        description="Times that each confirmed configuration is trained again on all folds, with "
-        "fresh splits and seeds.",
-        default=5,
+        description="Times at most that each champion is trained again on all folds, with fresh "
+        "splits and seeds; fewer where more would tell little.",
+        default=8,
         strict=True,
         ge=1,
         le=MAX_REPEATS,
     )
+    region: float | None = Field(
+        default=None,
+        strict=True,
+        gt=0,
+        le=1,
+        description="The greatest difference without practical meaning: points of a metric that is "
+        "a share (0.005: half a point), else a share of the baseline's loss; null: 0.005 and 0.05.",
+    )
 
 
 class ExtensionModel(RequestModel):
-    """What to add to a finished study: trials, repeats of the confirmation, or both."""
+    """What to add to a finished study: trials, searches, repeats, or several of them."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"repeats": 5}, {"trials": 100}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"repeats": 4}, {"searches": 2}, {"trials": 400}]}
+    )
 
     trials: int = Field(
         default=0, strict=True, ge=0, le=MAX_TRIALS, description="Beyond those already tried."
+    )
+    searches: int = Field(
+        default=0,
+        strict=True,
+        ge=0,
+        le=MAX_SEARCHES,
+        description="Independent searches of each arm, each with as many trials as those before.",
     )
     repeats: int = Field(
         default=0,
