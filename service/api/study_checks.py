@@ -29,7 +29,7 @@ def check_study(
     summary = _summary(spec, datasets, reader)
     checked = check_against_dataset(spec, summary)
     if limits is not None:
-        limits.check(checked.spec, summary, checked.space)
+        limits.check(checked, summary)
     return checked
 
 
