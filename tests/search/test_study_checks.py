@@ -10,7 +10,16 @@ from search.analysis.live_results import LiveResults
 from search.data.datasets import BUILTIN, Dataset
 from search.driver.plan import plan_study
 from search.errors import InvalidAxis, InvalidDataset, InvalidInput, UnknownChoice
-from search.study import Choices, Evaluation, PrunerSpec, SamplerSpec, StudySpec, Task
+from search.study import (
+    Budget,
+    Choices,
+    Evaluation,
+    PrunerSpec,
+    Question,
+    SamplerSpec,
+    StudySpec,
+    Task,
+)
 from search.study_checks import check_study
 
 SPEC = StudySpec(dataset="iris")

@@ -148,13 +148,14 @@ def test_a_configuration_in_two_roles_or_searches_is_trained_once(
     usual = {"initializer": "kaiming_normal"}
     best = next(c for c in champions_of(events) if c.arm == "relu")
     one = next(t for t in trials_of(events) if t.number == best.trial)
+    # One in each search, so there is nothing to race.
     twins = [
         replace(one, number=n, search=n, params={**one.params, **usual}, source=TrialSource.SAMPLER)
         for n in (0, 1)
     ]
     made, trained = confirm(SPEC, iris, twins, tmp_path)
-    assert len(trained) == 4  # there is nothing to race
-    runs = runs_of(made)
+    runs = stage_of(made, Stage.CONFIRM)
+    assert len(trained) == len(runs) // 3 == 4
     assert Counter(map(key_of, runs)) == {
         (config_key(twins[0].params), role, search): 4
         for role, search in ((Role.CANDIDATE, 0), (Role.CANDIDATE, 1), (Role.BASELINE, None))
