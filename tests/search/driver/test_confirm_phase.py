@@ -47,6 +47,7 @@ from tests.search.driver.confirmed_study import (
     champions_of,
     confirm,
     entrants_of,
+    plan_of,
     stage_of,
     timeless,
 )
@@ -145,13 +146,12 @@ def test_any_number_of_processes_gives_the_same_runs(events: list[Event], iris: 
 def test_a_configuration_in_two_roles_or_searches_is_trained_once(
     events: list[Event], iris: Dataset, tmp_path: Path
 ) -> None:
-    usual = {"initializer": "kaiming_normal"}
     best = next(c for c in champions_of(events) if c.arm == "relu")
     one = next(t for t in trials_of(events) if t.number == best.trial)
+    usual = plan_of().arms.usual(one.params)
     # One in each search, so there is nothing to race.
     twins = [
-        replace(one, number=n, search=n, params={**one.params, **usual}, source=TrialSource.SAMPLER)
-        for n in (0, 1)
+        replace(one, number=n, search=n, params=usual, source=TrialSource.SAMPLER) for n in (0, 1)
     ]
     made, trained = confirm(SPEC, iris, twins, tmp_path)
     runs = stage_of(made, Stage.CONFIRM)
