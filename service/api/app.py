@@ -122,7 +122,7 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
             registry=registry,
             expects_worker=expects_worker,
         )
-        dashboard = DashboardRoute(database.optuna_storage(), writable=settings.dashboard_writable)
+        dashboard = DashboardRoute(app.state.services)
         app.router.routes.append(dashboard)
         try:
             yield
