@@ -13,10 +13,12 @@ from search.study import (
     ConfirmationRun,
     ParamValue,
     Role,
+    Stage,
     TestRole,
     TestRun,
     TestsMade,
 )
+from storage.rows.block_sums import pack_block_sums, unpack_block_sums
 from storage.rows.study_rows import require_study
 from storage.sql.database import Database
 from storage.sql.tables import CONFIRMATIONS, TESTS, WINNERS
@@ -60,8 +62,7 @@ def write_confirmations(
     """Insert or replace `runs` within a transaction."""
     rows = {}
     for run in runs:
-        canonical = json.dumps(dict(run.params), sort_keys=True)
-        configuration = sha256(canonical.encode()).hexdigest()
+        configuration = _configuration(run)
         rows[configuration, run.role, run.repeat, run.fold] = {
             "study_id": study_id,
             "configuration": configuration,
@@ -76,6 +77,11 @@ def write_confirmations(
             "train_rows": run.train_rows,
             "validation_rows": run.validation_rows,
             "fit_seconds": run.fit_seconds,
+            "arm": run.arm,
+            "search": run.search,
+            "stage": run.stage.value,
+            "verdict": run.verdict,
+            "blocks": pack_block_sums(run.blocks),
         }
     upsert(connection, CONFIRMATIONS, list(rows.values()), key=_KEY, update=_UPDATED)
 
@@ -104,6 +110,8 @@ def write_tests(connection: Connection, study_id: str, tests: TestsMade) -> None
             "scores": json.dumps(dict(run.scores)),
             "validation_scores": json.dumps(dict(run.validation_scores)),
             "repeats": run.repeats,
+            "test_blocks": pack_block_sums(run.test_blocks),
+            "validation_blocks": pack_block_sums(run.validation_blocks),
         }
         for run in tests.runs
     ]
@@ -123,6 +131,8 @@ def read_tests(connection: Connection, study_id: str) -> tuple[TestRun, ...]:
             scores=json.loads(row.scores),
             validation_scores=json.loads(row.validation_scores),
             repeats=row.repeats,
+            test_blocks=unpack_block_sums(row.test_blocks),
+            validation_blocks=unpack_block_sums(row.validation_blocks),
         )
         for row in rows
     ]
@@ -142,7 +152,24 @@ def _read_confirmation(row: Row[Any]) -> ConfirmationRun:
         train_rows=row.train_rows,
         validation_rows=row.validation_rows,
         fit_seconds=row.fit_seconds,
+        arm=row.arm or row.activation,
+        search=row.search,
+        stage=Stage(row.stage or Stage.CONFIRM),
+        verdict=row.verdict or 0,
+        blocks=unpack_block_sums(row.blocks),
     )
+
+
+def _configuration(run: ConfirmationRun) -> str:
+    """Return the hash of configuration, search and stage.
+
+    Without a search, in the stage that all runs had before there were others, it is that of the
+    configuration alone, as in rows of revisions before 0010.
+    """
+    parts: object = dict(run.params)
+    if run.search is not None or run.stage is not Stage.CONFIRM:
+        parts = [dict(run.params), run.search, run.stage.value]
+    return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def _params(text: str) -> Mapping[str, ParamValue]:

@@ -81,6 +81,8 @@ class FoldArrays:
     #: Indices of the training rows, sorted, that tell the best epoch of a network which keeps that
     #: epoch, and that its weights are not fitted to.
     inner_validation: NDArray[np.int64]
+    #: `(N,)` block of each validation row, see `search.data.row_blocks`; None where not needed.
+    blocks: NDArray[np.int32] | None = None
 
     def fitted_rows(self, *, keeps_best: bool) -> NDArray[np.int64]:
         """Return the indices of the training rows that weights are fitted to, sorted."""
@@ -105,6 +107,8 @@ class TrainingData:
     schema: FeatureSchema
     #: Scalings by which each fold is at hand.
     scalings: tuple[Scaling, ...] = (Scaling.STANDARD,)
+    #: Blocks that the rows of the whole study are in; 0 where the folds have none.
+    block_count: int = 0
 
     @property
     def splits(self) -> int:

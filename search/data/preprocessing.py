@@ -36,6 +36,7 @@ from search.data.fold_arrays import (
     TrainingData,
 )
 from search.data.inner_split import inner_validation
+from search.data.row_blocks import Blocks
 from search.data.scaling import Scaler, fit_scaler
 from search.data.splits import Rows, Splits
 from search.errors import InvalidDataset
@@ -187,9 +188,14 @@ def _fit_and_transform(
 
 
 def prepare(
-    dataset: Dataset, splits: Splits, scalings: Sequence[Scaling] = (Scaling.STANDARD,)
+    dataset: Dataset,
+    splits: Splits,
+    scalings: Sequence[Scaling] = (Scaling.STANDARD,),
+    blocks: Blocks | None = None,
 ) -> TrainingData:
     """Fit and apply the preprocessing of every fold, by each of `scalings`.
+
+    `blocks` is the block of each row of the dataset, where contributions of rows are wanted.
 
     Raises InvalidDataset where the arrays would not fit into memory.
     """
@@ -212,6 +218,7 @@ def prepare(
                     splits.inner_seed,
                     None if dataset.groups is None else dataset.groups[fold.train],
                 ),
+                blocks=None if blocks is None else blocks[fold.validation],
             )
         )
     return TrainingData(
@@ -223,6 +230,7 @@ def prepare(
         feature_names=schema.output_names,
         schema=schema,
         scalings=tuple(scalings),
+        block_count=0 if blocks is None else int(blocks.max(initial=-1)) + 1,
     )
 
 

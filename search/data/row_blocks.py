@@ -12,8 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from search.study import BlockSums
-from search.study.block_sums import to_float32
+from search.study import BlockSums, to_float32
 
 #: Most blocks of a set of rows: the standard error of a standard error is then 3.5 % of it.
 MOST_BLOCKS = 400

@@ -159,6 +159,7 @@ class Confirmation:
                 train_rows=len(rows.x_train),
                 validation_rows=len(rows.x_validation),
                 fit_seconds=report.seconds,
+                blocks=report.blocks,
             )
             yield from _in_roles(candidate, run)
 

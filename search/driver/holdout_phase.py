@@ -16,16 +16,23 @@ from search.analysis.candidates import config_key
 from search.analysis.comparisons import pick_winner
 from search.data.fold_arrays import TrainingData
 from search.data.preprocessing import fit_preprocessor, prepare
+from search.data.row_blocks import mean_blocks, sum_blocks
 from search.data.splits import Fold
 from search.driver.confirm_phase import last_scores, whole_training
 from search.driver.ordered_jobs import OrderedJobs
 from search.driver.plan import StudyPlan
-from search.driver.reference_models import REFERENCES, ReferenceFit, score_from_file
+from search.driver.reference_models import (
+    REFERENCES,
+    ReferenceFit,
+    ReferenceReport,
+    score_from_file,
+)
 from search.driver.resplits import Resplits
 from search.networks.lane import Lane, LaneState, NetworkConfig
 from search.networks.model_archive import save_model_archive
 from search.seeds import derive_seed
 from search.study import (
+    BlockSums,
     ConfirmationRun,
     Event,
     ParamValue,
@@ -46,6 +53,8 @@ class _Refits:
     params: Mapping[str, ParamValue]
     #: Test scores of the refits that did not fail, by name of the metric.
     scores: list[dict[str, float]]
+    #: Contributions of the test rows to the first objective, likewise.
+    blocks: list[BlockSums]
     #: Trained state of the first refit that did not fail.
     state: LaneState | None = None
 
@@ -64,6 +73,7 @@ def evaluate_holdout(
         plan.dataset,
         replace(plan.splits, folds=(Fold(train=plan.splits.search, validation=test),)),
         plan.scalings,
+        plan.blocks,
     )
     finalists = _finalists(plan, runs)
     winner = finalists.get(TestRole.WINNER)
@@ -73,17 +83,21 @@ def evaluate_holdout(
     refits = _refit(plan, finalists, data, jobs)
     tests = []
     for role, params in finalists.items():
-        scores = refits[config_key(params)].scores if has_test else []
+        refit = refits[config_key(params)]
+        scores = refit.scores if has_test else []
+        own_runs = _runs_of(runs, params)
         tests.append(
             TestRun(
                 role=role,
                 params=params,
                 scores=_means(scores),
-                validation_scores=_validation(runs, params),
+                validation_scores=_means([run.scores for run in own_runs]),
                 repeats=len(scores),
+                test_blocks=mean_blocks(refit.blocks) if has_test else None,
+                validation_blocks=sum_blocks([run.blocks for run in own_runs]),
             )
         )
-    validated: dict[TestRole, list[dict[str, float]]] = {role: [] for role in REFERENCES}
+    validated: dict[TestRole, list[ReferenceReport]] = {role: [] for role in REFERENCES}
     for block in resplits.blocks(sorted({run.repeat for run in runs})):
         by_role = _score_references(plan, resplits.prepared(block), scaling, jobs)
         for role in REFERENCES:
@@ -93,9 +107,11 @@ def evaluate_holdout(
         TestRun(
             role=role,
             params={},
-            scores=_means(tested.get(role, ())),
-            validation_scores=_means(validated[role]),
+            scores=_means([report.scores for report in tested.get(role, ())]),
+            validation_scores=_means([report.scores for report in validated[role]]),
             repeats=len(tested.get(role, ())),
+            test_blocks=sum_blocks([report.blocks for report in tested.get(role, ())]),
+            validation_blocks=sum_blocks([report.blocks for report in validated[role]]),
         )
         for role in REFERENCES
     ]
@@ -126,7 +142,7 @@ def _refit(
 
     The seeds of a repeat are the same for all finalists.
     """
-    refits = {config_key(params): _Refits(params, []) for params in finalists.values()}
+    refits = {config_key(params): _Refits(params, [], []) for params in finalists.values()}
     by_number = list(refits.values())
     configs = [NetworkConfig.from_params(refit.params, plan.space.own) for refit in by_number]
     seed = plan.spec.sampler.seed
@@ -151,32 +167,34 @@ def _refit(
             scores, failure = last_scores(plan, report)
             if failure is None:
                 refit.scores.append(scores)
+                if report.blocks is not None:
+                    refit.blocks.append(report.blocks)
                 refit.state = refit.state or report.state
     return refits
 
 
 def _score_references(
     plan: StudyPlan, data: TrainingData, scaling: Scaling, jobs: OrderedJobs
-) -> dict[TestRole, list[dict[str, float]]]:
+) -> dict[TestRole, list[ReferenceReport]]:
     """Return the scores of each reference model, one entry a fold of `data` by `scaling`."""
     fits = [
         ReferenceFit(role=role, fold=data.place(scaling, split), metrics=plan.metrics)
         for split in range(data.splits)
         for role in REFERENCES
     ]
-    by_role: dict[TestRole, list[dict[str, float]]] = {role: [] for role in REFERENCES}
-    for fit, scores in jobs.run(score_from_file, fits, data):
-        by_role[fit.role].append(scores)
+    by_role: dict[TestRole, list[ReferenceReport]] = {role: [] for role in REFERENCES}
+    for fit, report in jobs.run(score_from_file, fits, data):
+        by_role[fit.role].append(report)
     return by_role
 
 
-def _validation(
+def _runs_of(
     runs: Sequence[ConfirmationRun], params: Mapping[str, ParamValue]
-) -> dict[str, float]:
-    """Return the mean confirmation scores of the configuration `params`."""
+) -> list[ConfirmationRun]:
+    """Return the runs of the configuration `params` that did not fail, one a resample."""
     key = config_key(params)
-    own = {(r.repeat, r.fold): r.scores for r in runs if config_key(r.params) == key and r.scores}
-    return _means(list(own.values()))
+    own = {(r.repeat, r.fold): r for r in runs if config_key(r.params) == key and r.scores}
+    return list(own.values())
 
 
 def _means(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from search.data.dataset_builder import with_task
 from search.data.datasets import Dataset
 from search.data.fold_arrays import TrainingData
 from search.data.preprocessing import prepare
+from search.data.row_blocks import Blocks, row_blocks
 from search.data.splits import Splits, split
 from search.metrics import Metric, Source, chance_loss, task_metrics
 from search.networks.lane import Lane, NetworkConfig
@@ -32,6 +35,8 @@ class StudyPlan:
     objectives: tuple[Metric, ...]
     #: Names of all metrics scored at every evaluation: scores among the objectives come first.
     metrics: tuple[str, ...]
+    #: `(N,)` block of each row of the dataset; development and test rows are counted apart.
+    blocks: Blocks
     #: The folds of the search, prepared for training.
     data: TrainingData
     #: Epochs at which pruning is decided; the last one is the end of training.
@@ -96,12 +101,20 @@ def plan_study(spec: StudySpec, dataset: Dataset, backend: Backend = PROCESSOR) 
         space=checked.space,
         objectives=checked.objectives,
         metrics=tuple(dict.fromkeys([*scored, *recorded])),
+        blocks=_blocks(dataset, splits, spec.sampler.seed),
         data=data,
         rungs=rungs,
         evaluate_at=evaluations(spec.budget.epochs, rungs),
         chance=tuple(chance_loss(checked.task, f.y_train) for f in data.folds[: data.splits]),
         backend=backend,
     )
+
+
+def _blocks(dataset: Dataset, splits: Splits, seed: int) -> Blocks:
+    blocks = np.zeros(len(dataset.y), dtype=np.int32)
+    for name, rows in (("development", splits.search), ("test", splits.test)):
+        blocks[rows] = row_blocks(rows, dataset.groups, derive_seed(seed, "blocks", name))
+    return blocks
 
 
 def scalings_of(space: SearchSpace) -> tuple[Scaling, ...]:

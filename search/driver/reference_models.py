@@ -6,7 +6,7 @@ Both are scikit-learn's: logistic or ridge regression, and `sklearn.dummy`.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from search.data.fold_arrays import FoldArrays, TrainingData
+from search.data.row_blocks import block_sums
 from search.metrics import get_metric
-from search.study import Task, TestRole
+from search.study import BlockSums, Task, TestRole
 from search.training.worker_files import load_data
 
 #: Iterations of the logistic regression: enough for standardised inputs; where they do not reach
@@ -36,6 +37,15 @@ class ReferenceFit:
     fold: int
     #: Names of the metrics to score.
     metrics: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceReport:
+    """The scores of one reference model on the validation rows of one fold."""
+
+    scores: Mapping[str, float]
+    #: Contributions of the rows to the first metric; None where the fold has no blocks.
+    blocks: BlockSums | None
 
 
 _CLASSIFIERS: dict[TestRole, Callable[[], Any]] = {
@@ -55,23 +65,31 @@ _MODELS = {
 REFERENCES: tuple[TestRole, ...] = tuple(_CLASSIFIERS)
 
 
-def score_from_file(fit: ReferenceFit, path: Path) -> dict[str, float]:
+def score_from_file(fit: ReferenceFit, path: Path) -> ReferenceReport:
     """Fit and score on the folds saved at `path`, see `score_reference`."""
     return score_reference(fit, load_data(path))
 
 
-def score_reference(fit: ReferenceFit, data: TrainingData) -> dict[str, float]:
-    """Fit on the training rows of the fold; return each metric on its validation rows."""
+def score_reference(fit: ReferenceFit, data: TrainingData) -> ReferenceReport:
+    """Fit on the training rows of the fold and score on its validation rows."""
     fold = data.folds[fit.fold]
     model = _MODELS[data.task][fit.role]()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(fold.x_train, fold.y_train)
     prediction = _predict(model, data, fold)[None]
-    return {
-        name: float(get_metric(name).score(fold.target_validation, prediction)[0])
-        for name in fit.metrics
-    }
+    first = get_metric(fit.metrics[0])
+    blocks = None
+    if fold.blocks is not None:
+        contributions = first.rows(fold.target_validation, prediction)[0]
+        blocks = block_sums(contributions, fold.blocks, data.block_count)
+    return ReferenceReport(
+        scores={
+            name: float(get_metric(name).score(fold.target_validation, prediction)[0])
+            for name in fit.metrics
+        },
+        blocks=blocks,
+    )
 
 
 def _predict(model: Any, data: TrainingData, fold: FoldArrays) -> NDArray[np.floating]:

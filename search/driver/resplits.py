@@ -50,4 +50,4 @@ class Resplits:
             seed = derive_seed(plan.spec.sampler.seed, "confirm split", repeat)
             folds += split_anew(plan.dataset, plan.splits.search, len(plan.splits.folds), seed)
         splits = replace(plan.splits, folds=tuple(folds))
-        return prepare(plan.dataset, splits, plan.scalings)
+        return prepare(plan.dataset, splits, plan.scalings, plan.blocks)

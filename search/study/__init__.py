@@ -5,7 +5,7 @@ Imports nothing else of `search`, and neither torch, SQL nor HTTP. Every package
 The parts of `StudyResults` are exported by `search.study.results`.
 """
 
-from search.study.block_sums import BlockSums
+from search.study.block_sums import BlockSums, to_float32
 from search.study.diagnosis import Finding, LayerSnapshot
 from search.study.events import (
     ConfirmationsMade,
@@ -91,4 +91,5 @@ __all__ = [
     "TrialRequest",
     "TrialSource",
     "TrialsChanged",
+    "to_float32",
 ]

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from search.data.fold_arrays import TrainingData
+from search.data.row_blocks import block_sums
 from search.metrics import get_metric
 from search.networks.dimensions import Dimensions
 from search.networks.lane import Lane, LaneState
 from search.networks.losses import LOSSES
-from search.study import LayerSnapshot, Task
+from search.study import BlockSums, LayerSnapshot, Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,9 @@ class LaneReport:
     layers: tuple[LayerSnapshot, ...] = ()
     #: Epoch whose network was scored last, where the best epoch is kept.
     best_epoch: int | None = None
+    #: Contributions of the validation rows to the first metric after the last epoch; None where
+    #: the segment does not end the training, the folds have no blocks, or the lane failed.
+    blocks: BlockSums | None = None
 
 
 @dataclass(slots=True)
@@ -56,6 +60,7 @@ class LaneCurves:
     validation_loss: list[float] = field(default_factory=list)
     scores: dict[str, list[float]] = field(default_factory=dict)
     failure: str | None = None
+    blocks: BlockSums | None = None
 
 
 class Scorer:
@@ -78,14 +83,22 @@ class Scorer:
         for index, lane in enumerate(lanes):
             self._by_split.setdefault(lane.split, []).append(index)
         self._dimensions = dimensions
+        self._block_count = data.block_count
 
     def evaluate(
-        self, logits: Tensor, epoch: int, train_loss: list[float], curves: list[LaneCurves]
+        self,
+        logits: Tensor,
+        epoch: int,
+        train_loss: list[float],
+        curves: list[LaneCurves],
+        *,
+        with_blocks: bool = False,
     ) -> None:
         """Append the scores after `epoch` to the curves, or the reason why a lane failed.
 
         `logits` is (L, C, M) as from `Engine.logits`; `train_loss` and `curves` have one entry a
-        lane. The curves of a lane end where it fails.
+        lane. The curves of a lane end where it fails. `with_blocks` adds the contributions of rows
+        to the first metric, where the folds have blocks.
         """
         for split, members in self._by_split.items():
             arrays = self._splits[split]
@@ -100,6 +113,9 @@ class Scorer:
                 metric.name: metric.score(arrays.target_validation, prediction)
                 for metric in self._metrics
             }
+            contributions = None
+            if with_blocks and arrays.blocks is not None:
+                contributions = self._metrics[0].rows(arrays.target_validation, prediction)
             for position, index in enumerate(members):
                 curve = curves[index]
                 if curve.failure is not None:
@@ -112,6 +128,10 @@ class Scorer:
                 curve.validation_loss.append(loss[position])
                 for name, values in scores.items():
                     curve.scores.setdefault(name, []).append(float(values[position]))
+                if contributions is not None and arrays.blocks is not None:
+                    curve.blocks = block_sums(
+                        contributions[position], arrays.blocks, self._block_count
+                    )
 
     def _validation_loss(self, logits: Tensor, y: NDArray[np.generic]) -> list[float]:
         target = self._dimensions.target(y)

@@ -94,7 +94,8 @@ def _train(segment: Segment, data: TrainingData) -> tuple[LaneReport, ...]:
     for epoch in (*sorted(between), segment.last):
         losses = trainer.train(done, epoch)
         if epoch in segment.evaluate_at:
-            scorer.evaluate(trainer.logits(), epoch, losses, curves)
+            ended = epoch == segment.epochs
+            scorer.evaluate(trainer.logits(), epoch, losses, curves, with_blocks=ended)
         done = epoch
     ends = segment.last == segment.epochs
     share = (perf_counter() - started) / len(lanes)
@@ -116,6 +117,7 @@ def _train(segment: Segment, data: TrainingData) -> tuple[LaneReport, ...]:
                 seconds=share,
                 layers=trainer.snapshots(index),
                 best_epoch=stopping.best_epoch(index) if stopping else None,
+                blocks=curve.blocks,
             )
         )
     return tuple(reports)

@@ -54,6 +54,7 @@ def write_trial(record: TrialRecord) -> dict[str, Any]:
         "started_at": record.started_at,
         "finished_at": record.finished_at,
         "request_id": record.request_id,
+        "search": record.search,
         "error": record.error,
         "params": json.dumps(dict(record.params)),
         "outcome": json.dumps(outcome),
@@ -97,6 +98,7 @@ def read_trial(row: Row[Any]) -> TrialRecord:
         finished_at=row.finished_at,
         fit_seconds=row.fit_seconds,
         request_id=row.request_id,
+        search=row.search or 0,
     )
 
 

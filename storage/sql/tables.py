@@ -165,6 +165,8 @@ TRIALS = Table(
     Column("error", FreeText),
     #: Number of its distributions in search_spaces.
     Column("space", Integer, nullable=False),
+    #: The independent search that asked for it; NULL, as 0, in rows of revisions before 0010.
+    Column("search", Integer),
     Column("params", Text, nullable=False),  # JSON
     Column("outcome", Text, nullable=False),  # JSON, see trial_rows
     #: The last column, so that a list that does not select it never reads its pages.
@@ -187,7 +189,7 @@ CONFIRMATIONS = Table(
     "search_confirmations",
     METADATA,
     _study_key(primary_key=True),
-    #: SHA-256 of the params, equal for one configuration in every role, repeat and fold.
+    #: SHA-256 of params, search and stage, equal in every role, repeat and fold.
     Column("configuration", String(64), primary_key=True),
     Column("role", String(16), primary_key=True),
     Column("repeat", Integer, primary_key=True, autoincrement=False),
@@ -200,6 +202,12 @@ CONFIRMATIONS = Table(
     Column("train_rows", Integer, nullable=False),
     Column("validation_rows", Integer, nullable=False),
     Column("fit_seconds", Double, nullable=False),
+    #: These are NULL in rows of revisions before 0010; `search` in those of a baseline, too.
+    Column("arm", Text),
+    Column("search", Integer),
+    Column("stage", String(16)),
+    Column("verdict", Integer),
+    Column("blocks", LargeBinary),  # see rows.block_sums
 )
 
 TESTS = Table(
@@ -211,6 +219,8 @@ TESTS = Table(
     Column("scores", Text, nullable=False),  # JSON
     Column("validation_scores", Text, nullable=False),  # JSON
     Column("repeats", Integer, nullable=False),
+    Column("test_blocks", LargeBinary),  # see rows.block_sums
+    Column("validation_blocks", LargeBinary),
 )
 
 WINNERS = Table(

@@ -106,7 +106,7 @@ def changed(*records: TrialRecord) -> TrialsChanged:
 #: One of each kind; by number.
 KINDS: tuple[TrialRecord, ...] = (
     make_record(0),
-    make_record(1, TrialState.RUNNING),
+    make_record(1, TrialState.RUNNING, search=3),
     make_record(2, TrialState.WAITING),
     make_record(3, TrialState.FAIL, flags=("diverged",), error="the loss became NaN at epoch 3"),
     make_record(4, TrialState.FAIL, intermediate_values={1: nan, 2: inf, 3: -inf}),

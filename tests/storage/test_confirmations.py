@@ -9,11 +9,13 @@ import pytest
 
 from search.errors import LeaseLost, NotFound
 from search.study import (
+    BlockSums,
     ConfirmationRun,
     ConfirmationsMade,
     Phase,
     PhaseStarted,
     Role,
+    Stage,
     StudyEnded,
     StudyState,
     TestRole,
@@ -53,6 +55,15 @@ RUNS = (
     run(1, 1, scores={"log_loss": inf}, params={**PARAMS, "gradient_clip": 1.0}),
     run(2, 0, trial=None, params={**PARAMS, "depth": 1}),
     run(2, 0),
+    run(
+        3,
+        0,
+        search=1,
+        stage=Stage.RACE,
+        arm="1-2",
+        verdict=2,
+        blocks=BlockSums(sums=(0.25, 0.0, 7.5), rows=(1, 0, 70000)),
+    ),
 )
 WINNER = TestRun(
     role=TestRole.WINNER,
@@ -60,6 +71,8 @@ WINNER = TestRun(
     scores={"log_loss": 0.2},
     validation_scores={"log_loss": 0.125},
     repeats=5,
+    test_blocks=BlockSums(sums=(0.5, 2.0), rows=(1, 3)),
+    validation_blocks=BlockSums(sums=(2.0**900, 2.0**899), rows=(4, 0)),
 )
 TRIVIAL = TestRun(
     role=TestRole.TRIVIAL, params={}, scores={}, validation_scores={"log_loss": 1.5}, repeats=0
@@ -77,6 +90,17 @@ def test_runs_are_read_as_they_were_recorded(
     recorder.record([ConfirmationsMade(runs=RUNS[3:]), ConfirmationsMade(runs=RUNS[:3])])
     assert recorder.confirmations() == RUNS
     assert recorded.runs(running.id) == RUNS
+
+
+def test_one_configuration_in_two_searches_or_stages_is_recorded_apart(recorder: Recorder) -> None:
+    runs = (
+        run(0, 0, search=0),
+        run(0, 0, search=1),
+        run(0, 0, search=0, stage=Stage.RACE),
+        run(0, 0),
+    )
+    recorder.record([ConfirmationsMade(runs=runs)])
+    assert set(map(repr, recorder.confirmations())) == set(map(repr, runs))
 
 
 def test_scores_that_are_no_numbers_survive(recorder: Recorder) -> None:

@@ -39,7 +39,7 @@ def linear_score(dataset: Dataset, metric: str) -> float:
     """Mean score of a linear model over the validation rows of three folds."""
     data = prepare(dataset, split(dataset, Evaluation(), 0))
     fits = [ReferenceFit(role=TestRole.LINEAR, fold=fold, metrics=(metric,)) for fold in range(3)]
-    return float(np.mean([score_reference(fit, data)[metric] for fit in fits]))
+    return float(np.mean([score_reference(fit, data).scores[metric] for fit in fits]))
 
 
 def kind_of(dataset: Dataset, name: str) -> ColumnKind:

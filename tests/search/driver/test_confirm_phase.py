@@ -271,3 +271,22 @@ def test_the_search_leaves_part_of_the_time_to_the_confirmation(iris: Dataset) -
     events = list(run_study(spec, iris))
     assert phases_of(events) == [Phase.SEARCH, Phase.CONFIRM, Phase.TEST]
     assert runs_of(events)
+
+
+def test_contributions_of_rows_average_to_the_score(events: list[Event]) -> None:
+    for run in runs_of(events):
+        assert run.blocks is not None
+        # A block a row: 120 development rows are fewer than blocks.
+        assert (len(run.blocks.rows), sum(run.blocks.rows)) == (120, 60)
+        mean = sum(run.blocks.sums) / sum(run.blocks.rows)
+        assert mean == pytest.approx(run.scores["log_loss"], rel=1e-6)
+
+
+def test_rows_have_the_same_block_in_every_repeat(events: list[Event]) -> None:
+    covered: dict[int, list[int]] = defaultdict(lambda: [0] * 120)
+    for run in runs_of(events):
+        if run.role is Role.BASELINE and run.blocks is not None:
+            covered[run.repeat] = [
+                a + b for a, b in zip(covered[run.repeat], run.blocks.rows, strict=True)
+            ]
+    assert set(map(tuple, covered.values())) == {(1,) * 120}

@@ -349,3 +349,20 @@ def test_the_winner_can_be_taken_home_without_the_dataset(
     else:
         loss = -torch.log_softmax(output, 1)[torch.arange(len(y)), torch.from_numpy(y)].mean()
         assert loss.item() == pytest.approx(winner.scores["log_loss"], rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["iris", "diabetes"])
+def test_contributions_of_rows_average_to_the_scores(name: str) -> None:
+    metric = "mse" if name == "diabetes" else "log_loss"
+    tests = holdout_of(run(spec_of(name))).runs
+    assert len(tests) == 4
+    for test in tests:
+        for blocks, scores in (
+            (test.test_blocks, test.scores),
+            (test.validation_blocks, test.validation_scores),
+        ):
+            assert blocks is not None
+            mean = sum(blocks.sums) / sum(blocks.rows)
+            # Folds differ by a row, and their scores count alike.
+            assert mean == pytest.approx(scores[metric], rel=1e-3)
+        assert sum(test.test_blocks.rows if test.test_blocks else ()) == {"iris": 30}.get(name, 89)
