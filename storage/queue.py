@@ -11,6 +11,7 @@ workers' machines, which must agree to well within a lease.
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -166,6 +167,27 @@ class Queue:
         with self._database.reading() as connection:
             query = select(WORKERS.c.id).where(WORKERS.c.beat_at >= since).order_by(WORKERS.c.id)
             return tuple(connection.execute(query).scalars())
+
+    def places(self) -> dict[str, int]:
+        """Return the place of each queued study: workers take the study at place 1 next."""
+        client = func.coalesce(STUDIES.c.client, "")
+        query = (
+            select(STUDIES.c.id, client.label("client"), func.coalesce(TURNS.c.turn, 0))
+            .outerjoin(TURNS, TURNS.c.client == client)
+            .where(STUDIES.c.state == StudyState.QUEUED.value)
+            .order_by(func.coalesce(TURNS.c.turn, 0), STUDIES.c.sequence)
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(query).all()
+        # Who has had a turn comes after all others: the second study of anyone, after all firsts.
+        clients = list(dict.fromkeys(row.client for row in rows))
+        rounds: Counter[str] = Counter()
+        keys: dict[str, tuple[int, int]] = {}
+        for row in rows:
+            keys[row.id] = rounds[row.client], clients.index(row.client)
+            rounds[row.client] += 1
+        ordered = sorted(keys, key=keys.__getitem__)
+        return {study_id: place for place, study_id in enumerate(ordered, start=1)}
 
 
 def _as_holder(
