@@ -33,6 +33,8 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml search service storage
+	$(BIN)/python -m tests.audit
 
 # What the service bears, as a table: below two hours, QUICK=1 five minutes; ROWS="kills disk" some.
 torture: setup
