@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 DATA_DIR ?= data
 
-.PHONY: setup demo serve test test-fast check pages bench bench-gpu clean
+.PHONY: setup demo serve test test-fast check pages torture bench bench-gpu clean
 
 setup: $(VENV)/.ready
 
@@ -33,6 +33,12 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml search service storage
+	$(BIN)/python -m tests.audit
+
+# What the service bears, as a table: below two hours, QUICK=1 five minutes; ROWS="kills disk" some.
+torture: setup
+	$(BIN)/python -m tests.torture $(if $(QUICK),--scale quick) $(if $(ROWS),--rows $(ROWS))
 
 # The tables of API.md, from the code.
 pages: setup

@@ -54,6 +54,7 @@ SLOW: tuple[str, ...] = (
     "tests/storage/sql/test_database.py::"
     "test_eight_processes_may_open_a_new_database_at_the_same_moment",
     "tests/storage/sql/test_away.py",
+    "tests/storage/sql/test_unwritable.py",
     "tests/storage/sql/test_upgrades.py::test_every_revision_between_is_upgraded_on_postgresql",
     "tests/storage/test_backup.py::test_a_backup_made_while_a_worker_writes_is_whole",
     "tests/storage/test_dashboard.py::test_polling_while_a_worker_writes_never_fails",
@@ -64,6 +65,7 @@ SLOW: tuple[str, ...] = (
     "test_any_record_comes_back_as_it_was_and_stays_readable_for_optuna",
     "tests/storage/test_wakeups.py",
     "tests/test_examples.py",
+    "tests/torture/test_torture.py",
     "tests/test_layers.py::test_processes_do_not_load_what_they_do_not_need",
     "tests/test_layers.py::test_search_loads_torch_and_pandas_when_they_are_asked_for",
 )

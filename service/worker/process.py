@@ -13,6 +13,10 @@ from service.settings import Settings
 from service.worker.worker import Worker
 from storage import open_database
 
+#: How long a transaction waits for another program that holds SQLite's file, before the worker
+#: looks whether it shall stop, and tries again.
+_BUSY_SECONDS = 10.0
+
 
 def run_worker(
     settings: Settings, *, until_idle: bool = False, until_stdin_ends: bool = False
@@ -27,7 +31,7 @@ def run_worker(
     if hasattr(os, "nice"):
         os.nice(settings.worker_niceness)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    database = open_database(settings.database)
+    database = open_database(settings.database, busy_seconds=_BUSY_SECONDS)
     try:
         with local_pool(settings.processes, backend) as executor:
             worker = Worker(settings, database, executor, backend=backend)

@@ -183,10 +183,16 @@ class Worker:
             self._fail(study.id, sentence)
 
     def _fail(self, study_id: str, sentence: str) -> None:
-        try:
+        def fail() -> None:
             self._queue.finish(study_id, self._id, StudyState.FAILED, sentence)
+
+        try:
+            self._patience.call(fail)
         except LeaseLost as error:
             self._log.warning("another worker took the study over", reason=str(error))
+        except DatabaseAway as error:
+            # Told to stop: the next worker finds the same, and says so then.
+            self._log.warning("ended without the database", reason=str(error))
 
     def _record(self, study: StudyRow, lost: Flag) -> StudyState:
         """Run the study to its end, or until this worker is stopped; return its state then."""
@@ -234,7 +240,7 @@ class Worker:
             self._queue.release(study.id, self._id)
             return StudyState.QUEUED
         except Exception:
-            recorder.record(pending)  # trials that finished before the error are kept
+            write(None)  # trials that finished before the error are kept
             raise
         raise RuntimeError("the driver ended without a StudyEnded event")
 
