@@ -94,6 +94,18 @@ class Studies:
         with self._database.reading() as connection:
             return get_study(connection, study_id)
 
+    def by_optuna_id(self, optuna_id: int) -> StudyRow:
+        """Return the study whose trials Optuna keeps under this id; NotFound where there is none.
+
+        An Optuna study that is not of this service has none.
+        """
+        query = select(STUDIES).where(STUDIES.c.optuna_id == optuna_id)
+        with self._database.reading() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            raise NotFound("study", str(optuna_id))
+        return read_study(row)
+
     def list(
         self, state: StudyState | None = None, limit: int = 50, cursor: str | None = None
     ) -> Page[StudyRow]:

@@ -133,7 +133,7 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
             write_probe=write_probe,
             expects_worker=expects_worker,
         )
-        dashboard = DashboardRoute(database.optuna_storage(), writable=settings.dashboard_writable)
+        dashboard = DashboardRoute(app.state.services)
         app.router.routes.append(dashboard)
         try:
             yield
