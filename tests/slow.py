@@ -51,7 +51,9 @@ SLOW: tuple[str, ...] = (
     "test_a_study_of_that_release_is_extended_from_its_history",
     "tests/service/test_table_reading.py",
     "tests/service/test_wheel.py",
+    "tests/service/worker/test_watchdog.py",
     "tests/service/worker/test_worker.py",
+    "tests/storage/test_clocks.py",
     "tests/storage/sql/test_database.py::"
     "test_eight_processes_may_open_a_new_database_at_the_same_moment",
     "tests/storage/sql/test_away.py",

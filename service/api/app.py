@@ -104,7 +104,11 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
         app.state.services = Services(
             settings=settings,
             database=database,
-            studies=Studies(database, most_queued=settings.max_queued_studies),
+            studies=Studies(
+                database,
+                most_queued=settings.max_queued_studies,
+                lease_seconds=settings.lease_seconds,
+            ),
             trials=Trials(database),
             datasets=Datasets(
                 database, most=settings.max_datasets, most_bytes=settings.max_stored_bytes

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.torture import disk, held_file, kills
+from tests.torture import disk, held_file, kills, stalls
 from tests.torture.figures import Figure
 from tests.torture.scales import Scale
 
@@ -35,5 +35,10 @@ ROWS: Mapping[str, Row] = {
         title="disk full under a study, file for reading alone",
         must="said by readyz and the study, no 500, nothing lost, goes on within three leases",
         measure=disk.measure,
+    ),
+    "stalls": Row(
+        title="clocks off by an hour either way, workers and trainers stopped",
+        must="no study stuck beyond three leases, no wrong answer",
+        measure=stalls.measure,
     ),
 }
