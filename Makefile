@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 DATA_DIR ?= data
 
-.PHONY: setup demo serve test test-fast check pages bench bench-gpu clean
+.PHONY: setup demo serve test test-fast check pages torture bench bench-gpu clean
 
 setup: $(VENV)/.ready
 
@@ -33,6 +33,12 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml search service storage
+	$(BIN)/python -m tests.audit
+
+# What the service bears, as a table: below two hours, QUICK=1 five minutes; ROWS="kills disk" some.
+torture: setup
+	$(BIN)/python -m tests.torture $(if $(QUICK),--scale quick) $(if $(ROWS),--rows $(ROWS))
 
 # The tables of API.md, from the code.
 pages: setup
@@ -48,6 +54,15 @@ bench: $(VENV)/.bench-ready
 
 $(VENV)/.bench-ready: $(VENV)/.ready
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,bench]'
+	@touch $@
+
+# Generators of clients, which the tests run where they are: in an environment of their own, since
+# they ask for other versions than this project. TypeScript's needs npm.
+$(VENV)/.clients-ready: $(VENV)/.ready
+	$(PYTHON) -m venv $(VENV)/clients
+	$(VENV)/clients/bin/pip install --quiet --disable-pip-version-check openapi-python-client==0.29.1
+	command -v npm >/dev/null && npm install --silent --no-fund --prefix $(VENV)/clients \
+		openapi-typescript@7.13.0 typescript@5.9.3 || true
 	@touch $@
 
 # On a machine with a GPU that torch can use; JAX and optax too, where they are installed.

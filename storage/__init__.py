@@ -12,11 +12,12 @@ from storage.queue import Queue
 from storage.recorder import Recorder
 from storage.results import Results
 from storage.sql.away import DatabaseAway
-from storage.sql.database import Database, open_database
+from storage.sql.database import Database, open_database, open_to_read
 from storage.statistics import Statistics
 from storage.studies import Studies
 from storage.trials import Trials
 from storage.wakeups import Wakeups
+from storage.write_probe import WriteProbe
 
 __all__ = [
     "Confirmations",
@@ -31,5 +32,7 @@ __all__ = [
     "Studies",
     "Trials",
     "Wakeups",
+    "WriteProbe",
     "open_database",
+    "open_to_read",
 ]

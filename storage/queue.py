@@ -5,12 +5,14 @@ worker was lost come first; then clients take turns, the one whose last turn is 
 and each gets its oldest study. A client is the name of a key; all who have none are one client.
 
 A worker renews its lease; once the lease has run out any worker may claim the study, and from then
-on every write of the former holder is refused (LeaseLost). Times come from the clocks of the
-workers' machines, which must agree to well within a lease.
+on every write of the former holder is refused (LeaseLost). Times are those of the database, and a
+time that cannot be is not believed (see `leases`).
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,6 +26,7 @@ from sqlalchemy import (
     case,
     func,
     literal,
+    not_,
     or_,
     select,
     update,
@@ -31,10 +34,20 @@ from sqlalchemy import (
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from search.study import Phase, Stop, StudyState
-from storage.leases import end_columns, lease_lost, update_as_holder
+from storage.leases import (
+    Lease,
+    Sightings,
+    end_columns,
+    is_beating,
+    is_believable,
+    is_one_of,
+    lease_lost,
+    update_as_holder,
+)
 from storage.measurements import Measurements
 from storage.open_trials import close_open_trials
 from storage.rows.study_rows import StudyRow, get_study, read_study
+from storage.sql import clock
 from storage.sql.database import Database
 from storage.sql.tables import CONFIRMATIONS, STUDIES, TRIALS, TURNS, WORKERS, UtcDateTime
 from storage.sql.upsert import upsert
@@ -74,6 +87,7 @@ class Queue:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._sightings = Sightings()
 
     def claim(self, worker_id: str, lease_seconds: float) -> StudyRow | None:
         """Claim the next study that is queued or whose lease has run out; None if there is none.
@@ -82,17 +96,22 @@ class Queue:
         processes.
         """
         with self._database.reading() as connection:
-            if connection.execute(_any(datetime.now(UTC))).one_or_none() is None:
+            now = clock.now(connection)
+            strange = connection.execute(_strange(now, lease_seconds))
+            seen = [(row.id, row.lease_until) for row in strange]
+            dead = self._sightings.unchanged(seen, lease_seconds)
+            if connection.execute(_any(_is_claimable(now, lease_seconds, dead))).first() is None:
                 return None  # an idle worker polls without taking any lock
         with self._database.writing() as connection:
             if connection.dialect.name == "postgresql":
                 # Of two claims at once the second must see whose turn the first took.
                 connection.execute(select(func.pg_advisory_xact_lock(_CLAIM_LOCK)))
-            now = datetime.now(UTC)
-            _fail_crashing(connection, now)
+            now = clock.now(connection)
+            _fail_crashing(connection, now, _is_abandoned(now, lease_seconds, dead))
             # Passed over: studies that a request changes at this moment. SQLite, which has one
             # writer at a time, knows no such clause and leaves it out.
-            query = _next(now).with_for_update(skip_locked=True, of=STUDIES)
+            claimable = _is_claimable(now, lease_seconds, dead)
+            query = _next(claimable).with_for_update(skip_locked=True, of=STUDIES)
             found = connection.execute(query).one_or_none()
             if found is None:
                 return None
@@ -104,8 +123,8 @@ class Queue:
 
     def renew(self, study_id: str, worker_id: str, lease_seconds: float) -> None:
         """Extend the lease to `lease_seconds` from now; LeaseLost where the worker lacks it."""
-        lease_until = datetime.now(UTC) + timedelta(seconds=lease_seconds)
         with self._database.writing() as connection:
+            lease_until = clock.now(connection) + timedelta(seconds=lease_seconds)
             _as_holder(connection, study_id, worker_id, {"lease_until": lease_until})
 
     def release(self, study_id: str, worker_id: str) -> None:
@@ -143,8 +162,8 @@ class Queue:
 
     def beat(self, worker_id: str, segments: Measurements | None = None) -> None:
         """Record a heartbeat of the worker, and how long its segments took so far."""
-        now = datetime.now(UTC)
         with self._database.writing() as connection:
+            now = clock.now(connection)
             upsert(
                 connection,
                 WORKERS,
@@ -161,11 +180,35 @@ class Queue:
             )
 
     def live_workers(self, within_seconds: float) -> tuple[str, ...]:
-        """Return the ids of the workers whose last heartbeat is at most `within_seconds` old."""
-        since = datetime.now(UTC) - timedelta(seconds=within_seconds)
+        """Return the ids of the workers whose last heartbeat is at most `within_seconds` old.
+
+        One from as far in the future was written by another clock, and says nothing.
+        """
         with self._database.reading() as connection:
-            query = select(WORKERS.c.id).where(WORKERS.c.beat_at >= since).order_by(WORKERS.c.id)
+            beats = is_beating(clock.now(connection), within_seconds)
+            query = select(WORKERS.c.id).where(beats).order_by(WORKERS.c.id)
             return tuple(connection.execute(query).scalars())
+
+    def places(self) -> dict[str, int]:
+        """Return the place of each queued study: workers take the study at place 1 next."""
+        client = func.coalesce(STUDIES.c.client, "")
+        query = (
+            select(STUDIES.c.id, client.label("client"), func.coalesce(TURNS.c.turn, 0))
+            .outerjoin(TURNS, TURNS.c.client == client)
+            .where(STUDIES.c.state == StudyState.QUEUED.value)
+            .order_by(func.coalesce(TURNS.c.turn, 0), STUDIES.c.sequence)
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(query).all()
+        # Who has had a turn comes after all others: the second study of anyone, after all firsts.
+        clients = list(dict.fromkeys(row.client for row in rows))
+        rounds: Counter[str] = Counter()
+        keys: dict[str, tuple[int, int]] = {}
+        for row in rows:
+            keys[row.id] = rounds[row.client], clients.index(row.client)
+            rounds[row.client] += 1
+        ordered = sorted(keys, key=keys.__getitem__)
+        return {study_id: place for place, study_id in enumerate(ordered, start=1)}
 
 
 def _as_holder(
@@ -192,24 +235,37 @@ def _end(
         close_open_trials(connection, study_id, now, error or f"the study was {state}")
 
 
-def _is_abandoned(now: datetime) -> ColumnElement[bool]:
-    return and_(STUDIES.c.state == StudyState.RUNNING.value, STUDIES.c.lease_until < now)
+def _is_abandoned(
+    now: datetime, lease_seconds: float, dead: Sequence[Lease]
+) -> ColumnElement[bool]:
+    ran_out = and_(STUDIES.c.lease_until < now, is_believable(now, lease_seconds))
+    return and_(STUDIES.c.state == StudyState.RUNNING.value, or_(ran_out, is_one_of(dead)))
 
 
-def _is_claimable(now: datetime) -> ColumnElement[bool]:
-    return or_(STUDIES.c.state == StudyState.QUEUED.value, _is_abandoned(now))
+def _is_claimable(
+    now: datetime, lease_seconds: float, dead: Sequence[Lease]
+) -> ColumnElement[bool]:
+    return or_(STUDIES.c.state == StudyState.QUEUED.value, _is_abandoned(now, lease_seconds, dead))
 
 
-def _any(now: datetime) -> Select[tuple[int]]:
-    return select(STUDIES.c.sequence).where(_is_claimable(now)).limit(1)
+def _strange(now: datetime, lease_seconds: float) -> Select[tuple[str, datetime]]:
+    return select(STUDIES.c.id, STUDIES.c.lease_until).where(
+        STUDIES.c.state == StudyState.RUNNING.value,
+        STUDIES.c.lease_until.is_not(None),
+        not_(is_believable(now, lease_seconds)),
+    )
 
 
-def _next(now: datetime) -> Select[tuple[int, str, str]]:
+def _any(is_claimable: ColumnElement[bool]) -> Select[tuple[int]]:
+    return select(STUDIES.c.sequence).where(is_claimable).limit(1)
+
+
+def _next(is_claimable: ColumnElement[bool]) -> Select[tuple[int, str, str]]:
     client = func.coalesce(STUDIES.c.client, "")
     return (
         select(STUDIES.c.sequence, STUDIES.c.state, client.label("client"))
         .outerjoin(TURNS, TURNS.c.client == client)
-        .where(_is_claimable(now))
+        .where(is_claimable)
         .order_by(
             case((STUDIES.c.state == StudyState.QUEUED.value, 1), else_=0),
             func.coalesce(TURNS.c.turn, 0),
@@ -253,11 +309,13 @@ def _claim(
     )
 
 
-def _fail_crashing(connection: Connection, now: datetime) -> None:
+def _fail_crashing(
+    connection: Connection, now: datetime, is_abandoned: ColumnElement[bool]
+) -> None:
     failed = connection.execute(
         update(STUDIES)
         .where(
-            _is_abandoned(now),
+            is_abandoned,
             STUDIES.c.crashes + 1 >= MAX_CRASHES,
             STUDIES.c.finished_at_claim >= _DONE,
         )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import func, select
 
 from search.study import StudyState
+from storage.leases import is_beating
 from storage.measurements import SEGMENT_BOUNDS, Measurements
+from storage.sql import clock
 from storage.sql.database import Database
 from storage.sql.tables import STUDIES, WORKERS
 
@@ -43,7 +45,6 @@ class Statistics:
 
     def read(self, lease_seconds: float) -> DatabaseState:
         """Return the state now; a worker silent for `lease_seconds` does not count."""
-        now = datetime.now(UTC)
         columns = STUDIES.c
         by_state = select(columns.state, func.count().label("number")).group_by(columns.state)
         waiting = select(func.min(func.coalesce(columns.queued_at, columns.created_at))).where(
@@ -57,14 +58,14 @@ class Statistics:
             func.coalesce(func.sum(columns.trials_pruned), 0).label("pruned"),
             func.coalesce(func.sum(columns.trials_failed), 0).label("failed"),
         )
-        alive = select(func.count()).where(
-            WORKERS.c.beat_at >= now - timedelta(seconds=lease_seconds)
-        )
         segments = Measurements(SEGMENT_BOUNDS)
         with self._database.reading() as connection:
             studies = {row.state: row.number for row in connection.execute(by_state)}
             oldest: datetime | None = connection.execute(waiting).scalar_one()
             counted = connection.execute(trials).one()._mapping
+            now = clock.now(connection)
+            beats = is_beating(now, lease_seconds)
+            alive = select(func.count()).select_from(WORKERS).where(beats)
             workers = connection.execute(alive).scalar_one()
             stored = select(WORKERS.c.segments).where(WORKERS.c.segments.is_not(None))
             for text in connection.execute(stored).scalars():

@@ -25,12 +25,12 @@ from search.study import (
     TrialRequest,
 )
 from storage.idempotency import RequestKey
-from storage.leases import end_columns
+from storage.leases import end_columns, is_held
 from storage.open_trials import close_open_trials
 from storage.optuna_schema import studies as optuna_studies
 from storage.rows.spec_json import write_spec
 from storage.rows.study_rows import StudyRow, get_study, read_study
-from storage.sql import ids
+from storage.sql import clock, ids
 from storage.sql.database import Database
 from storage.sql.pagination import Page, check_limit, read_cursor, write_cursor
 from storage.sql.tables import DATASETS, REQUESTS, STUDIES
@@ -39,9 +39,19 @@ from storage.sql.tables import DATASETS, REQUESTS, STUDIES
 class Studies:
     """The studies of one database."""
 
-    def __init__(self, database: Database, *, most_queued: int | None = None) -> None:
-        """With `most_queued`, LimitReached is raised where more would wait for a worker."""
+    def __init__(
+        self,
+        database: Database,
+        *,
+        most_queued: int | None = None,
+        lease_seconds: float | None = None,
+    ) -> None:
+        """With `most_queued`, LimitReached is raised where more would wait for a worker.
+
+        With `lease_seconds`, a lease that ends further ahead does not hold a study.
+        """
         self._database = database
+        self._lease_seconds = lease_seconds
         self._most_queued = most_queued
 
     def create(
@@ -83,6 +93,18 @@ class Studies:
         """Return the study; NotFound where there is none."""
         with self._database.reading() as connection:
             return get_study(connection, study_id)
+
+    def by_optuna_id(self, optuna_id: int) -> StudyRow:
+        """Return the study whose trials Optuna keeps under this id; NotFound where there is none.
+
+        An Optuna study that is not of this service has none.
+        """
+        query = select(STUDIES).where(STUDIES.c.optuna_id == optuna_id)
+        with self._database.reading() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            raise NotFound("study", str(optuna_id))
+        return read_study(row)
 
     def list(
         self, state: StudyState | None = None, limit: int = 50, cursor: str | None = None
@@ -250,18 +272,23 @@ class Studies:
 
     def _stop(self, study_id: str, stop: Stop, end: StudyState) -> StudyRow:
         with self._database.writing() as connection:
-            now = datetime.now(UTC)
+            now = clock.now(connection)
             row = get_study(connection, study_id, for_update=True)
             if row.state.is_finished or row.state is end:
                 raise Conflict(f"study '{study_id}' is {_describe(row)}; nothing is left to {stop}")
             if row.stop is Stop.CANCEL and stop is Stop.PAUSE:
                 raise Conflict(f"study '{study_id}' is being cancelled and cannot be paused")
-            if row.state is StudyState.RUNNING and _is_leased(connection, study_id, now):
+            if row.state is StudyState.RUNNING and self._is_leased(connection, study_id, now):
                 return row if row.stop is stop else _change(connection, study_id, stop=stop.value)
             # No worker holds it. One whose lease ran out and that still trains gets LeaseLost.
             if end.is_finished:
                 close_open_trials(connection, study_id, now, f"the study was {end}")
             return _change(connection, study_id, **end_columns(end, now))
+
+    def _is_leased(self, connection: Connection, study_id: str, now: datetime) -> bool:
+        held = is_held(now, self._lease_seconds)
+        query = select(STUDIES.c.id).where(STUDIES.c.id == study_id, held)
+        return connection.execute(query).one_or_none() is not None
 
 
 def _insert(
@@ -341,11 +368,6 @@ def _change(connection: Connection, study_id: str, **columns: object) -> StudyRo
         .returning(*STUDIES.c)
     ).one()
     return read_study(row)
-
-
-def _is_leased(connection: Connection, study_id: str, now: datetime) -> bool:
-    query = select(STUDIES.c.id).where(STUDIES.c.id == study_id, STUDIES.c.lease_until > now)
-    return connection.execute(query).one_or_none() is not None
 
 
 def _describe(row: StudyRow) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from threading import Lock
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -36,15 +37,24 @@ class MeasuredExecutor(Executor):
     def __init__(self, executor: Executor, on_call: Callable[[float], None]) -> None:
         self._executor = executor
         self._on_call = on_call
+        self._in_flight = 0
+        self._lock = Lock()
+
+    @property
+    def in_flight(self) -> int:
+        """How many calls were submitted and have neither ended nor been cancelled."""
+        return self._in_flight
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         """Submit the call, as `Executor.submit` does."""
         call = self._executor.submit(_timed, fn, *args, **kwargs)
         future: Future[T] = _Timed(call)
+        self._count(1)
         call.add_done_callback(lambda done: self._pass_on(done, future))
         return future
 
     def _pass_on(self, call: Future[tuple[T, float]], future: Future[T]) -> None:
+        self._count(-1)
         if call.cancelled() or not future.set_running_or_notify_cancel():
             return
         error = call.exception()
@@ -54,6 +64,10 @@ class MeasuredExecutor(Executor):
         result, seconds = call.result()
         self._on_call(seconds)
         future.set_result(result)
+
+    def _count(self, change: int) -> None:
+        with self._lock:
+            self._in_flight += change
 
 
 def _timed(fn: Callable[..., T], *args: Any, **kwargs: Any) -> tuple[T, float]:

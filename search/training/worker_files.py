@@ -30,7 +30,7 @@ def save_data(data: TrainingData, folder: Path, name: str = "folds") -> Path:
 def load_data(path: Path) -> TrainingData:
     """Return the folds that `save_data` wrote to `path`, from memory if they were read before."""
     # The driver has written this file a moment ago, into a folder that only its user can enter.
-    data = pickle.loads(path.read_bytes())  # noqa: S301
+    data = pickle.loads(path.read_bytes())  # noqa: S301 # nosec B301
     if not isinstance(data, TrainingData):
         raise TypeError(f"{path} holds a {type(data).__name__}, not the folds of a study")
     return data
@@ -87,7 +87,7 @@ def _write(path: Path, state: LaneState) -> None:
 
 def _read(path: Path) -> LaneState:
     with path.open("rb") as file:
-        state = pickle.load(file)  # noqa: S301 - as in `load_data`
+        state = pickle.load(file)  # noqa: S301 - as in `load_data` # nosec B301
     if not isinstance(state, LaneState):
         raise TypeError(f"{path} holds a {type(state).__name__}, not the state of a lane")
     return state

@@ -56,11 +56,14 @@ from storage import (
     Studies,
     Trials,
     Wakeups,
+    WriteProbe,
     open_database,
 )
 from storage.wakeups import VERSIONS
 
 _ROUTERS = (catalog, datasets, studies, trials, results, events, takehome)
+#: How long a request waits for another program that holds SQLite's file, before it gets 503.
+_BUSY_SECONDS = 3.0
 #: Of a process that predicts; a million rows take ten seconds.
 _PREDICTION = Limits(seconds=300.0)
 #: Of a process that writes an export; libraries of networks take seconds to load.
@@ -78,10 +81,13 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-        database = open_database(settings.database, on_wait=waits.observe)
+        database = open_database(
+            settings.database, on_wait=waits.observe, busy_seconds=_BUSY_SECONDS
+        )
         collector = DatabaseCollector(Statistics(database), database.file, settings.lease_seconds)
         registry.register(collector)
         results_of = Results(database)
+        write_probe = WriteProbe(database)
         loop = asyncio.get_running_loop()
 
         def tell(channel: str, study_id: str) -> None:
@@ -98,7 +104,11 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
         app.state.services = Services(
             settings=settings,
             database=database,
-            studies=Studies(database, most_queued=settings.max_queued_studies),
+            studies=Studies(
+                database,
+                most_queued=settings.max_queued_studies,
+                lease_seconds=settings.lease_seconds,
+            ),
             trials=Trials(database),
             datasets=Datasets(
                 database, most=settings.max_datasets, most_bytes=settings.max_stored_bytes
@@ -120,9 +130,10 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
                 seconds=settings.max_study_seconds,
             ),
             registry=registry,
+            write_probe=write_probe,
             expects_worker=expects_worker,
         )
-        dashboard = DashboardRoute(database.optuna_storage(), writable=settings.dashboard_writable)
+        dashboard = DashboardRoute(app.state.services)
         app.router.routes.append(dashboard)
         try:
             yield
@@ -132,6 +143,7 @@ def create_app(settings: Settings, *, expects_worker: bool = False) -> FastAPI:
             watcher.close()
             wakeups.close()
             key_ring.close()
+            write_probe.close()
             database.close()
 
     app = FastAPI(

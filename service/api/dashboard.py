@@ -9,11 +9,13 @@ are closed unless a setting opens them.
 from urllib.parse import parse_qsl
 
 from a2wsgi import WSGIMiddleware
-from optuna.storages import BaseStorage
+from optuna.storages import get_storage
 from optuna_dashboard import wsgi
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
+from service.api.dashboard_answers import CompletedDashboard
+from service.api.dependencies import Services
 from service.api.problems import Problem
 
 #: First segments of the paths that the dashboard answers.
@@ -29,9 +31,12 @@ READING_METHODS = frozenset({"GET", "HEAD"})
 class DashboardRoute(BaseRoute):
     """Matches the dashboard's paths, whatever the method."""
 
-    def __init__(self, storage: BaseStorage, *, writable: bool) -> None:
-        self._app = WSGIMiddleware(wsgi(storage))
-        self._writable = writable
+    def __init__(self, services: Services) -> None:
+        self._writable = services.settings.dashboard_writable
+        # Keeps finished trials: thousands take seconds to read.
+        dashboard = wsgi(get_storage(services.database.optuna_storage()))
+        completed = CompletedDashboard(dashboard, services, writable=self._writable)
+        self._app = WSGIMiddleware(completed)  # type: ignore[arg-type]  # same WSGI, other names
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match by the first segment of the path."""

@@ -14,7 +14,7 @@ from service.api.study_size import StudyLimits
 from service.bounded_process import BoundedProcess
 from service.settings import Settings
 from service.table_reading import TableReader
-from storage import Database, Datasets, Queue, Results, Studies, Trials
+from storage import Database, Datasets, Queue, Results, Studies, Trials, WriteProbe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +37,8 @@ class Services:
     limits: StudyLimits
     #: What Prometheus reads.
     registry: CollectorRegistry
+    #: Whether the database takes writes.
+    write_probe: WriteProbe
     #: Whether this process started a worker, without which it is not ready.
     expects_worker: bool
 

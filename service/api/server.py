@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Event, Thread
 from time import monotonic
 
@@ -22,6 +22,7 @@ from search.training.device import Device
 from service.api.app import create_app
 from service.api.connections import Bounds, bounded_protocol
 from service.api.guards.loopback import refuse_open_address
+from service.api.signs_of_life import SignsOfLife
 from service.logs import get_log
 from service.settings import Settings
 from storage import Keys, open_database
@@ -30,9 +31,11 @@ from storage import Keys, open_database
 _BACKOFF_S = 1.0
 _MAX_BACKOFF_S = 30.0
 #: After this uptime a death is no failure to start.
-_HEALTHY_S = 60.0
+_HEALTHY_S = 10.0
 #: Time for a stopping worker to put its study back at the next rung, before it is killed.
 _WORKER_GRACE_S = 20.0
+#: A worker that gives no sign of life for a lease, and for so long, is ended.
+_LEAST_SILENCE_S = 10.0
 #: Time for open requests to end when the server does.
 _REQUEST_GRACE_S = 5
 
@@ -139,15 +142,23 @@ def _supervise(settings: Settings, ended: Event) -> None:
     # -P: a folder called `service` where the server was started must not stand in for ours.
     command = [sys.executable, "-P", "-m", "service.cli", "worker", "--until-stdin-ends"]
     environment = {**os.environ, **settings.environment()}
+    silence = max(settings.lease_seconds, _LEAST_SILENCE_S)
     while not ended.is_set():
         started = monotonic()
         # The pipe ends with this process, even where it is killed, and the worker ends with it.
         # In a session of its own, so that Ctrl-C reaches this process only.
         with subprocess.Popen(  # noqa: S603 - our own program
-            command, env=environment, stdin=subprocess.PIPE, start_new_session=True
+            command,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
         ) as process:
+            life = SignsOfLife(process)
             while process.poll() is None and not ended.wait(0.2):
-                pass
+                if life.silent_seconds > silence:
+                    log.warning("the worker gave no sign of life; ending it", seconds=silence)
+                    _kill_family(process)
             if ended.is_set():
                 _end(process)
                 return
@@ -158,10 +169,19 @@ def _supervise(settings: Settings, ended: Event) -> None:
         backoff = min(2 * backoff, _MAX_BACKOFF_S)
 
 
+def _kill_family(process: subprocess.Popen[bytes]) -> None:
+    """Kill a worker and its training processes, which would wait for it if it is stopped."""
+    if hasattr(os, "killpg"):
+        with suppress(ProcessLookupError):  # it has ended by itself
+            os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+
+
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
         process.wait(_WORKER_GRACE_S)
     except subprocess.TimeoutExpired:
-        process.kill()
+        _kill_family(process)
         process.wait()

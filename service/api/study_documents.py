@@ -26,7 +26,7 @@ def study_document(services: Services, study_id: str) -> StudyDocument:
     results = ResultsOut.from_stored(row, stored).model_dump(mode="json")
     metric = row.metric_names[0]
     return StudyDocument(
-        study=StudyOut.from_row(row).model_dump(mode="json"),
+        study=study_out(services, row).model_dump(mode="json"),
         results=results,
         trials=[
             TrialOut.from_record(trial).model_dump(mode="json")
@@ -40,6 +40,12 @@ def study_document(services: Services, study_id: str) -> StudyDocument:
         dataset=_dataset(services, row),
         metric=metric,
     )
+
+
+def study_out(services: Services, row: StudyRow) -> StudyOut:
+    """Return a study in the wire format, with what keeps it from going on."""
+    fault = None if row.state.is_finished else services.write_probe.fault()
+    return StudyOut.from_row(row, fault=fault)
 
 
 def trial_detail(services: Services, study_id: str, number: int) -> Json:

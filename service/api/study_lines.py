@@ -44,7 +44,7 @@ def study_lines(
     else:
         page = services.studies.list(state=state, limit=_LINES, cursor=cursor)
         rows, next_cursor = list(page.items), page.next_cursor
-    places = _queue_places(services) if any(row.state is StudyState.QUEUED for row in rows) else {}
+    places = services.queue.places() if any(row.state is StudyState.QUEUED for row in rows) else {}
     lines = tuple(_line(services, row, names[row.dataset], places.get(row.id)) for row in rows)
     return StudyLines(lines=lines, next_cursor=next_cursor)
 
@@ -72,12 +72,6 @@ def _newest(services: Services, state: StudyState | None) -> Iterator[StudyRow]:
         cursor = page.next_cursor
         if cursor is None:
             return
-
-
-def _queue_places(services: Services) -> dict[str, int]:
-    """Return the place of each queued study; a worker takes the oldest first."""
-    waiting = services.studies.list(state=StudyState.QUEUED, limit=MAX_LIMIT).items
-    return {row.id: place for place, row in enumerate(reversed(waiting), start=1)}
 
 
 def _line(services: Services, row: StudyRow, dataset: str, place: int | None) -> StudyLine:

@@ -29,7 +29,7 @@ from service.cli.console_tables import progress_bar, results_table, show_progres
 from service.logs import quieten_optuna
 from service.settings import Settings
 from service.stored_datasets import load_dataset
-from storage import Results, Studies, open_database
+from storage import Results, Studies, open_to_read
 from storage.rows.study_rows import StudyRow
 
 #: Exit code that a shell reports for a command ended by Ctrl-C.
@@ -121,7 +121,7 @@ def studies_json(rows: Sequence[StudyRow]) -> str:
 
 def recorded_studies(settings: Settings) -> tuple[StudyRow, ...]:
     """Return the newest hundred studies of the database."""
-    database = open_database(settings.database)
+    database = open_to_read(settings.database)
     try:
         return tuple(Studies(database).list(limit=100).items)
     finally:
@@ -130,7 +130,7 @@ def recorded_studies(settings: Settings) -> tuple[StudyRow, ...]:
 
 def recorded_results(settings: Settings, study_id: str) -> StudyResults:
     """Return the results of one study; NotFound where there is no such study."""
-    database = open_database(settings.database)
+    database = open_to_read(settings.database)
     try:
         return Results(database).get(study_id).results
     finally:

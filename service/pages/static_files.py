@@ -13,6 +13,7 @@ _MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg
 #: Every file that is served, by its name below `static`.
 STATIC_FILES = (
     "pages.css",
+    "dashboard.css",
     "figures.js",
     "tables.js",
     "list.js",

@@ -17,6 +17,7 @@ from search.analysis.figures import (
     verdict_rows,
 )
 from search.analysis.figures.style import Figure, short
+from search.exports.catalog import FORMATS
 
 Json: TypeAlias = Mapping[str, Any]
 
@@ -100,6 +101,7 @@ class StudyDocument:
             "figure_rows": tuple(FIGURES.values()),
             "figures": self.figures,
             "layer_figures": self.layer_figures,
+            "formats": FORMATS,
         }
 
 

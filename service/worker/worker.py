@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Event as Flag
 from time import monotonic
 from typing import Protocol
@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from search.analysis.live_results import LiveResults
 from search.data.datasets import Dataset
 from search.driver import run_study
-from search.errors import LeaseLost, SearchError
+from search.errors import LeaseLost, NotFound, SearchError
 from search.gc_freeze import freeze_loaded_objects
 from search.study import (
     ConfirmationRun,
@@ -24,6 +24,7 @@ from search.study import (
     Phase,
     PhaseStarted,
     ProgressMade,
+    Stop,
     StudyEnded,
     StudyResults,
     StudySpec,
@@ -39,6 +40,7 @@ from service.stored_datasets import load_dataset
 from service.worker.heartbeat import repeated
 from service.worker.names import new_name
 from service.worker.patience import Patience
+from service.worker.watchdog import LOOK_S, Watchdog
 from storage import Database, DatabaseAway, Datasets, Queue, Recorder, Results, Studies, Wakeups
 from storage.measurements import SEGMENT_BOUNDS, Measurements
 from storage.rows.study_rows import StudyRow
@@ -78,11 +80,9 @@ class Driver(Protocol):
 class PoolBroken(SearchError):
     """A training process died, and with it the pool; the worker ends."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "a training process was killed, most likely for want of memory; the worker ends, and "
-            "the study is taken up again by the next one"
-        )
+    def __init__(self, reason: str | None = None) -> None:
+        why = reason or "a training process was killed, most likely for want of memory"
+        super().__init__(f"{why}; the worker ends, and the study is taken up again by the next one")
 
 
 class StopRequested(Exception):
@@ -112,6 +112,12 @@ class Worker:
         self._studies = Studies(database)
         self._datasets = Datasets(database)
         self._stopping = Flag()
+        #: Set while the study at hand is to be cancelled.
+        self._cancelling = Flag()
+        self._watchdog = Watchdog(
+            in_flight=lambda: self._executor.in_flight,
+            is_stopping=lambda: self._stopping.is_set() or self._cancelling.is_set(),
+        )
         #: Set where an idle worker has to look again.
         self._idle = Flag()
         self._patience = Patience(self._stopping)
@@ -123,10 +129,16 @@ class Worker:
         self._idle.set()
 
     def run(self, *, until_idle: bool = False) -> None:
-        """Work until stopped, or until the queue is empty."""
-        with self._heartbeat(), Wakeups(self._database, self._hear) as wakeups:
+        """Work until stopped, or until the queue is empty; PoolBroken once there is no pool."""
+        with (
+            self._heartbeat(),
+            self._watchdog.watching(),
+            Wakeups(self._database, self._hear) as wakeups,
+        ):
             freeze_loaded_objects()
             while not self._stopping.is_set():
+                if self._watchdog.reason is not None:
+                    raise PoolBroken(self._watchdog.reason)
                 study = self._claim()
                 if study is not None:
                     self._run_one(study)
@@ -168,9 +180,10 @@ class Worker:
             log.warning("failed", reason=str(error))
             self._fail(study.id, str(error))
         except BrokenExecutor as error:
+            self._end_if_asked(study.id)
             # Whether the study is to blame is unknown: it stays claimed until the lease runs out,
             # and the queue counts the workers it has killed.
-            raise PoolBroken from error
+            raise PoolBroken(self._watchdog.reason) from error
         except SQLAlchemyError:
             raise  # a failing database is no failure of the study
         except Exception as error:
@@ -182,11 +195,23 @@ class Worker:
             )
             self._fail(study.id, sentence)
 
+    def _end_if_asked(self, study_id: str) -> None:
+        """Give the study back where it is to stop, or this worker is: that takes effect then."""
+        with suppress(LeaseLost, NotFound, DatabaseAway):
+            if self._stopping.is_set() or self._studies.control(study_id).stop is not None:
+                self._queue.release(study_id, self._id)
+
     def _fail(self, study_id: str, sentence: str) -> None:
-        try:
+        def fail() -> None:
             self._queue.finish(study_id, self._id, StudyState.FAILED, sentence)
+
+        try:
+            self._patience.call(fail)
         except LeaseLost as error:
             self._log.warning("another worker took the study over", reason=str(error))
+        except DatabaseAway as error:
+            # Told to stop: the next worker finds the same, and says so then.
+            self._log.warning("ended without the database", reason=str(error))
 
     def _record(self, study: StudyRow, lost: Flag) -> StudyState:
         """Run the study to its end, or until this worker is stopped; return its state then."""
@@ -234,7 +259,7 @@ class Worker:
             self._queue.release(study.id, self._id)
             return StudyState.QUEUED
         except Exception:
-            recorder.record(pending)  # trials that finished before the error are kept
+            write(None)  # trials that finished before the error are kept
             raise
         raise RuntimeError("the driver ended without a StudyEnded event")
 
@@ -288,5 +313,16 @@ class Worker:
             except LeaseLost:
                 lost.set()
 
-        with repeated(renew, self._settings.lease_seconds / RENEWALS_PER_LEASE):
+        def look() -> None:
+            # The driver looks too, but not while it waits for a segment that does not end.
+            with suppress(NotFound):
+                if self._studies.control(study_id).stop is Stop.CANCEL:
+                    self._cancelling.set()
+
+        self._cancelling.clear()
+        with (
+            repeated(renew, self._settings.lease_seconds / RENEWALS_PER_LEASE),
+            repeated(look, LOOK_S),
+        ):
             yield lost
+        self._cancelling.clear()

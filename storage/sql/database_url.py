@@ -43,5 +43,5 @@ def parse_url(text: str) -> URL:
 def shown(url: URL) -> str:
     """Return the URL as people may see it: with *** in place of a password."""
     if "password" in url.query:
-        url = url.update_query_dict({"password": "***"})
+        url = url.update_query_dict({"password": "***"})  # nosec B105
     return url.render_as_string(hide_password=True)

@@ -7,10 +7,12 @@ from contextlib import contextmanager
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from filelock import FileLock
 from optuna.storages import RDBStorage
-from sqlalchemy import URL, Engine, text
+from sqlalchemy import URL, Connection, Engine, text
 
 from search.errors import Conflict
 from storage.optuna_schema import tables as optuna_tables
@@ -33,15 +35,33 @@ def create_schema(url: URL, engine: Engine, open_storage: Callable[[URL], RDBSto
             # Optuna records its version, or checks the one recorded.
             open_storage(url).engine.dispose()
             with engine.begin() as connection:
-                config = Config()
-                config.set_main_option("script_location", "storage:migrations")
-                config.attributes["connection"] = connection
-                command.upgrade(config, "head")
+                command.upgrade(_config(connection), "head")
         except (CommandError, RuntimeError) as error:
             raise Conflict(
                 f"the database {shown(url)} was written by another version: {error} "
                 "Start the version that wrote it, or name a new database"
             ) from error
+
+
+def check_schema(connection: Connection) -> None:
+    """Raise Conflict where our schema is not this release's: for a database opened to be read."""
+    newest = ScriptDirectory.from_config(_config(connection)).get_current_head()
+    found = MigrationContext.configure(
+        connection, opts={"version_table": "activation_search_version"}
+    ).get_current_revision()
+    if found != newest:
+        raise Conflict(
+            f"the database may only be read and has the schema '{found}', where this release reads "
+            f"'{newest}'; make it writable so that it can be brought up to date, or use the "
+            "release that wrote it"
+        )
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", "storage:migrations")
+    config.attributes["connection"] = connection
+    return config
 
 
 @contextmanager

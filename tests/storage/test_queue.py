@@ -253,6 +253,21 @@ def test_clients_take_turns(studies: Studies, queue: Queue) -> None:
         assert own == [study for study, of in order if of == client]
 
 
+def test_the_places_are_the_order_in_which_studies_are_claimed(
+    studies: Studies, queue: Queue
+) -> None:
+    for client in ["ann"] * 3 + ["bob"] * 2:
+        add_for(studies, client)
+    queue.claim(WORKER, LEASE_S)  # of Ann's, so that the next is Bob's
+    for client in ["eve", None, "ann", "eve"]:
+        add_for(studies, client)
+    places = queue.places()
+    assert sorted(places.values()) == list(range(1, 9))
+    claimed = [queue.claim(WORKER, LEASE_S) for _ in places]
+    assert [places[row.id] for row in claimed if row] == list(range(1, 9))
+    assert queue.places() == {}
+
+
 def test_who_comes_later_need_not_wait_for_all_of_who_came_first(
     studies: Studies, queue: Queue
 ) -> None:

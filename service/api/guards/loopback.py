@@ -14,7 +14,8 @@ def is_loopback(host: str) -> bool:
     A name counts as loopback where all of its addresses do; one that is not known does not.
     """
     try:
-        found = socket.getaddrinfo(host or "0.0.0.0", None)  # noqa: S104 - empty means all of them
+        # Empty means all addresses.
+        found = socket.getaddrinfo(host or "0.0.0.0", None)  # noqa: S104 # nosec B104
     except OSError:
         return False
     addresses = {str(entry[4][0]).partition("%")[0] for entry in found}

@@ -15,8 +15,9 @@ router = APIRouter(tags=["health"])
 
 
 @router.get("/healthz", responses=problems())
-def get_health() -> AliveOut:
+async def get_health() -> AliveOut:
     """Tell that the process answers."""
+    # On the event loop: the threads of the other routes may all be waiting for the database.
     return AliveOut(status="alive", version=version("activation-search"))
 
 
@@ -25,6 +26,9 @@ def get_readiness(services: ServicesDep) -> ReadyOut:
     """Tell whether the database answers and, where this server started a worker, one is alive."""
     if not services.database.ping():
         raise NotReady("the database does not answer; see the server's log, and the disk it is on")
+    fault = services.write_probe.fault()
+    if fault is not None:
+        raise NotReady(f"nothing can be written: {fault}")
     workers = len(services.queue.live_workers(services.settings.lease_seconds))
     if services.expects_worker and workers == 0:
         raise NotReady(

@@ -14,6 +14,7 @@ from service.api.openapi import header, problems
 from service.api.schemas.study import ExtensionModel, StudyModel
 from service.api.schemas.study_out import StudyOut, StudyPage
 from service.api.study_checks import check_study
+from service.api.study_documents import study_out
 from service.stored_datasets import dataset_id_of
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
@@ -59,7 +60,7 @@ def list_studies(
 @router.get("/{study_id}", responses=problems(404))
 def get_study(study_id: StudyId, services: ServicesDep) -> StudyOut:
     """Show one study and how far it is."""
-    return StudyOut.from_row(services.studies.get(study_id))
+    return study_out(services, services.studies.get(study_id))
 
 
 @router.post("/{study_id}/pause", status_code=202, responses=problems(404, 409))

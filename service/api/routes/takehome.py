@@ -20,7 +20,8 @@ from search.exports.catalog import FORMATS, FormatName
 from service.api.dependencies import Services, ServicesDep, StudyId
 from service.api.openapi import Responses, header, problems
 from service.api.problems import InvalidRequest
-from service.api.schemas.takehome import PredictionsOut, RowsModel, StoryOut
+from service.api.schemas.takehome import PredictionsOut, RowsModel
+from service.api.trials_table import trials_csv
 from service.api.validation_messages import describe_validation_error
 from service.taken_home import TakenHome
 
@@ -54,15 +55,38 @@ _EXPORTS: Responses = {
         "description": "The file.",
         "headers": {"Content-Disposition": {"description": "With the name of the file.",
                                             "schema": {"type": "string"}}},
-        "content": {row.media_type: {"schema": {"type": "string", "format": "binary"},
-                                     "example": f"the bytes of a {row.suffix} file"}
-                    for row in FORMATS.values() if row.media_type != _JSON},
+        # JSON comes last: generated clients read an answer as the first kind that they know.
+        "content": {
+            **{row.media_type: {"schema": {"type": "string", "format": "binary"},
+                                "example": f"the bytes of a {row.suffix} file"}
+               for row in FORMATS.values() if row.media_type != _JSON},
+            _JSON: {"schema": {"$ref": "#/components/schemas/StoryOut"}},
+        },
     },
     **problems(404, 409, 422, 501, 503),
 }  # fmt: skip
 
+_TRIALS: Responses = {
+    200: {"description": "A line a trial, below a header.",
+          "content": {_CSV: {"schema": {"type": "string"},
+                             "example": "number,state,source,value,activation\n"
+                             "0,complete,baseline,0.11,relu\n"}}},
+    **problems(404),
+}  # fmt: skip
 
-@router.get("/export/{format}", response_model=StoryOut, responses=_EXPORTS)
+
+@router.get("/trials.csv", response_class=Response, responses=_TRIALS)
+def get_trials_table(study_id: StudyId, services: ServicesDep) -> Response:
+    """Take all trials home as a table: configurations, scores, what was found wrong."""
+    row = services.studies.get(study_id)
+    return StreamingResponse(
+        trials_csv(services.trials, study_id, objectives=len(row.metric_names)),
+        media_type=_CSV,
+        headers={"Content-Disposition": f'attachment; filename="{study_id}-trials.csv"'},
+    )
+
+
+@router.get("/export/{format}", response_class=Response, responses=_EXPORTS)
 def export(
     study_id: StudyId,
     file_format: Annotated[

@@ -66,12 +66,15 @@ class StudyOut(ResponseModel):
     created_at: UtcTime = Field(description="When it was queued.")
     started_at: UtcTime | None = Field(description="When a worker first took it; null before.")
     finished_at: UtcTime | None = Field(description="When it ended; null before.")
-    error: str | None = Field(description="Why a failed study failed, a sentence.")
+    error: str | None = Field(
+        description="Why a failed study failed, or what an unfinished one waits for: a full disk, "
+        "say. A sentence."
+    )
     links: LinksOut = Field(description="Where to go from here.")
 
     @classmethod
-    def from_row(cls, row: StudyRow) -> "StudyOut":
-        """Return `row` in the wire format."""
+    def from_row(cls, row: StudyRow, *, fault: str | None = None) -> "StudyOut":
+        """Return `row` in the wire format; `fault` is why nothing can be recorded now."""
         return cls(
             id=row.id,
             name=row.name,
@@ -83,7 +86,7 @@ class StudyOut(ResponseModel):
             created_at=row.created_at,
             started_at=row.started_at,
             finished_at=row.finished_at,
-            error=row.error,
+            error=row.error or fault,
             links=LinksOut.from_row(row),
         )
 

@@ -118,6 +118,42 @@
     }
   }
 
+  function download(blob, name) {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(blob);
+    link.download = name;
+    link.click();
+    URL.revokeObjectURL(link.href);
+  }
+
+  // Sent as it is: the service knows what kind of table it is.
+  async function predict(form) {
+    const place = document.getElementById("predicted");
+    const wrong = document.getElementById("wrong-rows");
+    wrong.textContent = "";
+    place.textContent = "Predicting …";
+    const request = { method: "POST", body: form.elements.rows.files[0], headers: { "Content-Type": "text/csv", Accept: "text/csv" } };
+    try {
+      const answer = await fetch(form.dataset.predict, request);
+      if (answer.ok) {
+        download(await answer.blob(), form.dataset.name);
+        const warnings = JSON.parse(answer.headers.get("Prediction-Warnings") ?? "[]");
+        place.textContent = ["Done.", ...warnings].join(" ");
+        return;
+      }
+      wrong.textContent = (await answer.json()).detail;
+    } catch (error) {
+      wrong.textContent = `The server does not answer (${error.message}).`;
+    }
+    place.textContent = "";
+  }
+
+  // `?trial=7` opens a trial, as notes in the dashboard ask for.
+  function openTrial() {
+    const number = new URLSearchParams(location.search).get("trial");
+    if (/^\d+$/.test(number ?? "")) htmx.ajax("GET", `/studies/${study}/trials/${number}`, "#trial");
+  }
+
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("button");
     if (!button) return;
@@ -143,6 +179,9 @@
     if (form.dataset.trialForm) {
       event.preventDefault();
       await submitTrial(form);
+    } else if (form.dataset.predict) {
+      event.preventDefault();
+      await predict(form);
     } else if (form.dataset.json) {
       event.preventDefault();
       const body = Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, Number(value)]));
@@ -160,8 +199,10 @@
     if (event.detail.elt !== live || !event.detail.successful) return;
     window.prepareTables();
     window.showFigures();
+    document.getElementById("takehome").hidden = state() !== "completed";
     follow();
   });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
   follow();
+  openTrial();
 })();

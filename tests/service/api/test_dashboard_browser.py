@@ -19,6 +19,7 @@ TINY: dict[str, Any] = {
     "dataset": "iris",
     "space": {"activation": ["relu", "tanh"], "width": 16, "depth": {"low": 1, "high": 2}},
     "budget": {"trials": TRIALS, "epochs": 3},
+    "pruner": {"name": "none"},  # importances need complete trials
     "evaluation": {"folds": 2, "confirm_top": 0},
 }
 
@@ -55,7 +56,7 @@ def watched(browser: Browser, server: Server) -> Iterator[Watched]:
 
 
 def test_the_study_is_listed_and_opens_with_its_history_and_importances(
-    watched: Watched, links: dict[str, str]
+    watched: Watched, server: Server, links: dict[str, str]
 ) -> None:
     watched.open("/dashboard")
     watched.page.get_by_text(NAME).click()
@@ -68,7 +69,26 @@ def test_the_study_is_listed_and_opens_with_its_history_and_importances(
     axes = importances.locator(".ytick").all_text_contents()
     assert {"activation", "depth", "learning_rate"} <= {axis.strip() for axis in axes}
     shares = [float(share) for share in importances.locator(".bartext").all_text_contents()]
-    assert sum(shares) == pytest.approx(1.0, abs=0.05)
+    ours = server.client.get(f"{links['self']}/results").json()["importances"]
+    assert shares == [round(share, 2) for share in sorted(ours.values())]
+
+
+def test_our_figures_notes_and_artifacts_stand_beside_its_own(
+    watched: Watched, links: dict[str, str]
+) -> None:
+    page, study = watched.page, links["self"].rsplit("/", 1)[1]
+    watched.open(links["dashboard"])
+    for name in ("scores", "shapes", "importances", "cost"):
+        figure = page.locator(f"[id='user-defined-plot:{name}'] svg.main-svg").first
+        expect(figure).to_be_visible(timeout=PATIENCE_MS)
+    watched.open(f"{links['dashboard']}/note")
+    expect(page.get_by_text("by functional ANOVA")).to_be_visible(timeout=PATIENCE_MS)
+    page.get_by_role("link", name="Report", exact=True).click()
+    page.wait_for_url(f"**/studies/{study}")
+    watched.open(f"{links['dashboard']}/trials?numbers=4")
+    expect(page.get_by_text("trial-4.json")).to_be_visible(timeout=PATIENCE_MS)
+    page.get_by_role("link", name="Its curves").click()
+    expect(page.get_by_role("heading", name="Trial 4:")).to_be_visible()
 
 
 def test_the_trials_are_there_one_by_one(watched: Watched, links: dict[str, str]) -> None:
@@ -79,17 +99,18 @@ def test_the_trials_are_there_one_by_one(watched: Watched, links: dict[str, str]
     expect(watched.page.get_by_text("kaiming_normal").first).to_be_visible()
 
 
-def test_a_click_on_delete_deletes_nothing(watched: Watched, server: Server) -> None:
-    links = server.look(server.start(**TINY, task="multiclass"))["links"]
+def test_what_would_be_refused_is_not_offered(watched: Watched, links: dict[str, str]) -> None:
+    page = watched.page
     watched.open("/dashboard")
-    card = watched.page.locator(".MuiCard-root").filter(has_text=links["self"].split("/")[-1])
-    card.get_by_label("delete study").click()
-    with watched.page.expect_response("**/api/studies/*") as refused:
-        watched.page.get_by_role("button", name=re.compile("yes|delete", re.IGNORECASE)).click()
-    assert refused.value.status == 403
-    watched.wrong.clear()  # the browser says of the 403 that it failed to load
-    watched.open("/dashboard")
-    expect(card).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator(".MuiCard-root").filter(has_text=NAME)).to_be_visible(timeout=PATIENCE_MS)
+    for name in ("delete study", "rename study"):
+        expect(page.get_by_label(name).first).to_be_attached()
+        expect(page.get_by_label(name).first).to_be_hidden()
+    expect(page.get_by_text("Create", exact=True).first).to_be_hidden()
+    watched.open(f"{links['dashboard']}/note")
+    expect(page.get_by_text("by functional ANOVA")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_test_id("EditIcon").first).to_be_attached()
+    expect(page.get_by_test_id("EditIcon").first).to_be_hidden()
 
 
 def test_the_documentation_is_drawn_by_files_of_this_server(watched: Watched) -> None:

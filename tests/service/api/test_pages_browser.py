@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
+from sklearn.datasets import load_iris
 
 from tests.service.api.browser import CHROMIUM, PATIENCE_MS, Watched, chromium
 from tests.service.processes import Server, until
@@ -154,6 +156,40 @@ def test_trials_are_sorted_by_any_column_and_looked_at(watched: Watched, done: s
     page.get_by_role("button", name="Look at trial 3", exact=True).click()
     expect(page.get_by_role("heading", name="Trial 3:")).to_be_focused()
     expect(page.locator("#trial svg.main-svg").first).to_be_visible()
+
+
+def test_the_network_is_taken_home_from_its_page(
+    watched: Watched, server: Server, done: str, tmp_path: Path
+) -> None:
+    load_iris(as_frame=True).data.head(7).to_csv(tmp_path / "rows.csv", index=False)
+    (tmp_path / "other.csv").write_text("colour\nred\n")
+    watched.open(f"/studies/{done}")
+    page = watched.page
+    with page.expect_download() as trials:
+        page.get_by_role("link", name="Trials as CSV").click()
+    assert len(Path(trials.value.path()).read_text().splitlines()) == 1 + TINY["budget"]["trials"]
+    with page.expect_download() as network:
+        page.get_by_role("link", name="pytorch").click()
+    assert zipfile.is_zipfile(network.value.path())
+    page.get_by_label("Predict the rows").set_input_files(tmp_path / "rows.csv")
+    with page.expect_download() as answers:
+        page.get_by_role("button", name="Predict", exact=True).click()
+    expect(page.locator("#predicted")).to_have_text("Done.")
+    expected = server.client.post(
+        f"/v1/studies/{done}/predict",
+        content=(tmp_path / "rows.csv").read_bytes(),
+        headers={"Content-Type": "text/csv"},
+    )
+    assert Path(answers.value.path()).read_text() == expected.text
+    page.get_by_label("Predict the rows").set_input_files(tmp_path / "other.csv")
+    page.get_by_role("button", name="Predict", exact=True).click()
+    expect(page.locator("#wrong-rows")).to_contain_text("colour")
+    watched.forgive(422)
+
+
+def test_an_address_opens_a_trial(watched: Watched, done: str) -> None:
+    watched.open(f"/studies/{done}?trial=5")
+    expect(watched.page.get_by_role("heading", name="Trial 5:")).to_be_focused()
 
 
 def test_a_study_is_paused_tried_resumed_and_cancelled(watched: Watched, server: Server) -> None:

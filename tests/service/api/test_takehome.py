@@ -147,3 +147,19 @@ def test_what_cannot_be_exported_is_refused_in_a_sentence(client: TestClient, st
     other = client.post("/v1/studies", json={"dataset": "wine"}).json()["id"]
     assert client.get(f"/v1/studies/{other}/export/pytorch").status_code == 409
     assert client.get("/v1/studies/st_x/export/pytorch").status_code == 404
+
+
+def test_all_trials_are_a_table(client: TestClient, study: str) -> None:
+    answer = client.get(f"/v1/studies/{study}/trials.csv")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["Content-Type"].startswith("text/csv")
+    table = pd.read_csv(io.BytesIO(answer.content), keep_default_na=False)
+    items = client.get(f"/v1/studies/{study}/trials").json()["items"]
+    assert table["number"].tolist() == [trial["number"] for trial in items] == [0, 1]
+    for row, trial in zip(table.to_dict("records"), items, strict=True):
+        assert row["value"] == pytest.approx(trial["value"])
+        for name, value in trial["params"].items():
+            assert str(row[name]) == ("" if value is None else str(value)), name
+        for name, value in trial["metrics"].items():
+            assert float(row[f"metric_{name}"]) == pytest.approx(value)
+    assert client.get("/v1/studies/st_x/trials.csv").status_code == 404

@@ -70,7 +70,7 @@ def test_brackets_of_a_message_are_not_taken_for_markup(
     def missing(*_: object) -> None:
         raise MissingExtra("a PostgreSQL database", "postgres")
 
-    monkeypatch.setattr("service.cli.offline.open_database", missing)
+    monkeypatch.setattr("service.cli.offline.open_to_read", missing)
     code, _, err = run(monkeypatch, capsys, "studies", "--data-dir", str(tmp_path))
     assert code == 1
     assert "pip install 'activation-search[postgres]'" in " ".join(err.split())
