@@ -40,7 +40,7 @@ class ResultsOut(ResponseModel):
         description="Axis -> share of the variance of ranks that it explains, among trials that "
         "were drawn at random and never pruned; at the end."
     )
-    importance_intervals: dict[str, tuple[float, float]] = Field(
+    importance_intervals: dict[str, list[float]] = Field(
         default={}, description="Axis -> ends of the 95 % interval of its share."
     )
     importance_explained: float | None = Field(
@@ -75,7 +75,9 @@ class ResultsOut(ResponseModel):
             front=[TrialSummaryOut.from_summary(trial) for trial in results.front],
             by_activation=[ActivationRowOut.from_summary(row) for row in results.by_activation],
             importances=dict(results.importances),
-            importance_intervals=dict(results.importance_intervals),
+            importance_intervals={
+                axis: list(ends) for axis, ends in results.importance_intervals.items()
+            },
             importance_explained=results.importance_explained,
             importance_trials=results.importance_trials,
             importance_note=results.importance_note,
