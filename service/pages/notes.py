@@ -12,6 +12,14 @@ from service.pages.study_document import StudyDocument
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+!|<>&~-])")
 
 
+#: Why the importances beside a study are not those of the dashboard's own evaluator.
+_IMPORTANCES = (
+    "The importances here are those of the report, by the first objective, known once the search "
+    "has ended. Optuna's own would differ: they take every complete trial, which pruning has "
+    "selected and the sampler has drawn near the best, and add up to 1 whatever is explained."
+)
+
+
 def study_note(document: StudyDocument) -> str:
     """Return what is known of a study: the sentence, the arms, the dataset, where to read on."""
     return "\n\n".join(_parts(document))
@@ -47,9 +55,8 @@ def _parts(document: StudyDocument) -> Iterator[str]:
         )
         if facts["notes"]:
             yield "\n".join(f"- {escaped(note)}" for note in facts["notes"])
-    yield (
-        "The importances here are those of the report: shares of the variance over the searched "
-        "space, by functional ANOVA, of the first objective; known once the search has ended."
+    yield " ".join(
+        (_IMPORTANCES, escaped(_sentence(document.results.get("importance_note") or "")))
     )
     links = {
         "Report": page,
@@ -58,6 +65,10 @@ def _parts(document: StudyDocument) -> Iterator[str]:
         "trials as CSV": f"{api}/trials.csv",
     }
     yield " · ".join(f"[{title}]({path})" for title, path in links.items())
+
+
+def _sentence(text: str) -> str:
+    return f"Here: {text}." if text else ""
 
 
 def _table(document: StudyDocument) -> Iterator[str]:
