@@ -55,9 +55,8 @@ def _parts(document: StudyDocument) -> Iterator[str]:
         )
         if facts["notes"]:
             yield "\n".join(f"- {escaped(note)}" for note in facts["notes"])
-    yield " ".join(
-        (_IMPORTANCES, escaped(_sentence(document.results.get("importance_note") or "")))
-    )
+    note = document.results.get("importance_note")
+    yield _IMPORTANCES + (f" Here: {escaped(note)}." if note else "")
     links = {
         "Report": page,
         "as one file": f"{page}/report.html",
@@ -65,10 +64,6 @@ def _parts(document: StudyDocument) -> Iterator[str]:
         "trials as CSV": f"{api}/trials.csv",
     }
     yield " · ".join(f"[{title}]({path})" for title, path in links.items())
-
-
-def _sentence(text: str) -> str:
-    return f"Here: {text}." if text else ""
 
 
 def _table(document: StudyDocument) -> Iterator[str]:
