@@ -166,7 +166,7 @@ def _junk_shown(records: Sequence[Record]) -> str:
 
 
 def _agreement(records: Sequence[Record]) -> str:
-    """Count, of pairs of seeds, arms with a gap of 40 % that both call worse, and contradictions."""
+    """Count, of pairs of seeds, arms with a gap of 40 % that are called alike; contradictions."""
     pairs = list(zip(records[::2], records[1::2], strict=False))
     alike = gaps = contradictions = 0
     for one, other in pairs:
