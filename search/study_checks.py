@@ -21,8 +21,9 @@ from search.study import StudySpec, Task
 #: Trials of each arm in each search where a study does not say. With half as many the champions of
 #: the searches of one arm differ about twice as much, and hardly any arm can be called worse.
 TRIALS_PER_SEARCH = 30
-#: With fewer trials of each arm in each search there are fewer searches.
-LEAST_TRIALS_PER_SEARCH = 5
+#: With fewer trials of each arm in each search there are fewer searches: a search that has hardly
+#: begun tells luck alone.
+LEAST_TRIALS_PER_SEARCH = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +76,8 @@ def study_space(spec: StudySpec) -> SearchSpace:
 def with_trials(spec: StudySpec, arms: Arms) -> StudySpec:
     """Return `spec` with a number of trials, and no more searches than they are enough for.
 
-    A sampler that tries every configuration has one search, since another would find the same.
+    A sampler that tries every configuration has one search, since another would find the same. A
+    study that is extended keeps the searches it has.
     """
     evaluation, budget = spec.evaluation, spec.budget
     searches, count = evaluation.searches, len(arms.names)
@@ -85,7 +87,8 @@ def with_trials(spec: StudySpec, arms: Arms) -> StudySpec:
         searches = 1
     elif budget.trials:
         trials = budget.trials
-        searches = max(1, min(searches, trials // (count * LEAST_TRIALS_PER_SEARCH)))
+        if not spec.extensions:
+            searches = max(1, min(searches, trials // (count * LEAST_TRIALS_PER_SEARCH)))
     else:
         trials = TRIALS_PER_SEARCH * count * searches
     return replace(

@@ -20,7 +20,7 @@ from tests.benchmarks.verdict.studies import study, true_difference
 def record() -> dict[str, Any]:
     space = {"width": Choices(values=(16,)), "depth": Choices(values=(1,))}
     dataset = smooth(300, 0.6, 0)
-    return study(dataset, ("relu", "tanh"), 0, InlineExecutor(), space=space, trials=20)
+    return study(dataset, ("relu", "tanh"), 0, InlineExecutor(), space=space, trials=40)
 
 
 def test_a_study_is_kept_as_json(record: dict[str, Any]) -> None:

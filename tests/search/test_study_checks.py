@@ -78,8 +78,8 @@ def test_two_objectives_are_never_pruned() -> None:
         (0, 4, "tpe", (240, 4)),
         (0, 2, "random", (120, 2)),
         (200, 4, "tpe", (200, 4)),
-        (39, 4, "tpe", (39, 3)),
-        (12, 4, "tpe", (12, 1)),
+        (79, 4, "tpe", (79, 3)),
+        (39, 4, "tpe", (39, 1)),
         (3, 4, "tpe", (3, 1)),
         (0, 4, "grid", (8, 1)),
         (100, 4, "grid", (8, 1)),
@@ -106,6 +106,9 @@ def test_trials_and_searches_go_together(
     checked = check_study(spec, BUILTIN["iris"].summary).spec
     assert (checked.budget.trials, checked.evaluation.searches) == expected
     assert check_study(checked, BUILTIN["iris"].summary).spec == checked
+    if sampler != "grid":
+        more = replace(checked, evaluation=replace(checked.evaluation, searches=9), extensions=1)
+        assert check_study(more, BUILTIN["iris"].summary).spec == more
 
 
 def test_a_question_has_the_arms_of_its_axis_and_the_axes_it_needs() -> None:

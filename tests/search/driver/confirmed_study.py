@@ -42,7 +42,7 @@ from tests.search.driver.events import runs_of, trials_of
 T = TypeVar("T")
 
 #: Trials of two searches of three arms.
-TRIALS = 36
+TRIALS = 60
 EVALUATION = Evaluation(searches=2, folds=2, confirm_top=2, confirm_repeats=2)
 SPEC = StudySpec(
     dataset="iris",

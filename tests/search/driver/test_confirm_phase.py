@@ -189,7 +189,7 @@ def test_an_arm_that_is_out_gets_no_more_repeats(iris: Dataset) -> None:
             "normalization": Choices(values=("none",)),
             "learning_rate": Choices(values=(0.01,)),
         },
-        budget=Budget(trials=36, epochs=12),
+        budget=Budget(trials=60, epochs=12),
         evaluation=replace(EVALUATION, confirm_repeats=6),
     )
     events = list(run_study(spec, iris))
@@ -303,7 +303,7 @@ def test_of_two_objectives_the_first_decides(iris: Dataset) -> None:
     spec = replace(
         SPEC,
         objectives=("accuracy", "parameters"),
-        budget=Budget(trials=30, epochs=3),
+        budget=Budget(trials=60, epochs=3),
         evaluation=replace(EVALUATION, confirm_top=1),
     )
     events = list(run_study(spec, iris))

@@ -77,14 +77,14 @@ def test_more_repeats_add_to_the_runs_there_are(events: list[Event], iris: Datas
 def test_more_searches_confirm_newcomers_only(events: list[Event], iris: Dataset) -> None:
     spec = replace(
         SPEC,
-        budget=replace(SPEC.budget, trials=54),
+        budget=replace(SPEC.budget, trials=90),
         evaluation=replace(EVALUATION, searches=3),
         extensions=1,
     )
     before = runs_of(events)
     more = list(run_study(spec, iris, history=trials_of(events), confirmations=before))
     trials = {r.number: r for r in (*trials_of(events), *trials_of(more))}
-    assert len(trials) == 54
+    assert len(trials) == 90
     assert {t.search for n, t in trials.items() if n >= TRIALS} == {2}
     both = [*events, *more]
     now = champions_of(both, spec)
