@@ -30,7 +30,7 @@ from tests.search.driver.confirmed_study import (
 from tests.search.driver.events import runs_of, trials_of
 
 
-@pytest.mark.parametrize("after", [1, 3, 6])
+@pytest.mark.parametrize("after", [1, 3])
 def test_a_confirmation_interrupted_goes_on_with_what_is_missing(
     after: int, events: list[Event], iris: Dataset
 ) -> None:
