@@ -56,6 +56,15 @@ $(VENV)/.bench-ready: $(VENV)/.ready
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,bench]'
 	@touch $@
 
+# Generators of clients, which the tests run where they are: in an environment of their own, since
+# they ask for other versions than this project. TypeScript's needs npm.
+$(VENV)/.clients-ready: $(VENV)/.ready
+	$(PYTHON) -m venv $(VENV)/clients
+	$(VENV)/clients/bin/pip install --quiet --disable-pip-version-check openapi-python-client==0.29.1
+	command -v npm >/dev/null && npm install --silent --no-fund --prefix $(VENV)/clients \
+		openapi-typescript@7.13.0 typescript@5.9.3 || true
+	@touch $@
+
 # On a machine with a GPU that torch can use; JAX and optax too, where they are installed.
 bench-gpu: setup
 	$(BIN)/python -m tests.benchmarks.gpu

@@ -43,6 +43,7 @@ SLOW: tuple[str, ...] = (
     "tests/service/cli/test_reproduce.py",
     "tests/service/cli/test_takehome.py",
     "tests/service/cli/test_upkeep.py",
+    "tests/service/generated",
     "tests/service/test_bounded_process.py",
     "tests/service/test_fleet.py",
     "tests/service/test_postgresql.py",

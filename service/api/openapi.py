@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from service.api.guards.key_guard import FREE, READING_METHODS
 from service.api.problems import PROBLEM_JSON, TYPE_PREFIX
 from service.api.schemas.problem import ProblemOut
-from service.api.schemas.takehome import RowsModel
+from service.api.schemas.takehome import RowsModel, StoryOut
 
 _EXAMPLES: dict[int, dict[str, Any]] = {
     400: {"title": "Bad request", "detail": "the request could not be read; see /docs for what "
@@ -55,7 +55,7 @@ _SCHEMES = {
 
 Responses = dict[int | str, dict[str, Any]]
 #: Schemas that no signature of a route names.
-_UNNAMED: tuple[type[BaseModel], ...] = (ProblemOut, RowsModel)
+_UNNAMED: tuple[type[BaseModel], ...] = (ProblemOut, RowsModel, StoryOut)
 
 
 def header(status: int, name: str, description: str) -> Responses:
@@ -98,6 +98,7 @@ def document_problems(app: FastAPI) -> None:
             own = model.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas |= own.pop("$defs", {})
             schemas[model.__name__] = own
+        _mark_files(schemas)
         # FastAPI documents its own schema of errors wherever a path has a parameter.
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
@@ -109,6 +110,14 @@ def document_problems(app: FastAPI) -> None:
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI documents this way of extending
+
+
+def _mark_files(schemas: dict[str, Any]) -> None:
+    """Say of files in forms that they are binary, in the older word that generators look for."""
+    for schema in schemas.values():
+        for field in schema.get("properties", {}).values():
+            if "contentMediaType" in field:
+                field["format"] = "binary"
 
 
 def _guard(operation: dict[str, Any], method: str, path: str) -> None:
