@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from pathlib import Path
 from threading import Lock
 from time import perf_counter
 from typing import Any, TypeVar
+
+from search.training.stores import Store
+from search.training.worker_files import open_store
 
 T = TypeVar("T")
 
@@ -52,6 +56,10 @@ class MeasuredExecutor(Executor):
         self._count(1)
         call.add_done_callback(lambda done: self._pass_on(done, future))
         return future
+
+    def open_store(self, folder: Path) -> Store:
+        """Return the store that calls of the measured executor can reach."""
+        return open_store(self._executor, folder)
 
     def _pass_on(self, call: Future[tuple[T, float]], future: Future[T]) -> None:
         self._count(-1)

@@ -194,7 +194,7 @@ def test_a_study_that_kills_its_workers_is_given_up(
     row = studies.get(queued.id)
     assert row.state is StudyState.FAILED
     assert row.error is not None
-    assert "3 times in a row" in row.error
+    assert f"{MAX_CRASHES} times in a row" in row.error
     assert row.finished_at is not None
 
 
