@@ -41,6 +41,8 @@ SLOW: tuple[str, ...] = (
     "tests/service/api/test_server.py",
     "tests/service/api/test_takehome.py",
     "tests/service/cli/test_demo.py",
+    "tests/service/cli/test_recorded_run.py",
+    "tests/service/cli/test_remote.py",
     "tests/service/cli/test_reproduce.py",
     "tests/service/cli/test_takehome.py",
     "tests/service/cli/test_upkeep.py",
