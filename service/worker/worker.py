@@ -116,6 +116,7 @@ class Worker:
         self._cancelling = Flag()
         self._watchdog = Watchdog(
             in_flight=lambda: self._executor.in_flight,
+            ended=lambda: self._executor.ended,
             is_stopping=lambda: self._stopping.is_set() or self._cancelling.is_set(),
         )
         #: Set where an idle worker has to look again.
