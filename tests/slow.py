@@ -12,6 +12,7 @@ from __future__ import annotations
 SLOW: tuple[str, ...] = (
     "tests/benchmarks",
     "tests/deployment/test_compose.py::test_the_services_of_a_profile_run_a_study",
+    "tests/notebooks",
     "tests/search/activations/test_recipe.py::"
     "test_an_activation_added_by_the_recipe_trains_as_its_formula_says",
     "tests/search/analysis/test_comparisons.py",
@@ -43,6 +44,8 @@ SLOW: tuple[str, ...] = (
     "tests/service/api/test_server.py",
     "tests/service/api/test_takehome.py",
     "tests/service/cli/test_demo.py",
+    "tests/service/cli/test_recorded_run.py",
+    "tests/service/cli/test_remote.py",
     "tests/service/cli/test_reproduce.py",
     "tests/service/cli/test_takehome.py",
     "tests/service/cli/test_upkeep.py",
