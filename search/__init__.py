@@ -9,17 +9,21 @@ torch.
 
 from importlib import import_module
 from typing import TYPE_CHECKING
+from warnings import catch_warnings, filterwarnings
 
-from search.errors import SearchError
-from search.study import (
-    Budget,
-    Choices,
-    Evaluation,
-    PrunerSpec,
-    Range,
-    SamplerSpec,
-    StudySpec,
-)
+with catch_warnings():
+    # Optuna loads a bar that asks every notebook without ipywidgets to install them.
+    filterwarnings("ignore", "IProgress not found")
+    from search.errors import SearchError
+    from search.study import (
+        Budget,
+        Choices,
+        Evaluation,
+        PrunerSpec,
+        Range,
+        SamplerSpec,
+        StudySpec,
+    )
 
 if TYPE_CHECKING:
     from search.data.dataset_builder import read_table

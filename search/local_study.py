@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from warnings import warn
 
 from optuna.logging import WARNING, get_verbosity, set_verbosity
-from rich.progress import Progress
 
 from search.analysis.figures.study_reader import StudyReader
 from search.analysis.figures.study_view import Json, StudyView, view_of_study
@@ -21,6 +20,7 @@ from search.driver import run_study
 from search.errors import Conflict, InvalidInput, UnknownChoice
 from search.exports.catalog import FORMATS, FormatName, export
 from search.prediction.predict import predict_file
+from search.progress_bar import ProgressBar
 from search.study import (
     Axis,
     Budget,
@@ -29,6 +29,7 @@ from search.study import (
     ParamValue,
     Phase,
     PhaseStarted,
+    Progress,
     ProgressMade,
     Range,
     SamplerSpec,
@@ -38,9 +39,6 @@ from search.study import (
     TestsMade,
     TrialRecord,
     TrialsChanged,
-)
-from search.study import (
-    Progress as StudyProgress,
 )
 from search.study_checks import check_study
 from search.training.executors import InlineExecutor, local_pool
@@ -175,8 +173,7 @@ def run(
     set_verbosity(max(before, WARNING))  # it would log every in-memory study
     executor = InlineExecutor() if processes == 1 else local_pool(processes)
     try:
-        with executor, Progress(disable=not progress, transient=True) as bar:
-            line = bar.add_task(dataset.name, total=spec.budget.trials)
+        with executor, ProgressBar(dataset.name, quiet=not progress) as bar:
             phase = Phase.SEARCH
             for event in run_study(spec, dataset, executor=executor):
                 live.apply(event)
@@ -189,14 +186,14 @@ def run(
                         archive = event.winner or archive
                     case ProgressMade():
                         done, total = _count(event.progress, phase)
-                        bar.update(line, completed=done, total=total or None, description=phase)
+                        bar.show(phase.value, done, total)
     finally:
         set_verbosity(before)
     document = live.to_document(phase_ended=True)
     return LocalStudy(spec, metric, document, list(found.values()), archive)
 
 
-def _count(progress: StudyProgress, phase: Phase) -> tuple[int, int]:
+def _count(progress: Progress, phase: Phase) -> tuple[int, int]:
     if phase is Phase.SEARCH:
         return progress.trials_finished, progress.trials_total
     return progress.confirmations_finished, progress.confirmations_total

@@ -10,7 +10,20 @@ import struct
 from collections.abc import Iterator
 
 from optuna.trial import TrialState
-from sqlalchemy import Connection, String, and_, case, cast, func, or_, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    String,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    not_,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from search.errors import SearchError
@@ -79,7 +92,10 @@ def _trials_unlike_optuna(connection: Connection) -> Iterator[str]:
     differences = case(
         (theirs.trial_id.is_(None), "is missing in Optuna's tables"),
         (theirs.study_id != STUDIES.c.optuna_id, "belongs to another study of Optuna"),
-        (theirs.number != TRIALS.c.number, "has another number in Optuna's table"),
+        (
+            and_(theirs.number != TRIALS.c.number, not_(_is_after_others())),
+            "has another number in Optuna's table",
+        ),
         # An enumeration there, stored by name.
         (cast(theirs.state, String) != TRIALS.c.state, "is in another state in Optuna's table"),
         (values.value != TRIALS.c.value, "has another value in Optuna's table"),
@@ -102,6 +118,17 @@ def _trials_unlike_optuna(connection: Connection) -> Iterator[str]:
     )
     for study_id, number, difference in connection.execute(query):
         yield f"trial {number} of study '{study_id}' {difference}"
+
+
+def _is_after_others() -> ColumnElement[bool]:
+    """Whether others have added trials before one of ours, which is numbered past them then."""
+    earlier, ours = optuna.TRIALS.alias(), TRIALS.alias()
+    is_ours = exists().where(ours.c.trial_id == earlier.c.trial_id)
+    return exists().where(
+        earlier.c.study_id == optuna.TRIALS.c.study_id,
+        earlier.c.trial_id < optuna.TRIALS.c.trial_id,
+        not_(is_ours),
+    )
 
 
 def _trials_of_others(connection: Connection) -> Iterator[str]:

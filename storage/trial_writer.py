@@ -7,8 +7,8 @@ caller hands that to `commit_cache` after the commit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -16,6 +16,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from search.study import TrialRecord
 from storage.optuna_schema import tables as optuna_tables
+from storage.outside_trials import Outside, read_outside, see_more
 from storage.rows.optuna_rows import CHILDREN, Rows, check, trial_row
 from storage.rows.study_rows import get_study
 from storage.rows.trial_rows import read_trial, select_trials, write_space, write_trial
@@ -55,7 +56,10 @@ class WriteResult:
     records: tuple[TrialRecord, ...]
     children: dict[int, ChildRows]
     ids: dict[int, int]
+    #: Numbers in Optuna's table, of those that have another one there.
+    shifted: dict[int, int]
     spaces: dict[str, int]
+    outside: Outside
 
 
 class TrialWriter:
@@ -70,6 +74,15 @@ class TrialWriter:
         )
         #: Number -> Optuna's trial id.
         self._ids: dict[int, int] = {row[0]: row[1] for row in connection.execute(ids)}
+        theirs = optuna_tables.TRIALS.c
+        shifted = (
+            select(TRIALS.c.number, theirs.number)
+            .join(optuna_tables.TRIALS, theirs.trial_id == TRIALS.c.trial_id)
+            .where(TRIALS.c.study_id == study_id, theirs.number != TRIALS.c.number)
+        )
+        #: Number -> its number in Optuna's table, where others have added trials before it.
+        self._shifted: dict[int, int] = {row[0]: row[1] for row in connection.execute(shifted)}
+        self._outside = read_outside(connection, study_id, self._optuna_id)
         #: Text of the distributions -> their number in search_spaces.
         self._spaces: dict[str, int] = {row[0]: row[1] for row in connection.execute(spaces)}
         #: Number -> child rows of an unfinished trial.
@@ -80,7 +93,8 @@ class TrialWriter:
     ) -> WriteResult:
         """Insert or replace `records` within a transaction; the last of equal numbers counts.
 
-        Raises InvalidInput for a record that Optuna could not read back.
+        Raises InvalidInput for a record that Optuna could not read back, Conflict where the study
+        is gone from Optuna's tables.
         """
         latest = {record.number: record for record in records}
         ordered = tuple(latest[number] for number in sorted(latest))
@@ -88,7 +102,14 @@ class TrialWriter:
             check(record)
         children = {r.number: tuple(child.rows(r) for child in CHILDREN) for r in ordered}
         before = self._rows_before(connection, ordered)
-        ids = self._write_optuna_trials(connection, ordered, now)
+        outside = see_more(connection, self._optuna_id, self._outside)
+        shifted = {
+            record.number: record.number + outside.count
+            for record in ordered
+            if outside.count and record.number not in self._ids
+        }
+        ids = self._write_optuna_trials(connection, ordered, now, self._shifted | shifted)
+        outside = replace(outside, last_id=max([outside.last_id, *ids.values()]))
         _write_children(connection, ids, before, children)
         texts = {r.number: write_space(r.distributions) for r in ordered}
         spaces = self._write_spaces(connection, list(dict.fromkeys(texts.values())))
@@ -104,11 +125,20 @@ class TrialWriter:
         ]
         upsert(connection, TRIALS, rows, key=_KEY, update=_UPDATED)
         self._close_requests(connection, ordered)
-        return WriteResult(records=ordered, children=children, ids=ids, spaces=spaces)
+        return WriteResult(
+            records=ordered,
+            children=children,
+            ids=ids,
+            shifted=shifted,
+            spaces=spaces,
+            outside=outside,
+        )
 
     def commit_cache(self, written: WriteResult) -> None:
         """Add rows to the cache once they are committed."""
         self._ids.update(written.ids)
+        self._shifted.update(written.shifted)
+        self._outside = written.outside
         self._spaces.update(written.spaces)
         for record in written.records:
             if record.state.is_finished():
@@ -130,26 +160,34 @@ class TrialWriter:
         return found
 
     def _write_optuna_trials(
-        self, connection: Connection, records: Sequence[TrialRecord], now: datetime
+        self,
+        connection: Connection,
+        records: Sequence[TrialRecord],
+        now: datetime,
+        shifted: Mapping[int, int],
     ) -> dict[int, int]:
-        """Return Optuna's id of each record, old or new."""
+        """Return Optuna's id of each record, old or new; `shifted` are its numbers there."""
         ids = {r.number: self._ids[r.number] for r in records if r.number in self._ids}
         # In the order of the numbers: Optuna reads trials back in the order of their ids.
+        rows = {
+            record.number: {
+                **trial_row(record, now),
+                "number": shifted.get(record.number, record.number),
+            }
+            for record in records
+        }
         new = [
-            {"study_id": self._optuna_id, **trial_row(record, now)}
-            for record in records
-            if record.number not in ids
+            {"study_id": self._optuna_id, **row}
+            for number, row in rows.items()
+            if number not in ids
         ]
-        old = [
-            {"id": ids[record.number], **trial_row(record, now)}
-            for record in records
-            if record.number in ids
-        ]
+        old = [{"id": ids[number], **row} for number, row in rows.items() if number in ids]
         if old:
             connection.execute(_UPDATE_TRIALS, old)
         if new:
             inserted = connection.execute(_INSERT_TRIALS, new)
-            ids.update((row.number, row.trial_id) for row in inserted)
+            unshifted = {there: number for number, there in shifted.items()}
+            ids.update((unshifted.get(row.number, row.number), row.trial_id) for row in inserted)
         return ids
 
     def _write_spaces(self, connection: Connection, texts: Sequence[str]) -> dict[str, int]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, wait
-from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
 from search.data.fold_arrays import TrainingData
 from search.study import Control, Stop
-from search.training.worker_files import save_data
+from search.training.stores import SavedData
+from search.training.worker_files import open_store
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -37,25 +37,24 @@ class OrderedJobs:
     def __init__(
         self, executor: Executor, folder: Path, control: Callable[[], Control] = Control
     ) -> None:
-        """`folder` is where data is saved for the workers; `control` says when to stop."""
+        """`folder` is for data of workers on this machine; `control` says when to stop."""
         self._executor = executor
-        self._folder = folder
+        self._store = open_store(executor, folder)
         self._control = control
-        self._names = count()
 
     def run(
-        self, work: Callable[[J, Path], R], jobs: Iterable[J], data: TrainingData
+        self, work: Callable[[J, SavedData], R], jobs: Iterable[J], data: TrainingData
     ) -> Iterator[tuple[J, R]]:
         """Yield each of `jobs` with its result, in the order of `jobs`.
 
-        `work` gets a job and the path of the saved `data`; the file is deleted after the last
-        result. Raises Interrupted where `control` asks for a stop; pending jobs are then cancelled.
+        `work` gets a job and the saved `data`, which are deleted after the last result. Raises
+        Interrupted where `control` asks for a stop; pending jobs are then cancelled.
         """
-        path = save_data(data, self._folder, f"jobs-{next(self._names)}")
+        saved = self._store.save(data)
         pending: deque[tuple[J, Future[R]]] = deque()
         try:
             for job in jobs:
-                pending.append((job, self._executor.submit(work, job, path)))
+                pending.append((job, self._executor.submit(work, job, saved)))
                 while pending and (pending[0][1].done() or len(pending) >= MAX_PENDING):
                     yield self._first_result(pending)
             while pending:
@@ -63,7 +62,7 @@ class OrderedJobs:
         finally:
             for _, future in pending:
                 future.cancel()
-            path.unlink()
+            saved.delete()
 
     def _first_result(self, pending: deque[tuple[J, Future[R]]]) -> tuple[J, R]:
         """Wait for the first pending job, remove it and return it with its result."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from search.data.fold_arrays import FoldArrays, TrainingData
 from search.data.row_blocks import block_sums
 from search.metrics import get_metric
 from search.study import BlockSums, Task, TestRole
-from search.training.worker_files import load_data
+from search.training.stores import SavedData
 
 #: Iterations of the logistic regression: enough for standardised inputs; where they do not reach
 #: convergence on a large table, more would change the scores little.
@@ -65,9 +64,9 @@ _MODELS = {
 REFERENCES: tuple[TestRole, ...] = tuple(_CLASSIFIERS)
 
 
-def score_from_file(fit: ReferenceFit, path: Path) -> ReferenceReport:
-    """Fit and score on the folds saved at `path`, see `score_reference`."""
-    return score_reference(fit, load_data(path))
+def score_from_file(fit: ReferenceFit, data: SavedData) -> ReferenceReport:
+    """Fit and score on the folds saved as `data`, see `score_reference`."""
+    return score_reference(fit, data.load())
 
 
 def score_reference(fit: ReferenceFit, data: TrainingData) -> ReferenceReport:

@@ -31,7 +31,7 @@ from search.study import (
     TrialsChanged,
 )
 from search.training.device import Device
-from search.training.worker_files import StateFiles, save_data
+from search.training.worker_files import open_store
 
 #: Batches that train at a time. Fewer leave workers idle at late rungs, where few trials are left
 #: of each; with more, trials are proposed before the results of earlier ones are known.
@@ -69,8 +69,8 @@ class SearchPhase:
         self._pruning.replay(history, self._group_of)
         self._tracker = ProgressTracker(plan, history)
         self._interrupted = [record for record in history if not record.state.is_finished()]
-        self._data = save_data(plan.data, folder)
-        self._state_files = StateFiles(folder)
+        self._store = open_store(executor, folder)
+        self._data = self._store.save(plan.data)
         self._records = {record.number: record for record in history}
         #: Batches that train, each with the work at which its rung should be reached: the work
         #: done when it was submitted plus its own.
@@ -156,7 +156,7 @@ class SearchPhase:
         ]
         for record in records:
             self._pruning.start(record.number, self._group_of(record))
-        self._submit(TrialBatch(self._plan, records, self._data, self._state_files))
+        self._submit(TrialBatch(self._plan, records, self._data, self._store))
         return self._changed(records)
 
     def _group_of(self, record: TrialRecord) -> str:

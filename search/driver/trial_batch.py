@@ -7,7 +7,6 @@ from concurrent.futures import Executor, Future, wait
 from dataclasses import replace
 from datetime import UTC, datetime
 from math import isfinite
-from pathlib import Path
 
 from optuna.trial import TrialState
 
@@ -20,24 +19,25 @@ from search.study import Finding, FoldCurve, TrialRecord, TrialSource
 from search.training.packing import pack, stack_work
 from search.training.scoring import LaneReport
 from search.training.segment import Segment
-from search.training.worker_files import StateFiles, train_to_rung
+from search.training.stores import SavedData, Store
+from search.training.worker_files import train_to_rung
 
 
 class TrialBatch:
     """Trials proposed together, trained rung by rung until all of them are finished."""
 
     def __init__(
-        self, plan: StudyPlan, records: Sequence[TrialRecord], data: Path, state_files: StateFiles
+        self, plan: StudyPlan, records: Sequence[TrialRecord], data: SavedData, store: Store
     ) -> None:
-        """Train on the folds saved at `data`; `state_files` hold the lanes between rungs."""
+        """Train on the folds saved as `data`; `store` holds the lanes between rungs."""
         self._plan = plan
         self._data = data
-        self._state_files = state_files
+        self._store = store
         self._records = {record.number: record for record in records}
         self._lanes = {n: plan.lanes(n, record.params) for n, record in self._records.items()}
         self._probe_at = probe_epochs(plan.rungs[-1], plan.rungs)
-        self._files = {
-            n: tuple(state_files.acquire() for _ in lanes) for n, lanes in self._lanes.items()
+        self._places = {
+            n: tuple(store.acquire() for _ in lanes) for n, lanes in self._lanes.items()
         }
         self._rung = 0
         self._futures: list[Future[tuple[LaneReport, ...]]] = []
@@ -70,8 +70,8 @@ class TrialBatch:
                 probe_at=tuple(e for e in self._probe_at if first < e <= last or e == first == 0),
                 backend=plan.backend,
             )
-            files = tuple(self._files[lane.configuration][lane.fold] for lane in stack)
-            self._futures.append(executor.submit(train_to_rung, segment, self._data, files))
+            places = tuple(self._places[lane.configuration][lane.fold] for lane in stack)
+            self._futures.append(executor.submit(train_to_rung, segment, self._data, places))
         return (last - first) * sum(map(stack_work, stacks))
 
     def is_ready(self, *, within: float) -> bool:
@@ -100,8 +100,8 @@ class TrialBatch:
             self._records[number] = record
             changed.append(record)
             if record.state.is_finished():
-                for path in self._files.pop(number):
-                    self._state_files.release(path)
+                for place in self._places.pop(number):
+                    self._store.release(place)
         self._rung += 1
         return tuple(changed)
 

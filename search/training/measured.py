@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from pathlib import Path
 from threading import Lock
 from time import perf_counter
 from typing import Any, TypeVar
+
+from search.training.stores import Store
+from search.training.worker_files import open_store
 
 T = TypeVar("T")
 
@@ -38,7 +42,13 @@ class MeasuredExecutor(Executor):
         self._executor = executor
         self._on_call = on_call
         self._in_flight = 0
+        self._ended = 0
         self._lock = Lock()
+
+    @property
+    def ended(self) -> int:
+        """How many calls have ended or been cancelled; 0 while a pool may still be starting."""
+        return self._ended
 
     @property
     def in_flight(self) -> int:
@@ -49,12 +59,19 @@ class MeasuredExecutor(Executor):
         """Submit the call, as `Executor.submit` does."""
         call = self._executor.submit(_timed, fn, *args, **kwargs)
         future: Future[T] = _Timed(call)
-        self._count(1)
+        with self._lock:
+            self._in_flight += 1
         call.add_done_callback(lambda done: self._pass_on(done, future))
         return future
 
+    def open_store(self, folder: Path) -> Store:
+        """Return the store that calls of the measured executor can reach."""
+        return open_store(self._executor, folder)
+
     def _pass_on(self, call: Future[tuple[T, float]], future: Future[T]) -> None:
-        self._count(-1)
+        with self._lock:
+            self._in_flight -= 1
+            self._ended += 1
         if call.cancelled() or not future.set_running_or_notify_cancel():
             return
         error = call.exception()
@@ -64,10 +81,6 @@ class MeasuredExecutor(Executor):
         result, seconds = call.result()
         self._on_call(seconds)
         future.set_result(result)
-
-    def _count(self, change: int) -> None:
-        with self._lock:
-            self._in_flight += change
 
 
 def _timed(fn: Callable[..., T], *args: Any, **kwargs: Any) -> tuple[T, float]:

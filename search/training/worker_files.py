@@ -9,85 +9,119 @@ from __future__ import annotations
 
 import os
 import pickle
-from dataclasses import replace
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from tempfile import mkstemp
 
 from search.data.fold_arrays import TrainingData
 from search.networks.lane import LaneState
+from search.training.mapped_file import read_mapped, write_mapped
 from search.training.scoring import LaneReport
 from search.training.segment import Segment, train_segment
+from search.training.stores import SavedData, StatePlace, Store, StoringExecutor
 
 
-def save_data(data: TrainingData, folder: Path, name: str = "folds") -> Path:
-    """Write the folds to `folder` under a `name` that is used once; return the file's path."""
-    path = folder / f"{name}.pickle"
-    path.write_bytes(pickle.dumps(data, protocol=5))
-    return path
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """The folds of a study in a file."""
+
+    path: Path
+
+    def load(self) -> TrainingData:
+        """Return the folds; their arrays are mapped, so that processes share the memory."""
+        return _load(self.path)
+
+    def delete(self) -> None:
+        """Delete the file; arrays that were loaded from it stay."""
+        self.path.unlink()
 
 
 @lru_cache(maxsize=2)
-def load_data(path: Path) -> TrainingData:
-    """Return the folds that `save_data` wrote to `path`, from memory if they were read before."""
+def _load(path: Path) -> TrainingData:
     # The driver has written this file a moment ago, into a folder that only its user can enter.
-    data = pickle.loads(path.read_bytes())  # noqa: S301 # nosec B301
+    data = read_mapped(path)
     if not isinstance(data, TrainingData):
         raise TypeError(f"{path} holds a {type(data).__name__}, not the folds of a study")
     return data
 
 
-class StateFiles:
-    """A pool of files for the states of lanes between rungs.
+@dataclass(frozen=True, slots=True)
+class StateFile:
+    """The file in which one lane at a time waits for its next segment."""
 
-    Files are reused, because creating one costs five times as much as overwriting it.
+    path: Path
+
+    def read(self) -> LaneState:
+        """Return the state written last."""
+        with self.path.open("rb") as file:
+            state = pickle.load(file)  # noqa: S301 - as in `_load` # nosec B301
+        if not isinstance(state, LaneState):
+            raise TypeError(f"{self.path} holds a {type(state).__name__}, not the state of a lane")
+        return state
+
+    def write(self, state: LaneState) -> None:
+        """Replace the state."""
+        # Overwritten in place, not truncated: unpickling ignores what is left of a longer state.
+        with os.fdopen(os.open(self.path, os.O_WRONLY), "wb") as file:
+            pickle.dump(state, file, protocol=5)
+
+
+class FileStore:
+    """A store of files in one folder, for processes of one machine.
+
+    Files of states are reused, because creating one costs five times as much as overwriting it.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._free: list[Path] = []
-        self._created = 0
+        self._free: list[StateFile] = []
 
-    def acquire(self) -> Path:
-        """Return the path of a file that no lane uses; a new one need not exist yet."""
-        if self._free:
-            return self._free.pop()
-        self._created += 1
-        return self._folder / f"lane-{self._created}.pickle"
+    def save(self, data: TrainingData) -> DataFile:
+        """Write the folds to a file of their own."""
+        path = self._new_file("folds-")
+        write_mapped(path, data)
+        return DataFile(path)
 
-    def release(self, path: Path) -> None:
-        """Return a file to the pool, for the next lane."""
-        self._free.append(path)
+    def acquire(self) -> StateFile:
+        """Return a file that no lane uses."""
+        return self._free.pop() if self._free else StateFile(self._new_file("lane-"))
+
+    def release(self, place: StateFile) -> None:
+        """Return a file to the store, for the next lane."""
+        self._free.append(place)
+
+    def _new_file(self, prefix: str) -> Path:
+        number, name = mkstemp(prefix=prefix, dir=self._folder)
+        os.close(number)
+        return Path(name)
 
 
-def train_from_file(segment: Segment, data: Path) -> tuple[LaneReport, ...]:
-    """Train a segment on the folds saved at `data`, see `train_segment`."""
-    return train_segment(segment, load_data(data))
+def open_store(executor: Executor, folder: Path) -> Store:
+    """Return the store that calls of `executor` can reach: its own, or files in `folder`."""
+    if isinstance(executor, StoringExecutor):
+        return executor.open_store(folder)
+    return FileStore(folder)
 
 
-def train_to_rung(segment: Segment, data: Path, files: tuple[Path, ...]) -> tuple[LaneReport, ...]:
-    """Train a segment whose lanes keep their states in `files`, one each; reports have no states.
+def train_from_file(segment: Segment, data: SavedData) -> tuple[LaneReport, ...]:
+    """Train a segment on the folds saved as `data`, see `train_segment`."""
+    return train_segment(segment, data.load())
 
-    Unless the segment begins the training, lanes start from the states in their files; where states
-    are kept, the files are overwritten.
+
+def train_to_rung(
+    segment: Segment, data: SavedData, places: tuple[StatePlace, ...]
+) -> tuple[LaneReport, ...]:
+    """Train a segment whose lanes keep their states in `places`, one each; reports have no states.
+
+    Unless the segment begins the training, lanes start from the states in their places; where
+    states are kept, they replace those.
     """
     if segment.first:
-        segment = replace(segment, states=tuple(map(_read, files)))
+        segment = replace(segment, states=tuple(place.read() for place in places))
     reports = train_from_file(segment, data)
-    for path, report in zip(files, reports, strict=True):
+    for place, report in zip(places, reports, strict=True):
         if report.state is not None:
-            _write(path, report.state)
+            place.write(report.state)
     return tuple(replace(report, state=None) for report in reports)
-
-
-def _write(path: Path, state: LaneState) -> None:
-    # Overwritten in place, not truncated: unpickling ignores what is left of a longer state.
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
-        pickle.dump(state, file, protocol=5)
-
-
-def _read(path: Path) -> LaneState:
-    with path.open("rb") as file:
-        state = pickle.load(file)  # noqa: S301 - as in `load_data` # nosec B301
-    if not isinstance(state, LaneState):
-        raise TypeError(f"{path} holds a {type(state).__name__}, not the state of a lane")
-    return state

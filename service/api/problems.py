@@ -17,6 +17,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from search.errors import (
     Conflict,
@@ -63,6 +64,8 @@ RETRIED = frozenset({429, 503})
 RETRY_AFTER_S = "5"
 
 WITH_A_BODY = frozenset({"POST", "PUT", "PATCH"})
+
+_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 log = get_log("service.api.problems")
 
@@ -159,7 +162,23 @@ def _http_error(request: Request, error: Exception) -> Problem:
         detail = WAY_OUT[error.status_code].format(path=request.url.path, method=request.method)
     elif error.status_code == 400:  # Starlette's, on multipart
         detail = f"the request could not be read: {detail.rstrip('.')}; see /docs for an example"
-    return Problem(error.status_code, detail, headers=error.headers)
+    headers = error.headers
+    if error.status_code == 405:
+        # The router tells the methods of the first route with this path, and there may be others.
+        headers = {**(headers or {}), "Allow": ", ".join(_methods_at(request))}
+    return Problem(error.status_code, detail, headers=headers)
+
+
+def _methods_at(request: Request) -> list[str]:
+    """Return the methods that a route has for the path of the request."""
+    return [
+        method
+        for method in _METHODS
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.routes
+        )
+    ]
 
 
 def _unexpected(request: Request, error: Exception) -> Problem:

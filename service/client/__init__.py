@@ -6,7 +6,7 @@
     study.verdict()["sentence"]
     study.plot_scores()
 
-Imports httpx2, Rich and `search.analysis.figures`; nothing of the server.
+Imports httpx2, `search.analysis.figures` and `search.progress_bar`; nothing of the server.
 """
 
 from service.client.client import Client

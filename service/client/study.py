@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Self
 from warnings import warn
 
 import httpx2
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from search.analysis.figures.study_reader import StudyReader
 from search.analysis.figures.study_view import StudyView
 from search.exports.catalog import FORMATS
+from search.progress_bar import ProgressBar
 from service.client.connection import Connection, ServiceError
 
 if TYPE_CHECKING:
@@ -71,9 +71,7 @@ class Study(StudyReader):
         Raises TimeoutError after `seconds`; the study goes on. ServiceError where it failed.
         """
         deadline = None if seconds is None else time.monotonic() + seconds
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        with Progress(*columns, TimeRemainingColumn(), disable=not progress) as bar:
-            line = bar.add_task("queued", total=None)
+        with ProgressBar("queued", quiet=not progress) as bar:
             etag = ""
             while True:
                 left = None if deadline is None else deadline - time.monotonic()
@@ -90,8 +88,7 @@ class Study(StudyReader):
                 etag = answer.headers["ETag"]
                 now = answer.json()
                 done, total = _count(now)
-                words = now["phase"] or now["state"]
-                bar.update(line, completed=done, total=total or None, description=words)
+                bar.show(now["phase"] or now["state"], done, total)
                 if now["state"] in FINISHED:
                     break
         if now["state"] == "failed":

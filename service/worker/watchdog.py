@@ -25,6 +25,8 @@ STOPPED_S = 10.0
 STILL_S = 60.0
 #: A cancellation, or the end of the worker, waits so long for segments to end.
 STOPPING_S = 10.0
+#: It waits so long for processes that may still be starting, which takes a busy machine a while.
+STARTING_S = 90.0
 
 _PROC = Path("/proc")
 #: Of a stopped process; that of one under a tracer is another.
@@ -44,9 +46,16 @@ class Look:
 class Watchdog:
     """Ends the training processes of this process where they do not go on, and says why."""
 
-    def __init__(self, *, in_flight: Callable[[], int], is_stopping: Callable[[], bool]) -> None:
-        """`in_flight` tells how many segments are waited for, `is_stopping` whether in vain."""
+    def __init__(
+        self,
+        *,
+        in_flight: Callable[[], int],
+        ended: Callable[[], int],
+        is_stopping: Callable[[], bool],
+    ) -> None:
+        """`in_flight` and `ended` count segments, `is_stopping` tells that no more are wanted."""
         self._in_flight = in_flight
+        self._ended = ended
         self._is_stopping = is_stopping
         #: Why the processes were ended; None while they were not.
         self.reason: str | None = None
@@ -68,12 +77,13 @@ class Watchdog:
             return
         seen = _look_at([process.pid for process in processes if process.pid is not None])
         is_busy = self._in_flight() > 0
+        stopping = STOPPING_S if self._ended() else STARTING_S
         is_still = is_busy and seen.ticks is not None and seen.ticks == self._ticks
         self._ticks = seen.ticks
         for reason, is_so, seconds in (
             ("training processes were stopped and did not go on", seen.is_stopped, STOPPED_S),
             ("training processes had work and stood still", is_still, STILL_S),
-            ("the end was asked for and did not come", is_busy and self._is_stopping(), STOPPING_S),
+            ("the end was asked for and did not come", is_busy and self._is_stopping(), stopping),
         ):
             if self._for(reason, is_so) >= seconds:
                 self._end(processes, f"{reason} for {seconds:g} seconds")

@@ -194,7 +194,7 @@ def test_a_study_that_kills_its_workers_is_given_up(
     row = studies.get(queued.id)
     assert row.state is StudyState.FAILED
     assert row.error is not None
-    assert "3 times in a row" in row.error
+    assert f"{MAX_CRASHES} times in a row" in row.error
     assert row.finished_at is not None
 
 
@@ -251,6 +251,15 @@ def test_clients_take_turns(studies: Studies, queue: Queue) -> None:
     for client in ("ann", "bob", None):
         own = [row.id for row in claimed if row and row.spec.name == (client or "")]
         assert own == [study for study, of in order if of == client]
+
+
+def test_one_study_may_be_claimed_before_its_turn(studies: Studies, queue: Queue) -> None:
+    add(studies, "first")
+    wanted = add(studies, "wanted")
+    claimed = queue.claim(WORKER, LEASE_S, only=wanted.id)
+    assert claimed is not None
+    assert claimed.id == wanted.id
+    assert queue.claim(WORKER, LEASE_S, only=wanted.id) is None
 
 
 def test_the_places_are_the_order_in_which_studies_are_claimed(

@@ -26,7 +26,7 @@ ENDS = ("completed", "failed", "cancelled")
 PATIENCE_S = 120
 #: Longest time from the moment at which a study runs to the kill.
 SPREAD_S = 3.0
-#: Kills in one study; three in a row without progress would end it, as they should.
+#: Kills in one study; five in a row without progress would end it, as they should.
 KILLS_A_STUDY = 4
 
 Trials = dict[int, dict[str, Any]]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.torture import disk, held_file, kills, stalls
+from tests.torture import bombs, cases, disk, held_file, kills, soak, stalls
 from tests.torture.figures import Figure
 from tests.torture.scales import Scale
 
@@ -40,5 +40,20 @@ ROWS: Mapping[str, Row] = {
         title="clocks off by an hour either way, workers and trainers stopped",
         must="no study stuck beyond three leases, no wrong answer",
         measure=stalls.measure,
+    ),
+    "bombs": Row(
+        title="bombs and hostile tables",
+        must="each answered in 10 s with a 4xx, peak 1 GB, back to within 100 MB",
+        measure=bombs.measure,
+    ),
+    "cases": Row(
+        title="cases of schemathesis, all checks, stateful, with and without keys",
+        must="10,000 cases, 0 answers of 5xx, 0 undocumented",
+        measure=cases.measure,
+    ),
+    "soak": Row(
+        title="studies, polls, cancellations, uploads and 200 waiting clients for 30 minutes",
+        must="memory, handles, threads flat; p99 150 ms without the waits; 0 errors",
+        measure=soak.measure,
     ),
 }

@@ -15,6 +15,8 @@ class Scale:
     #: Seconds that another program holds SQLite's file, and requests sent meanwhile.
     held_seconds: float
     posts: int
+    #: Ways to hang.
+    stalls: int
     #: Hostile tables; each kind is tried once, as far as this goes.
     tables: int
     #: Seconds of load, and clients that wait meanwhile.
@@ -25,15 +27,36 @@ class Scale:
 
 
 FULL = Scale(
-    name="full", kills=200, held_seconds=90, posts=60, tables=100, soak_seconds=1800, waiting=200,
+    name="full",
+    kills=200,
+    held_seconds=90,
+    posts=60,
+    stalls=5,
+    tables=100,
+    soak_seconds=1800,
+    waiting=200,
     cases=10_000,
-)  # fmt: skip
+)
 QUICK = Scale(
-    name="quick", kills=10, held_seconds=20, posts=30, tables=12, soak_seconds=60, waiting=50,
+    name="quick",
+    kills=6,
+    held_seconds=20,
+    posts=30,
+    stalls=2,
+    tables=10,
+    soak_seconds=30,
+    waiting=50,
     cases=300,
-)  # fmt: skip
+)
 SMOKE = Scale(
-    name="smoke", kills=3, held_seconds=8, posts=12, tables=3, soak_seconds=10, waiting=20,
+    name="smoke",
+    kills=3,
+    held_seconds=8,
+    posts=12,
+    stalls=1,
+    tables=3,
+    soak_seconds=10,
+    waiting=20,
     cases=60,
-)  # fmt: skip
+)
 SCALES = {scale.name: scale for scale in (FULL, QUICK, SMOKE)}

@@ -23,7 +23,8 @@ _ANSWERS: Responses = {
         "description": "Events `trial`, `progress`, `verdict` and `state`; their data are a trial "
         "without curves, the study's progress, the verdict, and the study's state.",
         "content": {
-            "text/event-stream": {"schema": {"type": "string"}, "example": _EXAMPLE},
+            # FastAPI describes each event; of the stream as a whole there is nothing to say.
+            "text/event-stream": {"schema": {}, "example": _EXAMPLE},
         },
     },
     **problems(404, 422),

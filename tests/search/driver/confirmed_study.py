@@ -36,7 +36,6 @@ from search.study import (
 )
 from search.training.executors import InlineExecutor
 from search.training.segment import Segment
-from search.training.worker_files import load_data
 from tests.search.driver.events import runs_of, trials_of
 
 T = TypeVar("T")
@@ -67,7 +66,7 @@ class RecordingExecutor(InlineExecutor):
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         if isinstance(args[0], Segment):
-            data = load_data(args[1])
+            data = args[1].load()
             self.trained += [(lane, data) for lane in args[0].lanes]
         return super().submit(fn, *args, **kwargs)
 

@@ -12,7 +12,7 @@ import pytest
 from search.driver import ordered_jobs as module
 from search.driver.ordered_jobs import Interrupted, OrderedJobs
 from search.study import Control, Stop
-from search.training.worker_files import load_data
+from search.training.stores import SavedData
 from tests.search.plain_network import small_data
 
 
@@ -35,8 +35,8 @@ class ManualExecutor(Executor):
         self.futures[number].set_result(self._calls[number]())
 
 
-def double(job: int, path: Path) -> int:
-    assert load_data(path).features_in == small_data().features_in
+def double(job: int, data: SavedData) -> int:
+    assert data.load().features_in == small_data().features_in
     return 2 * job
 
 

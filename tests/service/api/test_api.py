@@ -135,6 +135,13 @@ def test_errors_are_problems(client: TestClient, method: str, path: str, status:
     assert_problem(client.request(method, path), status)
 
 
+def test_a_method_that_is_not_allowed_is_told_those_that_are(client: TestClient) -> None:
+    for path, allowed in (("/v1/studies", "GET, POST"), ("/v1/datasets/iris", "DELETE, GET")):
+        answer = client.put(path)
+        assert_problem(answer, 405)
+        assert answer.headers["Allow"] == allowed
+
+
 def test_a_queued_study_can_be_paused_resumed_cancelled_and_deleted(client: TestClient) -> None:
     here = f"/v1/studies/{post_study(client)['id']}"
     assert client.post(f"{here}/pause").json()["state"] == "paused"

@@ -32,14 +32,18 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[MeasuredExecutor]:
         monkeypatch.setattr(watchdog, name, SHORT_S)
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as processes:
         list(processes.map(spin, [0.2, 0.2]))
-        yield MeasuredExecutor(processes, lambda seconds: None)
+        measured = MeasuredExecutor(processes, lambda seconds: None)
+        measured.submit(spin, 0.0).result()
+        yield measured
         for child in active_children():
             child.kill()  # so that the pool need not wait for those that hang
 
 
 def watch(pool: MeasuredExecutor, seconds: float, *, stopping: Event | None = None) -> Watchdog:
     asked = stopping or Event()
-    dog = Watchdog(in_flight=lambda: pool.in_flight, is_stopping=asked.is_set)
+    dog = Watchdog(
+        in_flight=lambda: pool.in_flight, ended=lambda: pool.ended, is_stopping=asked.is_set
+    )
     ends = time.monotonic() + seconds
     while time.monotonic() < ends and dog.reason is None:
         dog.look()
@@ -70,6 +74,17 @@ def test_ones_that_have_work_and_use_no_processor_are_ended(pool: MeasuredExecut
     call = pool.submit(time.sleep, 60.0)
     assert "stood still" in str(watch(pool, 10).reason)
     assert isinstance(call.exception(timeout=10), BrokenExecutor)
+
+
+def test_a_cancellation_waits_for_a_pool_that_starts() -> None:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as processes:
+        pool = MeasuredExecutor(processes, lambda seconds: None)
+        stopping = Event()
+        stopping.set()
+        call = pool.submit(spin, watchdog.STOPPING_S + 3)
+        assert watch(pool, watchdog.STOPPING_S + 2, stopping=stopping).reason is None
+        assert call.result() is None
+        assert pool.ended == 1
 
 
 def test_a_cancellation_waits_for_no_segment_for_long(pool: MeasuredExecutor) -> None:
