@@ -40,6 +40,7 @@ SLOW: tuple[str, ...] = (
     "tests/service/api/test_pages_browser.py",
     "tests/service/api/test_server.py",
     "tests/service/api/test_takehome.py",
+    "tests/service/api/test_unwritable.py",
     "tests/service/cli/test_demo.py",
     "tests/service/cli/test_reproduce.py",
     "tests/service/cli/test_takehome.py",
