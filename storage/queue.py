@@ -91,11 +91,13 @@ class Queue:
         self._database = database
         self._sightings = Sightings()
 
-    def claim(self, worker_id: str, lease_seconds: float) -> StudyRow | None:
+    def claim(
+        self, worker_id: str, lease_seconds: float, *, only: str | None = None
+    ) -> StudyRow | None:
         """Claim the next study that is queued or whose lease has run out; None if there is none.
 
-        The study is then running, and held by this worker for `lease_seconds`. Safe across
-        processes.
+        With `only`, no other study than that. The study is then running, and held by this worker
+        for `lease_seconds`. Safe across processes.
         """
         with self._database.reading() as connection:
             now = clock.now(connection)
@@ -113,6 +115,8 @@ class Queue:
             # Passed over: studies that a request changes at this moment. SQLite, which has one
             # writer at a time, knows no such clause and leaves it out.
             claimable = _is_claimable(now, lease_seconds, dead)
+            if only is not None:
+                claimable = and_(claimable, STUDIES.c.id == only)
             query = _next(claimable).with_for_update(skip_locked=True, of=STUDIES)
             found = connection.execute(query).one_or_none()
             if found is None:

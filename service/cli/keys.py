@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
+from pydantic_core import to_json
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -74,13 +75,20 @@ def _private_file(path: Path) -> int:
 
 
 @app.command(name="list")
-def list_keys(data_dir: DataDir = None) -> None:
+def list_keys(
+    data_dir: DataDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
+) -> None:
     """List the keys: name, scope, when they were made and last used (to within a minute)."""
-    table = Table("name", "scope", "created", "last used")
     with _keys(data_dir) as keys:
-        for key in keys.list():
-            used = "never" if key.used_at is None else f"{key.used_at:%Y-%m-%d %H:%M}"
-            table.add_row(Text(key.name), key.scope, f"{key.created_at:%Y-%m-%d %H:%M}", used)
+        found = keys.list()
+    if as_json:
+        typer.echo(to_json(found, indent=2).decode())
+        return
+    table = Table("name", "scope", "created", "last used")
+    for key in found:
+        used = "never" if key.used_at is None else f"{key.used_at:%Y-%m-%d %H:%M}"
+        table.add_row(Text(key.name), key.scope, f"{key.created_at:%Y-%m-%d %H:%M}", used)
     Console().print(table)
 
 

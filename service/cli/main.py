@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from importlib.metadata import version as package_version
@@ -70,18 +71,22 @@ def serve(
 @app.command()
 def worker(
     data_dir: DataDir = None,
+    executor: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="local: processes of this machine; ray: the cluster at RAY_ADDRESS."),
+    ] = None,
     until_stdin_ends: Annotated[bool, typer.Option("--until-stdin-ends", hidden=True)] = False,
 ) -> None:
     """Run studies from the queue of a database."""
     from service.worker.process import run_worker  # noqa: PLC0415 - imports torch
 
-    settings = load_settings(data_dir=data_dir)
+    settings = load_settings(data_dir=data_dir, executor=executor)
     set_up_logs(settings.log_level, settings.log_format)
     run_worker(settings, until_stdin_ends=until_stdin_ends)
 
 
 @app.command()
-def alive(data_dir: DataDir = None) -> None:
+def alive(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Say whether a worker of this machine gives signs of life; else end with code 1."""
     from service.worker.names import is_of_this_machine  # noqa: PLC0415 - other commands start faster
     from storage import Queue, open_database  # noqa: PLC0415
@@ -98,7 +103,7 @@ def alive(data_dir: DataDir = None) -> None:
             f"no worker of this machine has given a sign of life for {settings.lease_seconds:g} s; "
             "start one by `activation-search worker`, or read the log of the one that has ended"
         )
-    typer.echo("\n".join(here))
+    typer.echo(json.dumps(here) if as_json else "\n".join(here))
 
 
 @app.command()
@@ -109,24 +114,39 @@ def run(
     ] = None,
     target: Annotated[str, typer.Option(help="The column of the table to predict.")] = "",
     dataset: Annotated[Optional[str], typer.Option(help="A built-in dataset.")] = None,  # noqa: UP045
+    resume: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="A study of the folder that was interrupted or paused: go on with it."),
+    ] = None,
+    data_dir: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Keep the study in this folder's database; default: keep nothing."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run one study here and now, without any server."""
-    from service.cli.offline import read_spec_file, read_table_file, run_here  # noqa: PLC0415 - torch
+    from service.cli import offline, recorded_run  # noqa: PLC0415 - torch
 
-    if (file is None) == (dataset is None):
+    if [file, dataset, resume].count(None) != 2:
         raise InvalidInput(
-            "give either a file (TABLE.csv with --target COLUMN, or SPEC.json) or --dataset NAME, "
-            "not both and not none"
+            "give either a file (TABLE.csv with --target COLUMN, or SPEC.json), --dataset NAME or "
+            "--resume STUDY, and one of them only"
         )
-    table = None
-    body = {"dataset": dataset}
-    if file is not None and target:
-        table = read_table_file(file, target)
+    settings = load_settings(data_dir=data_dir)
+    body = {"dataset": dataset} if file is None or target else offline.read_spec_file(file)
+    if data_dir is not None or resume is not None:
+        if resume is not None:
+            queued = recorded_run.queue_again(resume)
+        elif file is not None and target:
+            queued = recorded_run.queue_table(file, target)
+        else:
+            queued = recorded_run.queue_spec(body)
+        recorded_run.run_recorded(queued, settings, _console(), as_json=as_json)
+        return
+    table = offline.read_table_file(file, target) if file is not None and target else None
+    if table is not None:
         body = {"dataset": table.id}
-    elif file is not None:
-        body = dict(read_spec_file(file))
-    run_here(body, load_settings(), _console(), table=table, as_json=as_json)
+    offline.run_here(body, settings, _console(), table=table, as_json=as_json)
 
 
 @app.command()
@@ -161,11 +181,12 @@ def predict(
     rows: Annotated[Path, typer.Argument(help="CSV with the columns of the study's dataset.")],
     out: Annotated[Optional[Path], typer.Option(help="File to write; default: to print.")] = None,  # noqa: UP045
     data_dir: DataDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Predict rows by the network that a study recommends."""
     from service.cli import takehome  # noqa: PLC0415 - other commands start faster
 
-    takehome.predict(load_settings(data_dir=data_dir), study_id, rows, out)
+    takehome.predict(load_settings(data_dir=data_dir), study_id, rows, out, as_json=as_json)
 
 
 @app.command()
@@ -176,11 +197,12 @@ def export(
     ] = "pytorch",
     out: Annotated[Optional[Path], typer.Option(help="File to write; default: named so.")] = None,  # noqa: UP045
     data_dir: DataDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write the network that a study recommends as a file that runs without this program."""
     from service.cli import takehome  # noqa: PLC0415 - other commands start faster
 
-    takehome.export(load_settings(data_dir=data_dir), study_id, file_format, out)
+    takehome.export(load_settings(data_dir=data_dir), study_id, file_format, out, as_json=as_json)
 
 
 @app.command()
@@ -188,11 +210,12 @@ def reproduce(
     file: Annotated[Path, typer.Argument(help="An export of format json.")],
     table: Annotated[Optional[Path], typer.Option(help="The table that was uploaded.")] = None,  # noqa: UP045
     data_dir: DataDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Train an exported network again and say whether every score came out the same."""
     from service.cli.reproduce import reproduce_file  # noqa: PLC0415 - imports torch
 
-    reproduce_file(load_settings(data_dir=data_dir), file, table, _console())
+    reproduce_file(load_settings(data_dir=data_dir), file, table, _console(), as_json=as_json)
 
 
 @app.command()

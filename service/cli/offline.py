@@ -18,7 +18,7 @@ from search.data.dataset_builder import read_table
 from search.data.datasets import Dataset
 from search.driver import run_study
 from search.errors import InvalidInput
-from search.study import Phase, PhaseStarted, ProgressMade, StudyResults
+from search.study import Phase, PhaseStarted, ProgressMade, StudyResults, StudySpec
 from search.training.backend import usable_backend
 from search.training.executors import local_pool
 from service.api.problems import InvalidRequest
@@ -33,7 +33,7 @@ from storage import Results, Studies, open_to_read
 from storage.rows.study_rows import StudyRow
 
 #: Exit code that a shell reports for a command ended by Ctrl-C.
-_INTERRUPTED = 130
+INTERRUPTED = 130
 
 
 def read_spec_file(path: Path) -> Mapping[str, Any]:
@@ -56,6 +56,17 @@ def read_table_file(path: Path, target: str) -> Dataset:
     return read_table(content, target=target, filename=path.name, dataset_id="table")
 
 
+def parse_spec(body: Mapping[str, Any]) -> StudySpec:
+    """Return the study that `body` describes; InvalidRequest names each broken rule."""
+    try:
+        return StudyModel.model_validate(body).to_spec()
+    except ValidationError as error:
+        found = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
+        raise InvalidRequest(
+            describe_validation_error(each, StudyModel) for each in found
+        ) from error
+
+
 def run_here(
     body: Mapping[str, Any],
     settings: Settings,
@@ -68,13 +79,7 @@ def run_here(
 
     Ctrl-C ends it and prints what was found until then.
     """
-    try:
-        spec = StudyModel.model_validate(body).to_spec()
-    except ValidationError as error:
-        found = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
-        raise InvalidRequest(
-            describe_validation_error(each, StudyModel) for each in found
-        ) from error
+    spec = parse_spec(body)
     quieten_optuna()
     dataset = table or load_dataset(spec, None)
     live = LiveResults(spec, dataset)
@@ -102,11 +107,11 @@ def run_here(
         console.print(results_table(results))
     if not is_whole:
         typer.echo(
-            "interrupted; this is what was found until then. Nothing is kept of a study without a "
-            "server: under `activation-search serve` it could be paused and resumed",
+            "interrupted; this is what was found until then. Nothing is kept of it: with "
+            "--data-dir FOLDER a study stays, and --resume goes on with it",
             err=True,
         )
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
 
 
 def results_json(results: StudyResults) -> str:

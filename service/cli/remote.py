@@ -21,6 +21,7 @@ Key = Annotated[
     Optional[str],  # noqa: UP045 - Typer reads the annotation at run time
     typer.Option(help="A key of the service.", envvar="ACTIVATION_SEARCH_KEY"),
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, in the wire format.")]
 _HERE = "http://127.0.0.1:8000"
 
 
@@ -31,6 +32,7 @@ def upload(
     name: Annotated[str, typer.Option(help="For people; the file's name if left out.")] = "",
     url: Url = _HERE,
     key: Key = None,
+    _: Annotated[bool, typer.Option("--json", help="What is printed anyway.")] = False,
 ) -> None:
     """Upload a table and print the dataset as JSON, what each column was taken for among it."""
     if not table.is_file():
@@ -40,25 +42,32 @@ def upload(
 
 
 @app.command()
-def watch(study_id: str, url: Url = _HERE, key: Key = None) -> None:
-    """Follow a study to its end and print its verdict."""
+def watch(study_id: str, url: Url = _HERE, key: Key = None, as_json: AsJson = False) -> None:
+    """Follow a study to its end and print its verdict, or by --json its results."""
     with Client(url, key=key) as client:
         study = client.study(study_id)
         try:
-            study.wait()
+            study.wait(progress=not as_json)
         except KeyboardInterrupt:
             typer.echo(f"the study goes on; see it at {url.rstrip('/')}/studies/{study_id}")
             raise typer.Exit(130) from None
+        if as_json:
+            typer.echo(json.dumps(study.results(), indent=2))
+            return
         verdict = study.verdict()
         state = study.describe()["state"]
         typer.echo(verdict["sentence"] if verdict else f"{state} without a verdict")
 
 
 @app.command()
-def cancel(study_id: str, url: Url = _HERE, key: Key = None) -> None:
+def cancel(study_id: str, url: Url = _HERE, key: Key = None, as_json: AsJson = False) -> None:
     """End a study for good; what it found is kept."""
     with Client(url, key=key) as client:
-        client.study(study_id).cancel()
+        study = client.study(study_id)
+        study.cancel()
+        if as_json:
+            typer.echo(json.dumps(study.describe(), indent=2))
+            return
     typer.echo(f"study {study_id} ends at its next rung; what it found is kept")
 
 
@@ -71,8 +80,10 @@ def report(
     ] = None,
     url: Url = _HERE,
     key: Key = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write the report of a study as one HTML file that needs no network."""
     path = output or Path(f"{study_id}.html")
     with Client(url, key=key) as client:
-        typer.echo(str(client.study(study_id).report(path)))
+        written = client.study(study_id).report(path)
+    typer.echo(json.dumps({"file": str(written)}) if as_json else str(written))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import typer
+from pydantic_core import to_json
 from rich.console import Console
 from rich.progress import Progress
 from rich.text import Text
@@ -28,8 +30,12 @@ from storage import Datasets, open_database
 from storage.rows.spec_json import read_spec
 
 
-def reproduce_file(settings: Settings, file: Path, table: Path | None, console: Console) -> None:
+def reproduce_file(
+    settings: Settings, file: Path, table: Path | None, console: Console, *, as_json: bool = False
+) -> None:
     """Train the network of an export of format `json` again and say what came out the same.
+
+    As JSON: a list of scores, each recorded and again.
 
     Ends with exit code 1 where a score differs.
     """
@@ -39,12 +45,17 @@ def reproduce_file(settings: Settings, file: Path, table: Path | None, console: 
     quieten_optuna()
     backend = usable_backend(settings.device, settings.engine, tf32=settings.tf32)
     scores: list[ScoreAgain] = []
-    with local_pool(settings.processes, backend) as executor, Progress(console=console) as bar:
+    with (
+        local_pool(settings.processes, backend) as executor,
+        Progress(console=console, disable=as_json) as bar,
+    ):
         line = bar.add_task("training again", total=_count(story))
         for score in reproduce(story, spec, dataset, executor, backend=backend):
             scores.append(score)
             bar.update(line, advance=1, description=score.training)
-    for words in _told(scores, story):
+    if as_json:
+        typer.echo(to_json([{**asdict(score), "same": score.is_same} for score in scores]).decode())
+    for words in () if as_json else _told(scores, story):
         console.print(Text(words), soft_wrap=True)
     if not all(score.is_same for score in scores):
         raise typer.Exit(1)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from pydantic_core import to_json
 from rich.console import Console
 from rich.text import Text
 
@@ -22,8 +24,13 @@ from storage import open_database
 _BLOCK_BYTES = 2**18
 
 
-def predict(settings: Settings, study_id: str, rows: Path, out: Path | None) -> None:
-    """Predict the rows of a table into the file `out`, or to standard output."""
+def predict(
+    settings: Settings, study_id: str, rows: Path, out: Path | None, *, as_json: bool
+) -> None:
+    """Predict the rows of a table into the file `out`, or to standard output.
+
+    As JSON with `out`: how many rows, the warnings and the file; without it, the predictions.
+    """
     if not rows.is_file():
         raise InvalidInput(f"{rows} is no file; give a CSV with a header row")
     with _taken_home(settings, study_id) as network:
@@ -34,7 +41,10 @@ def predict(settings: Settings, study_id: str, rows: Path, out: Path | None) -> 
             found = predict_file(archive, str(rows), str(made))
         except OSError as error:
             raise InvalidInput(f"{made} cannot be written: {error.strerror}") from error
-        if out is None:
+        if as_json:
+            printed = _lines_as_json(made) if out is None else {**found, "file": str(out)}
+            sys.stdout.write(to_json(printed).decode() + "\n")
+        elif out is None:
             with made.open("rb") as file:
                 while block := file.read(_BLOCK_BYTES):
                     sys.stdout.buffer.write(block)
@@ -46,7 +56,9 @@ def predict(settings: Settings, study_id: str, rows: Path, out: Path | None) -> 
         console.print(Text(f"{found['rows']} predictions in {out}"), soft_wrap=True)
 
 
-def export(settings: Settings, study_id: str, name: str, out: Path | None) -> None:
+def export(
+    settings: Settings, study_id: str, name: str, out: Path | None, *, as_json: bool
+) -> None:
     """Write the network that a study recommends to the file `out`, or one named by the study."""
     if name not in list(FormatName):
         raise UnknownChoice("format", name, list(FormatName))
@@ -57,7 +69,24 @@ def export(settings: Settings, study_id: str, name: str, out: Path | None) -> No
         path.write_bytes(content)
     except OSError as error:
         raise InvalidInput(f"{path} cannot be written: {error.strerror}") from error
+    if as_json:
+        sys.stdout.write(to_json({"file": str(path), "format": name}).decode() + "\n")
+        return
     Console(stderr=True).print(Text(f"{path}: {FORMATS[FormatName(name)].title}"), soft_wrap=True)
+
+
+def _lines_as_json(table: Path) -> list[dict[str, str | float]]:
+    """Return each prediction with its columns; classes stay text."""
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(file)
+        is_regression = list(rows.fieldnames or ()) == ["prediction"]
+        return [
+            {
+                name: cell if name == "prediction" and not is_regression else float(cell)
+                for name, cell in row.items()
+            }
+            for row in rows
+        ]
 
 
 @contextmanager

@@ -129,8 +129,11 @@ class Worker:
         self._stopping.set()
         self._idle.set()
 
-    def run(self, *, until_idle: bool = False) -> None:
-        """Work until stopped, or until the queue is empty; PoolBroken once there is no pool."""
+    def run(self, *, until_idle: bool = False, only: str | None = None) -> None:
+        """Work until stopped, or until the queue is empty; PoolBroken once there is no pool.
+
+        With `only`, on no other study than that.
+        """
         with (
             self._heartbeat(),
             self._watchdog.watching(),
@@ -140,7 +143,7 @@ class Worker:
             while not self._stopping.is_set():
                 if self._watchdog.reason is not None:
                     raise PoolBroken(self._watchdog.reason)
-                study = self._claim()
+                study = self._claim(only)
                 if study is not None:
                     self._run_one(study)
                     freeze_loaded_objects()  # objects that stay loaded are scanned no more
@@ -156,9 +159,9 @@ class Worker:
         if channel == QUEUE:
             self._idle.set()
 
-    def _claim(self) -> StudyRow | None:
+    def _claim(self, only: str | None) -> StudyRow | None:
         def claim() -> StudyRow | None:
-            return self._queue.claim(self._id, self._settings.lease_seconds)
+            return self._queue.claim(self._id, self._settings.lease_seconds, only=only)
 
         try:
             return self._patience.call(claim)

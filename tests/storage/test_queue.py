@@ -253,6 +253,15 @@ def test_clients_take_turns(studies: Studies, queue: Queue) -> None:
         assert own == [study for study, of in order if of == client]
 
 
+def test_one_study_may_be_claimed_before_its_turn(studies: Studies, queue: Queue) -> None:
+    add(studies, "first")
+    wanted = add(studies, "wanted")
+    claimed = queue.claim(WORKER, LEASE_S, only=wanted.id)
+    assert claimed is not None
+    assert claimed.id == wanted.id
+    assert queue.claim(WORKER, LEASE_S, only=wanted.id) is None
+
+
 def test_the_places_are_the_order_in_which_studies_are_claimed(
     studies: Studies, queue: Queue
 ) -> None:
