@@ -4,12 +4,14 @@ ARG PYTHON=3.11.14-slim-trixie
 
 FROM python:${PYTHON} AS build
 WORKDIR /src
+# Of the nodes of a Ray cluster: docker build --build-arg RAY=1.
+ARG RAY=
 COPY constraints.txt pyproject.toml README.md ./
 # uv alone knows where builds of torch for a processor are to be had.
 RUN pip install --no-cache-dir --constraint constraints.txt uv \
     && uv venv --python /usr/local/bin/python3 /opt/venv \
     && uv pip install --python /opt/venv --no-cache --compile-bytecode --torch-backend cpu \
-        --constraints constraints.txt --requirements pyproject.toml --extra postgres
+        --constraints constraints.txt --requirements pyproject.toml --extra postgres ${RAY:+--extra ray}
 COPY search search
 COPY storage storage
 COPY service service

@@ -17,6 +17,15 @@ PREFIX = "ACTIVATION_SEARCH_"
 _OF_CLIENTS = (f"{PREFIX}URL", f"{PREFIX}KEY")
 
 
+class ExecutorName(StrEnum):
+    """What runs the segments of a study."""
+
+    #: Training processes of this machine.
+    LOCAL = "local"
+    #: Tasks of a Ray cluster.
+    RAY = "ray"
+
+
 class LogLevel(StrEnum):
     """Least severity of the log lines."""
 
@@ -78,6 +87,11 @@ class Settings(BaseSettings):
     device: Annotated[str, AfterValidator(_known_device)] = Device.CPU
     #: Engine of the training; auto: compiled loops on a processor, torch's kernels on a GPU.
     engine: EngineName = EngineName.AUTO
+    #: What runs the training: processes of this machine, or a Ray cluster at RAY_ADDRESS.
+    executor: ExecutorName = ExecutorName.LOCAL
+    #: Cores and GPUs of the cluster that one segment reserves; of a GPU it may be a share.
+    ray_cpus: float = Field(default=1.0, gt=0, le=1024)
+    ray_gpus: float = Field(default=0.0, ge=0, le=64)
     #: Whether matrix products on a GPU may round factors to TF32: quicker, to three digits.
     tf32: bool = False
     #: Seconds after which a silent worker loses its study to another.

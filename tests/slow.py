@@ -31,6 +31,9 @@ SLOW: tuple[str, ...] = (
     "tests/search/samplers/test_batched_tpe.py",
     "tests/search/samplers/test_optuna_internals.py",
     "tests/search/test_local_study.py",
+    "tests/search/training/test_mapped_file.py::"
+    "test_processes_that_map_the_same_file_share_its_memory",
+    "tests/search/training/test_ray_executor.py",
     "tests/service/api/schemas/test_results.py::"
     "test_nothing_of_a_stored_document_is_lost_on_the_wire",
     "tests/service/api/test_dashboard_browser.py",
@@ -40,6 +43,7 @@ SLOW: tuple[str, ...] = (
     "tests/service/api/test_pages_browser.py",
     "tests/service/api/test_server.py",
     "tests/service/api/test_takehome.py",
+    "tests/service/api/test_unwritable.py",
     "tests/service/cli/test_demo.py",
     "tests/service/cli/test_recorded_run.py",
     "tests/service/cli/test_remote.py",

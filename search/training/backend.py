@@ -63,5 +63,33 @@ def usable_backend(device: str, engine: EngineName, *, tf32: bool = False) -> Ba
     return Backend(device=kind, engine=trainer, tf32=tf32, gpus=gpus)
 
 
+def cluster_backend(
+    device: str, engine: EngineName, *, gpus: float = 0.0, tf32: bool = False
+) -> Backend:
+    """Return the backend that `device` and `engine` come to on a cluster, for segments of `gpus`.
+
+    This machine need not have what the cluster has. Raises InvalidInput where the wishes do not fit
+    each other.
+    """
+    kind, number = parse_device(device)
+    if number is not None:
+        raise InvalidInput(
+            f"device is '{device}', but a cluster numbers its GPUs itself; choose cuda, cpu or auto"
+        )
+    if kind is Device.CUDA and not gpus:
+        raise InvalidInput(
+            "device 'cuda' needs GPUs, and a segment has none of the cluster's; set "
+            "ACTIVATION_SEARCH_RAY_GPUS to 1, or to the share of a GPU that a segment may take"
+        )
+    kind = Device.CUDA if gpus and kind is not Device.CPU else Device.CPU
+    if engine is EngineName.COMPILED and kind is Device.CUDA:
+        raise InvalidInput(
+            "engine 'compiled' trains on a processor, and segments have GPUs; set "
+            "ACTIVATION_SEARCH_RAY_GPUS to 0, or choose engine torch or auto"
+        )
+    # Decided here, where the driver is, so that all nodes train by the same engine.
+    return Backend(device=kind, engine=Backend(device=kind, engine=engine).trainer, tf32=tf32)
+
+
 #: The processor, by the quickest engine that can run.
 PROCESSOR = Backend()

@@ -71,12 +71,16 @@ def serve(
 @app.command()
 def worker(
     data_dir: DataDir = None,
+    executor: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="local: processes of this machine; ray: the cluster at RAY_ADDRESS."),
+    ] = None,
     until_stdin_ends: Annotated[bool, typer.Option("--until-stdin-ends", hidden=True)] = False,
 ) -> None:
     """Run studies from the queue of a database."""
     from service.worker.process import run_worker  # noqa: PLC0415 - imports torch
 
-    settings = load_settings(data_dir=data_dir)
+    settings = load_settings(data_dir=data_dir, executor=executor)
     set_up_logs(settings.log_level, settings.log_format)
     run_worker(settings, until_stdin_ends=until_stdin_ends)
 

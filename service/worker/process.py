@@ -8,9 +8,8 @@ import sys
 from threading import Thread
 from time import sleep
 
-from search.training.backend import usable_backend
-from search.training.executors import local_pool
 from service.settings import Settings
+from service.worker.training import open_executor
 from service.worker.worker import Worker
 from storage import open_database
 
@@ -31,16 +30,16 @@ def run_worker(
     With `until_stdin_ends` it also stops at the end of its standard input, which comes when the
     process at the other end is gone, even if killed, and writes a dot a second on its standard
     output, so that one that hangs can be told from one that works. Raises PoolBroken where a
-    training process was killed, and InvalidInput where the settings want a device or an engine that
-    is not there.
+    training process was killed, and InvalidInput where the settings want an executor, a device or
+    an engine that is not there.
     """
-    backend = usable_backend(settings.device, settings.engine, tf32=settings.tf32)
     if hasattr(os, "nice"):
         os.nice(settings.worker_niceness)
+    pool, backend = open_executor(settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database = open_database(settings.database, busy_seconds=_BUSY_SECONDS)
     try:
-        with local_pool(settings.processes, backend) as executor:
+        with pool as executor:
             worker = Worker(settings, database, executor, backend=backend)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: worker.stop())
