@@ -41,6 +41,7 @@ SLOW: tuple[str, ...] = (
     "tests/service/api/test_pages_browser.py",
     "tests/service/api/test_server.py",
     "tests/service/api/test_takehome.py",
+    "tests/service/api/test_unwritable.py",
     "tests/service/cli/test_demo.py",
     "tests/service/cli/test_recorded_run.py",
     "tests/service/cli/test_remote.py",
