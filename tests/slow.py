@@ -15,6 +15,14 @@ SLOW: tuple[str, ...] = (
     "tests/notebooks",
     "tests/search/activations/test_recipe.py::"
     "test_an_activation_added_by_the_recipe_trains_as_its_formula_says",
+    "tests/search/analysis/test_error_model.py::"
+    "test_intervals_hold_the_truth_as_often_as_they_say",
+    "tests/search/analysis/test_network_verdict.py::"
+    "test_intervals_of_fixed_networks_hold_the_truth_as_often_as_they_say",
+    "tests/search/analysis/test_power.py::"
+    "test_a_difference_that_could_be_detected_is_detected_as_often_as_said",
+    "tests/search/analysis/test_verdict.py::test_a_gap_is_found_most_of_the_time",
+    "tests/search/analysis/test_verdict.py::test_twins_are_hardly_ever_told_apart",
     "tests/search/analysis/test_importances.py",
     "tests/search/driver/test_confirm_phase.py::test_any_number_of_processes_gives_the_same_runs",
     "tests/search/driver/test_driver.py::"
