@@ -15,8 +15,7 @@ SLOW: tuple[str, ...] = (
     "tests/notebooks",
     "tests/search/activations/test_recipe.py::"
     "test_an_activation_added_by_the_recipe_trains_as_its_formula_says",
-    "tests/search/analysis/test_error_model.py::"
-    "test_intervals_hold_the_truth_as_often_as_they_say",
+    "tests/search/analysis/test_error_model.py::test_intervals_hold_the_truth_as_often_as_they_say",
     "tests/search/analysis/test_network_verdict.py::"
     "test_intervals_of_fixed_networks_hold_the_truth_as_often_as_they_say",
     "tests/search/analysis/test_power.py::"

@@ -123,10 +123,12 @@ def look(
         return LookDecision(keep=missing, stopped=None if missing else Stopped.DECIDED)
     if len(known) < 2 or not found.open:
         return LookDecision(keep=frozenset(), stopped=Stopped.DECIDED)
-    if table.repeats >= most_repeats:
+    # An arm may have been left out of some repeats and come back, so none need have had all.
+    had = 1 + max(run.repeat for run in runs if run.stage is Stage.CONFIRM)
+    if had >= most_repeats:
         return LookDecision(keep=frozenset(), stopped=Stopped.REPEATS)
     noisy = {name for name in found.open if found.comparisons.to_best[name].noise >= _NOISE_SHARE}
-    if table.repeats < least_repeats:
+    if had < least_repeats:
         noisy = set(found.open)
     if not noisy:
         return LookDecision(keep=frozenset(), stopped=Stopped.EXTEND)

@@ -121,7 +121,7 @@ def verdict(
         unconfirmed=unconfirmed,
         outcome=outcome,
         stopped=decision.stopped or Stopped.BUDGET,
-        repeats=table.repeats,
+        repeats=1 + max((run.repeat for run in runs), default=-1),
         searches=max((len(arm.networks) for arm in table.arms), default=0),
         repeats_needed=_least([need.repeats for need in open_needs]),
         searches_needed=_least([need.searches for need in open_needs]),

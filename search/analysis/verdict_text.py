@@ -19,6 +19,7 @@ from search.analysis.looks import Review
 from search.analysis.metric_words import MetricWords
 from search.analysis.network_verdict import Against
 from search.analysis.power import Needs
+from search.analysis.region import is_share
 from search.metrics import Metric
 from search.study import Question, TestRole, TestRun
 from search.study.results import Outcome
@@ -139,10 +140,11 @@ def _who(facts: VerdictFacts) -> str:
         )
     if facts.outcome is Outcome.EQUIVALENT:
         region = facts.words.amount(facts.found.region.size)
+        # Of a share the rule is the number itself.
+        rule = "" if is_share(facts.metric) else f" ({facts.found.region.rule})"
         return (
             f"{_names(left, facts)} are practically equivalent for data like this: each is shown "
-            f"to differ from {best} by less than {region} ({facts.found.region.rule}); "
-            f"{_which(facts)}"
+            f"to differ from {best} by less than {region}{rule}; {_which(facts)}"
         )
     return (
         f"which {words.one} is best for data like this cannot be told: {len(left)} of {len(arms)} "
@@ -293,14 +295,19 @@ _REFERENCES: Mapping[TestRole, tuple[str, str]] = {
 
 def _reference(facts: VerdictFacts, role: TestRole) -> str:
     """Say whether the recommended network is better than a reference model."""
-    found = _against(facts, role, "test") or _against(facts, role, "validation")
-    if found is None:
-        return ""
-    rows = "test rows" if _against(facts, role, "test") else "rows of the confirmation"
     who, meaning = _REFERENCES[role]
-    if found.p_one_sided < _NETWORK_ALPHA:
-        return f"it is better than {who} on the {rows} by {_gap(found, facts)}"
-    return f"it is not shown to be better than {who} on the {rows}, so {meaning}"
+    test, validation = (_against(facts, role, rows) for rows in ("test", "validation"))
+    if test is not None and test.p_one_sided < _NETWORK_ALPHA:
+        return f"it is better than {who} on the test rows by {_gap(test, facts)}"
+    if test is not None and 1.0 - test.p_one_sided < _NETWORK_ALPHA:
+        return f"it is worse than {who} on the test rows by {_gap(test, facts, -1.0)}"
+    if validation is not None and validation.p_one_sided < _NETWORK_ALPHA:
+        unseen = ", which the fewer test rows do not show" if test is not None else ""
+        gap = _gap(validation, facts)
+        return f"it is better than {who} on the rows of the confirmation by {gap}{unseen}"
+    if test is None and validation is None:
+        return ""
+    return f"it is not shown to be better than {who}, so {meaning}"
 
 
 def _against(facts: VerdictFacts, role: TestRole, rows: str) -> Difference | None:
@@ -331,13 +338,20 @@ def _held_out(facts: VerdictFacts) -> str:
         return ""
     score = winner.scores[name]
     text = f"on the test rows it scores {facts.words.score(score, 0.01 * abs(score) or 0.01)}"
-    linear = _against(facts, TestRole.LINEAR, "test")
-    if linear is not None and linear.p_one_sided >= _NETWORK_ALPHA:
-        text += ", not shown to be better than a linear model there, so a network may not pay"
-    trivial = _against(facts, TestRole.TRIVIAL, "test")
-    if trivial is not None and trivial.p_one_sided >= _NETWORK_ALPHA:
-        text += ", nor than a predictor that knows no features: nothing may have been learned"
+    beaten = [role for role in _REFERENCES if _is_better(facts, role)]
+    for role, (who, meaning) in _REFERENCES.items():
+        if role not in beaten:
+            return f"{text}; it is not shown to be better than {who}, so {meaning}"
     return text
+
+
+def _is_better(facts: VerdictFacts, role: TestRole) -> bool:
+    """Return whether either kind of rows shows it, or there is nothing to show it by."""
+    test = _against(facts, role, "test")
+    if test is not None and 1.0 - test.p_one_sided < _NETWORK_ALPHA:
+        return False
+    found = [d for rows in ("test", "validation") if (d := _against(facts, role, rows))]
+    return not found or any(one.p_one_sided < _NETWORK_ALPHA for one in found)
 
 
 def _objectives(facts: VerdictFacts) -> str:

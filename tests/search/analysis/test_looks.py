@@ -66,6 +66,16 @@ def test_a_clear_difference_is_decided_by_the_first_look() -> None:
     assert review(runs, LOG_LOSS).worse == {NAMES[1]}
 
 
+def test_the_last_look_stops_though_no_arm_has_had_every_repeat() -> None:
+    model = Model(truth=(0.1, 0.1, 0.1), training=0.05, repeats=8)
+    runs = [
+        run
+        for run in model.runs(np.random.default_rng(0))
+        if (run.arm, run.repeat) not in {(name, n) for name in NAMES[:3] for n in (2, 3)}
+    ]
+    assert decide(runs, arms=NAMES[:3]).stopped is Stopped.REPEATS
+
+
 def test_an_arm_that_is_out_gets_no_more_repeats_and_stays_out() -> None:
     model = Model(truth=(0.1, 0.102, 0.5), luck=0.002, training=0.06, repeats=2)
     arms = NAMES[:3]

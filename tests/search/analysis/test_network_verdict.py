@@ -109,7 +109,7 @@ def test_each_reference_is_compared_on_both_kinds_of_rows() -> None:
     assert linear.ci_low < linear.difference < linear.ci_high < 0.0
     assert found["trivial", "test"].ci_low > 0.0
     assert "better than a linear model on the test rows by" in network.sentence
-    assert "nothing may have been learned" in network.sentence
+    assert "worse than a predictor that knows no features on the test rows by" in network.sentence
 
 
 def test_the_noise_of_trainings_is_found() -> None:
@@ -142,3 +142,19 @@ def test_a_single_block_of_rows_tells_nothing_and_breaks_nothing() -> None:
     found = judged(runs)
     assert all(row.ci_low is None and not row.worse for row in found.comparisons)
     assert network_of(found).differences == ()
+
+
+def test_what_the_rows_of_the_confirmation_show_is_said_where_fewer_test_rows_do_not() -> None:
+    rng = np.random.default_rng(0)
+    ours = rng.normal(0.1, 0.3, 100)
+    near = list(ours + rng.normal(0.0, 0.3, 100))
+    winner = a_test(TestRole.WINNER, list(ours))
+    shown = judged(with_worse_baseline(0.1), [winner, a_test(TestRole.LINEAR, near, [5.0] * 100)])
+    assert "on the rows of the confirmation by" in network_of(shown).sentence
+    assert "which the fewer test rows do not show" in network_of(shown).sentence
+    assert "may not pay" not in shown.sentence
+    alike = a_test(TestRole.LINEAR, near, list(0.1 + 0.001 * rng.normal(size=100)))
+    unknown = judged(with_worse_baseline(0.1), [winner, alike])
+    assert "not shown to be better than a linear model, so a network may not pay" in (
+        unknown.sentence
+    )

@@ -50,7 +50,7 @@ def test_what_is_needed_reaches_the_power_and_one_less_does_not(found: Review) -
 
 def test_a_larger_difference_needs_less(found: Review) -> None:
     sizes = np.arange(1.0, 9.0, 0.2)
-    for kind in ("repeats", "searches", "rows"):
+    for kind in ("repeats", "searches"):
         numbers = [getattr(needed(found, size), kind) for size in sizes]
         known = [number for number in numbers if number is not None]
         assert len(known) >= 3
