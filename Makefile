@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 DATA_DIR ?= data
 
-.PHONY: setup demo serve test test-fast check pages torture bench bench-gpu clean
+.PHONY: setup demo serve test test-fast check pages torture bench bench-verdict bench-gpu clean
 
 setup: $(VENV)/.ready
 
@@ -70,6 +70,10 @@ $(VENV)/.clients-ready: $(VENV)/.ready
 	command -v npm >/dev/null && npm install --silent --no-fund --prefix $(VENV)/clients \
 		openapi-typescript@7.13.0 typescript@5.9.3 || true
 	@touch $@
+
+# Hours; QUICK=1 below ten minutes. FOLDER names the sets that are not shipped.
+bench-verdict: setup
+	$(BIN)/python -m tests.benchmarks.verdict $(if $(QUICK),--scale quick) $(if $(FOLDER),--folder $(FOLDER))
 
 # On a machine with a GPU that torch can use; JAX and optax too, where they are installed.
 bench-gpu: setup

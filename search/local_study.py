@@ -164,7 +164,8 @@ def run(
         evaluation=evaluation or Evaluation(),
         objectives=tuple(objectives),
     )
-    metric = check_study(spec, dataset.describe()).objectives[0].name
+    checked = check_study(spec, dataset.describe())
+    spec, metric = checked.spec, checked.objectives[0].name
     live = LiveResults(spec, dataset)
     found: dict[int, TrialRecord] = {}
     archive: bytes | None = None

@@ -15,10 +15,12 @@ from importlib.metadata import PackageNotFoundError, version
 from math import isfinite
 from typing import Any
 
+from optuna.trial import TrialState
+
 from search.data.datasets import BUILTIN
 from search.errors import Conflict, NotFound
 from search.networks.model_archive import ModelArchive, load_model_archive
-from search.study import TestRole
+from search.study import Stage, TestRole, TrialRecord
 from storage import Confirmations, Database, Datasets, Results, Studies, Trials
 from storage.rows.spec_json import write_spec
 
@@ -67,7 +69,11 @@ class TakenHome:
         study = Studies(self.database).get(self.study_id)
         confirmations = Confirmations(self.database)
         params = dict(self.archive.params)
-        runs = [run for run in confirmations.runs(self.study_id) if dict(run.params) == params]
+        runs = [
+            run
+            for run in confirmations.runs(self.study_id)
+            if dict(run.params) == params and run.stage is Stage.CONFIRM
+        ]
         trial = next((run.trial for run in runs if run.trial is not None), None)
         record = None if trial is None else Trials(self.database).get(self.study_id, trial)
         tests = [run for run in confirmations.tests(self.study_id) if run.role is TestRole.WINNER]
@@ -87,7 +93,8 @@ class TakenHome:
             "trial": trial,
             "params": params,
             "scores": {
-                "trial": None if record is None else dict(record.metrics),
+                # Of a trial that was ended early the scores are those of fewer epochs.
+                "trial": dict(record.metrics) if record and _is_whole(record) else None,
                 "confirmation": [
                     {"repeat": run.repeat, "fold": run.fold, **dict(run.scores)}
                     for run in {(run.repeat, run.fold): run for run in runs}.values()
@@ -121,6 +128,10 @@ class TakenHome:
             "roles": dict(row.roles),
             "sha256": row.sha256,
         }
+
+
+def _is_whole(record: TrialRecord) -> bool:
+    return record.state is TrialState.COMPLETE
 
 
 def installed_versions() -> dict[str, str]:

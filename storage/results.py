@@ -1,13 +1,16 @@
 """The results of each study, kept as one JSON document; `StudyResults` on either side.
 
-A document carries the version of its format. One without a version is of the first format, which
-is still the only one; fields that an older program did not write get their defaults.
+A document carries the version of its format; one without a version is of the first. A document of
+an older format is read as one of the next, step by step; fields that an older program did not write
+get their defaults. A verdict stays what it was: only names change.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from pydantic import TypeAdapter
 from pydantic_core import from_json, to_json
@@ -20,7 +23,7 @@ from storage.sql.tables import RESULTS, STUDIES
 from storage.sql.upsert import upsert
 
 #: The format that `write_document` writes, and the newest that `read_document` reads.
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _VERSION_KEY = "format_version"
 _STUDY_RESULTS = TypeAdapter(StudyResults)
 
@@ -115,4 +118,51 @@ def read_document(text: str) -> StudyResults:
             f"the stored results have format version {version}, this program reads up to "
             f"{FORMAT_VERSION}; update it to the version that wrote the database"
         )
+    for step in range(version, FORMAT_VERSION):
+        _UPGRADES[step](document)
     return _STUDY_RESULTS.validate_python(document)
+
+
+def _to_second(document: dict[str, Any]) -> None:
+    """Turn a document of the first format, in place, into one of the second.
+
+    Verdicts compared activations by their confirmed configurations, not by searches, and the best
+    trial was all there was to call best.
+    """
+    document["best_trial"] = document.get("best")
+    for row in (document.get("verdict") or {}).get("comparisons", ()):
+        for name in [name for name in row if name.startswith("baseline_")]:
+            del row[name]
+        row |= {
+            "arm": row["activation"],
+            "searches": 1,
+            "repeats": document["verdict"]["repeats"],
+            "tuned": 0,
+            "unequal_tuning": False,
+            "worse": not row["tied"],
+            "equivalent": False,
+            **dict.fromkeys(_SECOND_FORMAT_ONLY),
+        }
+    baseline = (document.get("verdict") or {}).get("baseline")
+    if baseline:
+        for name in _FIRST_FORMAT_ONLY:
+            del baseline[name]
+
+
+#: What rows of a verdict had no number for, and what the baseline had a number for.
+_SECOND_FORMAT_ONLY = (
+    "probability_better",
+    "probability_equivalent",
+    "detectable",
+    "searches_needed",
+    "rows_needed",
+)
+_FIRST_FORMAT_ONLY = (
+    "difference",
+    "difference_low",
+    "difference_high",
+    "p_value",
+    "p_adjusted",
+)
+#: Format -> what turns a document of it, in place, into one of the next.
+_UPGRADES: dict[int, Callable[[dict[str, Any]], None]] = {1: _to_second}

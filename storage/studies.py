@@ -1,4 +1,4 @@
-"""Studies as their owner sees them: create, find, pause, cancel, extend, delete, request trials.
+"""Studies as their owner sees them: create, find, pause, cancel, finish, extend, delete.
 
 Only a worker moves a study into and out of `running` (see `queue` and `recorder`); a request to
 stop a running study, or to try a configuration, is stored until the worker polls `control`.
@@ -171,7 +171,28 @@ class Studies:
                 spec=write_spec(spec),
                 trials_total=max(spec.budget.trials, row.progress.trials_finished),
                 finished_at=None,
+                finish_at=None,
             )
+
+    def finish(self, study_id: str) -> StudyRow:
+        """End the search at its next rung and go on to the confirmation; else Conflict."""
+        with self._database.writing() as connection:
+            row = get_study(connection, study_id, for_update=True)
+            if row.state.is_finished or row.stop is Stop.CANCEL:
+                raise Conflict(
+                    f"study '{study_id}' is {_describe(row)}; only a search under way can be ended"
+                )
+            if row.phase in (Phase.CONFIRM, Phase.TEST):
+                raise Conflict(
+                    f"the search of study '{study_id}' is over (phase {row.phase}); nothing is "
+                    "left to end"
+                )
+            if row.progress.best_value is None:
+                raise Conflict(
+                    f"study '{study_id}' has no complete trial yet that could be confirmed; wait "
+                    "for one, or cancel the study"
+                )
+            return _change(connection, study_id, finish_at=datetime.now(UTC))
 
     def delete(self, study_id: str) -> None:
         """Remove the study with its trials, results and requests; Conflict while it runs."""
@@ -217,7 +238,7 @@ class Studies:
         """
         open_requests = and_(REQUESTS.c.study_id == STUDIES.c.id, REQUESTS.c.trial_number.is_(None))
         query = (
-            select(STUDIES.c.stop, REQUESTS.c.id, REQUESTS.c.params)
+            select(STUDIES.c.stop, STUDIES.c.finish_at, REQUESTS.c.id, REQUESTS.c.params)
             .outerjoin(REQUESTS, open_requests)
             .where(STUDIES.c.id == study_id)
             .order_by(REQUESTS.c.sequence)
@@ -229,6 +250,7 @@ class Studies:
         stop = rows[0].stop
         return Control(
             stop=None if stop is None else Stop(stop),
+            finish=rows[0].finish_at is not None,
             requests=tuple(
                 TrialRequest(id=row.id, params=json.loads(row.params))
                 for row in rows

@@ -15,8 +15,6 @@ SLOW: tuple[str, ...] = (
     "tests/notebooks",
     "tests/search/activations/test_recipe.py::"
     "test_an_activation_added_by_the_recipe_trains_as_its_formula_says",
-    "tests/search/analysis/test_comparisons.py",
-    "tests/search/analysis/test_false_winners.py",
     "tests/search/analysis/test_importances.py",
     "tests/search/driver/test_confirm_phase.py::test_any_number_of_processes_gives_the_same_runs",
     "tests/search/driver/test_driver.py::"
@@ -45,6 +43,7 @@ SLOW: tuple[str, ...] = (
     "tests/service/api/test_pages_browser.py",
     "tests/service/api/test_server.py",
     "tests/service/api/test_takehome.py",
+    "tests/service/api/test_unwritable.py",
     "tests/service/cli/test_demo.py",
     "tests/service/cli/test_recorded_run.py",
     "tests/service/cli/test_remote.py",

@@ -25,7 +25,7 @@ holds too: intervals are somewhat too wide for arms that are alike, never too na
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, sqrt
 
 import numpy as np
@@ -184,6 +184,26 @@ class ErrorModel:
             splits=splits,
             noise=min(1.0, noise / total) if total > 0.0 else 0.0,
         )
+
+    def mean(self, arm: Arm) -> Difference:
+        """Return the mean of one arm with the parts of its variance."""
+        luck = self.luck[arm.name]
+        return Difference(
+            estimate=arm.mean,
+            rows=rows_part(_block_sums(arm, arm.done)),
+            searches=(Part(variance=luck.search.variance / luck.searches, df=luck.search.df),),
+            splits=Part(variance=luck.splits.variance / int(arm.done.sum()), df=luck.splits.df),
+        )
+
+    def own_part(self, arm: Arm) -> Part:
+        """Return the part of an arm's variance that it shares with no other: all but the rows."""
+        whole = replace(self.mean(arm), rows=Part(variance=0.0, df=inf))
+        return Part(variance=whole.variance, df=whole.df)
+
+
+def block_influence(arm: Arm) -> Floats:
+    """Return `(B,)` what each block of rows adds to the mean of an arm, beyond its share."""
+    return _influence(*_block_sums(arm, arm.done))
 
 
 def error_model(table: ConfirmationTable, metric: Metric) -> ErrorModel:

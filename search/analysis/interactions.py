@@ -1,8 +1,9 @@
 """Where an activation's merit depends on something else: initializer, depth, its own slope.
 
-Pure functions of recorded trials. Only complete trials with a finite value count; values are those
-of the first objective. A sampler does not draw its trials evenly, so cells hold different numbers
-of trials, and the counts stand beside the means.
+Pure functions of recorded trials. The cells of a table hold complete trials with a finite value of
+the first objective; a sampler does not draw its trials evenly, so they hold different numbers, and
+the counts stand beside the means. Whether there is an interaction at all is told by the trials that
+can be compared alone (`search.analysis.comparable_trials`).
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from numpy.typing import NDArray
 from optuna.trial import TrialState
 from scipy.interpolate import make_smoothing_spline
 from scipy.special import fdtrc
-from scipy.stats import rankdata
 
 from search.activations import ACTIVATIONS
+from search.analysis.comparable_trials import ComparableTrials, comparable_trials
 from search.space import AXES
 from search.space.axes import AxisRow
 from search.study import TrialRecord
@@ -49,14 +50,16 @@ def interactions(trials: Sequence[TrialRecord], sign: float) -> dict[str, Intera
     """Return the tables activation x initializer and activation x depth, by these names.
 
     `sign` is 1 where less is better, -1 where more is. The `share` of a table is that of the
-    variance of ranks which the cells explain beyond activation and other axis added up, its
-    `p_value` that of the F test of the share; both are None where no trial is left to test with.
-    Ranks are taken since one diverging loss would decide everything.
+    variance of ranks which the cells explain beyond activation and other axis added up, among the
+    trials that can be compared, its `p_value` that of the F test of the share; both are None where
+    there are too few such trials to test with.
     """
+    comparable = comparable_trials(trials, sign)
     complete = [trial for trial in trials if _is_usable(trial)]
-    depths = _depth_groups([trial.params.get("depth") for trial in complete])
+    used = [*complete, *comparable.trials]
+    depths = _depth_groups([trial.params.get("depth") for trial in used])
     return {
-        f"activation x {axis}": _table(axis, _placed(complete, place), sign)
+        f"activation x {axis}": _table(axis, _placed(complete, place), sign, comparable, place)
         for axis, place in (
             ("initializer", lambda trial: trial.params.get("initializer")),
             ("depth", lambda trial: depths.get(trial.params.get("depth"))),
@@ -90,11 +93,17 @@ def _depth_groups(depths: Sequence[object]) -> dict[object, Label]:
     return groups
 
 
-def _table(axis: str, placed: Sequence[Placed], sign: float) -> Interaction:
+def _table(
+    axis: str,
+    placed: Sequence[Placed],
+    sign: float,
+    comparable: ComparableTrials,
+    place: Callable[[TrialRecord], object],
+) -> Interaction:
     values: dict[tuple[str, Label], list[float]] = {}
     for trial, label in placed:
         values.setdefault((trial.activation, label), []).append(_value(trial))
-    share, p_value = _beyond_sum(placed)
+    share, p_value = _beyond_sum(comparable, place)
     return Interaction(
         cells=tuple(
             InteractionCell(
@@ -117,17 +126,22 @@ def _order(activation: str, label: Label) -> tuple[str, int, str]:
     return activation, int(first) if first.isdigit() else 0, str(label)
 
 
-def _beyond_sum(placed: Sequence[Placed]) -> tuple[float | None, float | None]:
+def _beyond_sum(
+    comparable: ComparableTrials, place: Callable[[TrialRecord], object]
+) -> tuple[float | None, float | None]:
     """Return the share of variance that only the cells explain, and the p-value of its F test."""
-    if len(placed) < 2:
+    labels = [place(trial) for trial in comparable.trials]
+    known = [label is not None for label in labels]
+    if sum(known) < 2:
         return None, None
-    ranks = rankdata([_value(trial) for trial, _ in placed])
+    ranks = comparable.ranks[known]
     total = float(np.square(ranks - ranks.mean()).sum())
     if total == 0.0:
         return None, None
-    rows = _columns([trial.activation for trial, _ in placed])
-    columns = _columns([label for _, label in placed])
-    cells = _columns([(trial.activation, label) for trial, label in placed])
+    names = [trial.activation for trial, used in zip(comparable.trials, known, strict=True) if used]
+    labels = [label for label in labels if label is not None]
+    rows, columns = _columns(names), _columns(labels)
+    cells = _columns(list(zip(names, labels, strict=True)))
     left_by_sum, rank_of_sum = _residual(np.hstack([rows, columns]), ranks)
     left, rank = _residual(cells, ranks)
     spare, extra = len(ranks) - rank, rank - rank_of_sum

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from search.analysis.candidates import config_key
+from search.analysis.importances import Importances
 from search.analysis.results_document import TrialAnalysis, analyze_trials, results_document
 from search.data.datasets import Dataset
 from search.study import (
@@ -13,7 +14,6 @@ from search.study import (
     Event,
     Phase,
     PhaseStarted,
-    Role,
     StudyEnded,
     StudyResults,
     StudySpec,
@@ -40,16 +40,19 @@ class LiveResults:
 
         Raises InvalidInput where the spec does not fit the dataset, see `check_study`.
         """
-        checked = check_study(spec, dataset.describe())
-        self._space = checked.space
-        self._objectives = checked.objectives
-        self._evaluation = spec.evaluation
+        self._study = check_study(spec, dataset.describe())
         self._trials: dict[int, TrialRecord] = {}
-        self._runs: dict[tuple[str, Role, int, int], ConfirmationRun] = {}
+        self._runs: dict[tuple[object, ...], ConfirmationRun] = {}
         self._tests: tuple[TestRun, ...] = ()
         before = before or StudyResults()
         self._analysis = TrialAnalysis(
-            importances=before.importances,
+            importances=Importances(
+                shares=before.importances,
+                intervals=before.importance_intervals,
+                explained=before.importance_explained,
+                trials=before.importance_trials,
+                note=before.importance_note,
+            ),
             interactions=before.interactions,
             slope_effect=before.slope_effect,
         )
@@ -65,7 +68,14 @@ class LiveResults:
                 self._is_analysis_old = True
             case ConfirmationsMade():
                 self._runs |= {
-                    (config_key(run.params), run.role, run.repeat, run.fold): run
+                    (
+                        config_key(run.params),
+                        run.role,
+                        run.search,
+                        run.stage,
+                        run.repeat,
+                        run.fold,
+                    ): run
                     for run in event.runs
                 }
             case TestsMade():
@@ -79,12 +89,10 @@ class LiveResults:
     def to_document(self, *, phase_ended: bool) -> StudyResults:
         """Return the results; takes seconds where a phase has just ended."""
         if phase_ended and self._is_analysis_old:
-            self._analysis = analyze_trials(self._objectives, list(self._trials.values()))
+            self._analysis = analyze_trials(self._study.objectives, list(self._trials.values()))
             self._is_analysis_old = False
         results = results_document(
-            self._space,
-            self._objectives,
-            self._evaluation,
+            self._study,
             list(self._trials.values()),
             # Half a confirmation would favour the configurations that were trained first.
             list(self._runs.values()) if self._is_confirmed else [],

@@ -105,11 +105,13 @@ def look(
     arms: Sequence[str],
     region: float | None,
     most_repeats: int,
+    least_repeats: int = 0,
 ) -> LookDecision:
     """Decide by the `runs` so far which of the `arms` get more repeats.
 
-    `region` is `evaluation.region`, `most_repeats` `evaluation.confirm_repeats`. The same runs give
-    the same decision.
+    `region` is `evaluation.region`, `most_repeats` `evaluation.confirm_repeats`. Below
+    `least_repeats` arms get more although it would tell little. The same runs give the same
+    decision.
     """
     found = review(runs, metric, region=region, most_repeats=most_repeats)
     table = found.comparisons.table
@@ -124,6 +126,8 @@ def look(
     if table.repeats >= most_repeats:
         return LookDecision(keep=frozenset(), stopped=Stopped.REPEATS)
     noisy = {name for name in found.open if found.comparisons.to_best[name].noise >= _NOISE_SHARE}
+    if table.repeats < least_repeats:
+        noisy = set(found.open)
     if not noisy:
         return LookDecision(keep=frozenset(), stopped=Stopped.EXTEND)
     return LookDecision(keep=frozenset(noisy | {table.arms[0].name}), stopped=None)

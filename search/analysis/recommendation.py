@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from search.activations import ACTIVATIONS, ActivationName
+from search.activations.arms import simplicity_of
 from search.analysis.against_best import Comparisons, compare
 from search.analysis.confirmation_table import Arm, tabulate
 from search.metrics import Metric
@@ -19,13 +19,8 @@ from search.study import ConfirmationRun, ParamValue, Question
 
 #: Question -> a key that sorts the simplest arm first. Absent where no arm is simpler.
 _SIMPLICITY: Mapping[Question, Callable[[Arm], tuple[int, int]]] = {
-    Question.ACTIVATION: lambda arm: simplicity(arm.name),
+    Question.ACTIVATION: lambda arm: simplicity_of(arm.name),
 }
-
-
-def simplicity(activation: str) -> tuple[int, int]:
-    """Return a key that sorts the simplest activation first."""
-    return ACTIVATIONS[ActivationName(activation)].simplicity
 
 
 def recommended_arm(comparisons: Comparisons, question: Question) -> Arm | None:

@@ -28,19 +28,20 @@ from search.study.results import ActivationSummary, StudyResults, TrialSummary
 def summarize(
     space: SearchSpace, directions: Sequence[str], trials: Sequence[TrialRecord]
 ) -> StudyResults:
-    """Return results that hold `best`, `front` and `by_activation`, all else being empty.
+    """Return results that hold `best`, `best_trial`, `front` and `by_activation`, else empty.
 
-    `directions` are "minimize" or "maximize", one an objective. `best` is the best complete trial
-    by the first objective, None before there is one; `front` holds the trials that no other beats
-    in every objective, empty with a single objective. `by_activation` has a row for every
-    activation of the space, the best first, without scores of a confirmation.
+    `directions` are "minimize" or "maximize", one an objective. `best` and `best_trial` are the
+    best complete trial by the first objective, None before there is one; `front` holds the trials
+    that no other beats in every objective, empty with a single objective. `by_activation` has a row
+    for every activation of the space, the best first, without scores of a confirmation.
     """
     signs = [1.0 if direction == "minimize" else -1.0 for direction in directions]
     ranked = _ranked(trials, signs)
     front = _undominated(ranked, signs) if len(signs) > 1 else []
     return StudyResults(
-        best=_trial_summary(ranked[0]) if ranked else None,
-        front=tuple(_trial_summary(trial) for trial in front),
+        best=trial_summary(ranked[0]) if ranked else None,
+        best_trial=trial_summary(ranked[0]) if ranked else None,
+        front=tuple(trial_summary(trial) for trial in front),
         by_activation=_activation_summaries(space, trials, ranked, signs[0]),
     )
 
@@ -131,12 +132,16 @@ def _activation_summary(
     )
 
 
-def _trial_summary(trial: TrialRecord) -> TrialSummary:
+def trial_summary(trial: TrialRecord) -> TrialSummary:
+    """Return a trial in short; the value of one that was ended early is its last."""
+    values = tuple(trial.values or ())
+    if not values and trial.intermediate_values:
+        values = (trial.intermediate_values[max(trial.intermediate_values)],)
     return TrialSummary(
         number=trial.number,
         activation=trial.activation,
         params=_finite_params(trial.params),
-        values=tuple(trial.values or ()),
+        values=values,
         metrics={name: _finite(value) for name, value in trial.metrics.items()},
         parameters=trial.parameters,
         fit_seconds=_finite(trial.fit_seconds),

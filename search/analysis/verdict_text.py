@@ -1,231 +1,318 @@
-"""The verdict in words: one plain English sentence with its numbers.
+"""The verdict in words: plain English clauses with their numbers, each naming its question.
 
-Each clause is a function of the facts, and empty where it has nothing to say.
+Each clause is a function of the facts, and empty where it has nothing to say. What was not shown is
+never told as if the opposite had been: "cannot be told" and "not shown", never "as good as" without
+a test of that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import floor, isfinite, log10
+from math import isfinite
 
-from search.activations.arms import title_of
+from search.activations.arms import simplicity_of, title_of
 from search.analysis.candidates import config_key
-from search.analysis.comparisons import MOST_REPEATS, Comparison, Comparisons, simplicity
-from search.analysis.confirmation_scores import ActivationScore
-from search.analysis.paired_tests import POWER
-from search.metrics import Direction, Metric
-from search.study import TestRole, TestRun
+from search.analysis.confirmation_table import Arm
+from search.analysis.error_model import POWER, Difference
+from search.analysis.looks import Review
+from search.analysis.metric_words import MetricWords
+from search.analysis.network_verdict import Against
+from search.analysis.power import Needs
+from search.metrics import Metric
+from search.study import Question, TestRole, TestRun
+from search.study.results import Outcome
 
-#: Metrics that are shares, which people think of in percentage points.
-_IN_POINTS = frozenset({"accuracy", "balanced_accuracy", "f1", "roc_auc"})
 #: Of more names than this the rest is counted, not named.
 _MOST_NAMES = 4
-#: Powers of ten of an uncertainty between which numbers are written without an exponent.
-_LEAST_DIGIT, _GREATEST_DIGIT = -7, 9
-#: Two shares of variance with a smaller quotient are called alike: a forest of a few dozen trials
-#: cannot tell them apart.
+#: Two shares of variance with a smaller quotient are called alike.
 _ALIKE = 1.5
+#: Of a one-sided test of two fixed networks.
+_NETWORK_ALPHA = 0.025
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _QuestionWords:
+    """How the arms of one question are called."""
+
+    one: str
+    many: str
+
+
+_WORDS: Mapping[Question, _QuestionWords] = {
+    Question.ACTIVATION: _QuestionWords(one="activation", many="activations"),
+    Question.INITIALIZER: _QuestionWords(one="initializer", many="initializers"),
+    Question.DEPTH: _QuestionWords(one="depth", many="depths"),
+    Question.SLOPE: _QuestionWords(one="negative slope", many="negative slopes"),
+    Question.NORMALIZATION: _QuestionWords(one="normalization", many="normalizations"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class VerdictFacts:
-    """The facts that a sentence states."""
+    """The facts that the sentences state."""
 
-    comparisons: Comparisons
+    question: Question
     metric: Metric
-    importances: Mapping[str, float]
-    #: Activations of the space that no complete trial had.
+    found: Review
+    #: Arms shown to be worse than the best, and arms too little tuned to be called so.
+    worse: frozenset[str]
+    unequal: frozenset[str]
+    outcome: Outcome
+    needs: Mapping[str, Needs]
+    recommended: Arm | None
+    #: The recommended network against its references.
+    against: Sequence[Against]
+    #: Arms of the space without a trial of use.
     unconfirmed: Sequence[str]
-    repeats_needed: int | None
+    importances: Mapping[str, float]
     tests: Mapping[TestRole, TestRun]
+    objectives: int = 1
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """All arms with a score, the best first."""
+        return self.found.comparisons.table.arms
+
+    @property
+    def left(self) -> tuple[Arm, ...]:
+        """The best arm and those not shown to be worse."""
+        return tuple(arm for arm in self.arms if arm.name not in self.worse)
+
+    @property
+    def words(self) -> MetricWords:
+        """Words for numbers of the metric."""
+        return MetricWords(metric=self.metric)
+
+    @property
+    def unit(self) -> float:
+        """Size of the table's unit in the metric's own."""
+        return abs(self.found.comparisons.table.unit)
 
 
 def sentence(facts: VerdictFacts) -> str:
-    """Say who is best, how sure that is, what it gains, and what matters more."""
+    """Say which arm is best, how sure that is, what would make it surer, and what it gains."""
     clauses = (
         _who(facts),
+        _worse(facts),
         _what_would_decide(facts),
         _failed(facts),
         _unconfirmed(facts),
-        _against_baseline(facts),
-        _against_references(facts),
+        _unequal(facts),
+        _assumed(facts),
+        _network(facts),
         _what_matters(facts),
         _held_out(facts),
+        _objectives(facts),
     )
+    return _joined(clauses)
+
+
+def network_sentence(facts: VerdictFacts) -> str:
+    """Say whether the recommended network is better than its references."""
+    clauses = (_network(facts), *(_reference(facts, role) for role in _REFERENCES))
+    return _joined(clauses) if facts.recommended else ""
+
+
+def _joined(clauses: Sequence[str]) -> str:
     text = "; ".join(clause for clause in clauses if clause)
-    return f"{text[0].upper()}{text[1:]}."
+    return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
 def _who(facts: VerdictFacts) -> str:
-    comparisons = facts.comparisons
-    arms, tied = comparisons.confirmed.arms, comparisons.tied
-    if not arms and not comparisons.confirmed.failed:
+    arms, left, words = facts.arms, facts.left, _WORDS[facts.question]
+    failed = facts.found.comparisons.table.failed
+    if not arms and not failed:
         return "nothing could be confirmed"
     if not arms:
         return "no configuration could be trained again to the end, so nothing was compared"
+    best = _title(arms[0].name, facts)
     if len(arms) == 1:
+        return f"{best} is the only {words.one} confirmed, so there is no other to compare it with"
+    if facts.outcome is Outcome.WINNER:
+        gap = _gap(facts.found.comparisons.to_best[arms[1].name], facts)
+        next_one = _title(arms[1].name, facts)
+        other = f"{next_one}, the next of {len(arms)}," if len(arms) > 2 else next_one
         return (
-            f"{_title(arms[0])} is the only activation confirmed, so there is no other to "
-            "compare it with"
+            f"{best} is the best {words.one} for data like this, were the searches done again: "
+            f"ahead of {other} by {gap}"
         )
-    if len(tied) == 1:
-        gap = _difference(comparisons.to_best[0], facts)
-        other = f"{_title(arms[1])}, the next," if len(arms) > 2 else _title(arms[1])
-        if not comparisons.confirmed.is_selection_variance_known:
-            return f"the one configuration of {_title(arms[0])} beats that of {other} by {gap}"
-        return f"{_title(arms[0])} is the best, ahead of {other} by {gap}"
-    if len(tied) == len(arms):
-        whom = "the two" if len(arms) == 2 else f"the {len(arms)}"
-        who = f"nothing separates {whom} activations ({_names(tied)})"
-    else:
-        who = f"{_names(tied)} are tied"
-    return f"{who}, {_which(comparisons)}"
-
-
-def _which(comparisons: Comparisons) -> str:
-    """Say which of the tied activations is recommended, and why."""
-    recommended, simplest = comparisons.recommended, min(map(simplicity, comparisons.tied))
-    if recommended is None:
-        return "and none is recommended"
-    name = _title(recommended)
-    if simplicity(recommended) == simplest:
-        return f"and {name} is the simplest of them"
-    if recommended is comparisons.tied[0]:
-        return f"and no simpler one is within one standard error of {name}, the best"
-    return f"and {name} is the simplest of those within one standard error of the best"
-
-
-def _what_would_decide(facts: VerdictFacts) -> str:
-    comparisons, needed = facts.comparisons, facts.repeats_needed
-    arms, tied = comparisons.confirmed.arms, comparisons.tied
-    if len(arms) > 1 and not comparisons.confirmed.is_selection_variance_known:
+    if facts.outcome is Outcome.EQUIVALENT:
+        region = facts.words.amount(facts.found.region.size)
         return (
-            "one configuration of each does not tell an activation from the luck of its search: "
-            "confirm two of each at least (evaluation.confirm_top, and more trials)"
+            f"{_names(left, facts)} are practically equivalent for data like this: each is shown "
+            f"to differ from {best} by less than {region} ({facts.found.region.rule}); "
+            f"{_which(facts)}"
         )
-    if len(tied) < 2:
-        return ""
-    more = "" if needed is None else f"{needed} more {_plural('repeat', needed)}"
-    if not comparisons.enough_pairs():
-        pairs = comparisons.known_pairs()
-        return (
-            f"{pairs} {_plural('pair', pairs)} of runs cannot name a winner whatever the scores, "
-            f"at least {comparisons.least_pairs()} are needed"
-            + (f": ask for {more}" if more else "")
-        )
-    comparison = comparisons.to_best[arms.index(tied[1]) - 1]
-    gap = _difference(comparison, facts)
-    if more:
-        return (
-            f"{_title(arms[0])} leads {_title(tied[1])} by {gap}, which can be chance: {more} "
-            f"would decide it with {100 * POWER:.0f} % probability if the difference is truly so "
-            "large"
-        )
-    if comparison.test is not None and comparison.test.difference == 0.0:
-        return f"{_title(arms[0])} and {_title(tied[1])} score the same"
     return (
-        f"{_title(arms[0])} leads {_title(tied[1])} by {gap}, and not even {MOST_REPEATS} "
-        "repeats would make that certain: only more rows or more trials could"
+        f"which {words.one} is best for data like this cannot be told: {len(left)} of {len(arms)} "
+        f"are not shown to be worse than {best}, which scores best"
+        f"{_lead(facts)}; {_which(facts)}"
     )
 
 
+def _lead(facts: VerdictFacts) -> str:
+    """Say by how much the best leads the next that is not shown to be worse."""
+    left = facts.left
+    difference = facts.found.comparisons.to_best.get(left[1].name) if len(left) > 1 else None
+    if difference is None or not isfinite(difference.error):
+        return ""
+    return f", {_title(left[1].name, facts)} next, {_gap(difference, facts)} behind"
+
+
+def _which(facts: VerdictFacts) -> str:
+    """Say which arm is recommended, and why."""
+    recommended = facts.recommended
+    if recommended is None:
+        return "none is recommended"
+    name, best = _title(recommended.name, facts), facts.arms[0]
+    if recommended is best:
+        if facts.question is not Question.ACTIVATION:
+            return f"{name} is recommended, since it scores best"
+        return f"{name} is recommended: no simpler one is within one standard error of it"
+    simplest = min(simplicity_of(arm.name) for arm in facts.left)
+    if simplicity_of(recommended.name) == simplest:
+        return f"{name} is recommended, the simplest of them, within one standard error of the best"
+    return f"{name} is recommended, the simplest within one standard error of the best"
+
+
+def _worse(facts: VerdictFacts) -> str:
+    if facts.outcome is Outcome.WINNER and len(facts.arms) == 2:
+        return ""
+    worse = [arm for arm in facts.arms if arm.name in facts.worse]
+    if not worse or facts.outcome is Outcome.WINNER:
+        return ""
+    told = [
+        f"{_title(arm.name, facts)} by {_gap(facts.found.comparisons.to_best[arm.name], facts)}"
+        for arm in worse
+    ]
+    return f"shown to be worse than {_title(facts.arms[0].name, facts)}: {_join(told)}"
+
+
+def _what_would_decide(facts: VerdictFacts) -> str:
+    names = [arm.name for arm in facts.left[1:] if arm.name in facts.needs]
+    open_names = [name for name in names if name in facts.found.open or name in facts.unequal]
+    if not open_names or facts.outcome in (Outcome.WINNER, Outcome.EQUIVALENT):
+        return ""
+    needs = [facts.needs[name] for name in open_names]
+    detectable = sorted(need.detectable for need in needs if isfinite(need.detectable))
+    shown = ""
+    if detectable:
+        least, most = detectable[0] * facts.unit, detectable[-1] * facts.unit
+        span, depends = facts.words.amount(most), ""
+        if len(detectable) > 1:
+            span = f"{facts.words.number(least, least)} to {span}"
+            depends = f" (it depends on the {_WORDS[facts.question].one})"
+        shown = (
+            f"the least true difference to the best that would have been shown, with "
+            f"{100 * POWER:.0f} % probability, is {span}{depends}"
+        )
+    clearest = max(open_names, key=lambda name: _size(facts.found.comparisons.to_best[name]))
+    need = facts.needs[clearest]
+    options = [
+        text
+        for number, text in (
+            (need.repeats, f"{need.repeats} more {_plural('repeat', need.repeats)}"),
+            (need.searches, f"{need.searches} more {_plural('search', need.searches)} of each"),
+            (need.rows, f"{need.rows} times the rows"),
+        )
+        if number is not None
+    ]
+    if options:
+        title = _title(clearest, facts)
+        more = f"were {title} truly as far behind as observed, {_join(options, 'or')} would show it"
+    else:
+        more = (
+            "the differences observed are too small to be shown by more repeats, searches or rows "
+            "within reason"
+        )
+    return "; ".join(text for text in (shown, more) if text)
+
+
 def _failed(facts: VerdictFacts) -> str:
-    failed = facts.comparisons.confirmed.failed
+    failed = facts.found.comparisons.table.failed
     if not failed:
         return ""
-    return f"{_join([_short(name) for name in failed])} failed in every run"
+    return f"{_join([_title(name, facts) for name in failed])} failed in every run"
 
 
 def _unconfirmed(facts: VerdictFacts) -> str:
-    names = [_short(name) for name in facts.unconfirmed]
+    names = [_title(name, facts) for name in facts.unconfirmed]
     if not names:
         return ""
     whom = "it was" if len(names) == 1 else "they were"
-    return f"no trial of {_join(names, 'or')} came to its end, so {whom} not confirmed"
+    return f"no trial of {_join(names, 'or')} came far enough, so {whom} not confirmed"
 
 
-def _against_baseline(facts: VerdictFacts) -> str:
-    comparisons = facts.comparisons
-    confirmed, tied = comparisons.confirmed, comparisons.tied
-    if confirmed.baseline is None or not tied:
+def _unequal(facts: VerdictFacts) -> str:
+    names = [_title(arm.name, facts) for arm in facts.arms if arm.name in facts.unequal]
+    if not names:
         return ""
-    name = f"the baseline ({_short(confirmed.baseline.activation)} with He initialization)"
-    shown = [
-        (arm, comparison, comparison.test.difference)
-        for arm, comparison in zip(confirmed.arms, comparisons.to_baseline, strict=True)
-        if arm in tied and comparison.p_adjusted < comparisons.alpha and comparison.test
-    ]
-    ahead = [(arm, c) for arm, c, difference in shown if difference > 0.0]
-    behind = [(arm, c) for arm, c, difference in shown if difference < 0.0]
-    if len(behind) == len(tied):
-        whom = _all_of(tied)
-        least = "at least " if len(tied) > 1 else ""
-        return f"{name} beats {whom} by {least}{_difference(_least(behind), facts, -1.0)}"
-    if not ahead:
-        whom = "none of them is" if len(tied) > 1 else f"{_title(tied[0])} is not"
-        same = ", which is the configuration recommended" if _is_baseline(comparisons) else ""
-        return f"{whom} shown to beat {name}{same}"
-    gap = _difference(_least(ahead), facts)
-    if len(ahead) == 1:
-        return f"{_title(ahead[0][0])} beats {name} by {gap}"
-    who = _all_of(tied) if len(ahead) == len(tied) else _names([arm for arm, _ in ahead])
-    return f"{who} beat {name} by at least {gap}"
+    had = "had" if len(names) > 1 else "has had"
+    return f"{_join(names)} {had} fewer trials than others, and cannot be called worse"
 
 
-def _all_of(tied: Sequence[ActivationScore]) -> str:
-    return (_title(tied[0]), "both")[len(tied) - 1] if len(tied) < 3 else "all of them"
+def _assumed(facts: VerdictFacts) -> str:
+    if len(facts.arms) < 2 or not facts.found.comparisons.model.is_assumed:
+        return ""
+    return (
+        "with one search of each the luck of the search is not measured but assumed, as large as "
+        "it was on other data: ask for two searches or more (evaluation.searches)"
+    )
 
 
-def _least(gaps: Sequence[tuple[ActivationScore, Comparison]]) -> Comparison:
-    """Return the comparison with the smallest difference."""
-    return min((c for _, c in gaps), key=lambda c: abs(c.test.difference) if c.test else 0.0)
-
-
-def _is_baseline(comparisons: Comparisons) -> bool:
-    recommended, baseline = comparisons.recommended, comparisons.confirmed.baseline
+def _network(facts: VerdictFacts) -> str:
+    """Say whether the recommended network is better than the baseline's."""
+    recommended, baseline = facts.recommended, facts.found.comparisons.table.baseline
     if recommended is None or baseline is None:
-        return False
-    return config_key(recommended.best.params) == config_key(baseline.params)
+        return ""
+    name = "the recommended network"
+    if recommended.best.trial is not None:
+        name += f" (trial {recommended.best.trial})"
+    usual = f"the baseline, {_short(baseline.activation)} with He initialization"
+    if config_key(recommended.best.params) == config_key(baseline.params):
+        return f"{name} is {usual}, itself"
+    found = _against(facts, TestRole.BASELINE, "validation")
+    if found is None:
+        return ""
+    gap = _gap(found, facts)
+    where = "over the rows of the confirmation"
+    if found.p_one_sided < _NETWORK_ALPHA:
+        return f"{name} is better than {usual}, for data like this: by {gap} {where}"
+    if 1.0 - found.p_one_sided < _NETWORK_ALPHA:
+        return f"{name} is worse than {usual}, for data like this: by {_gap(found, facts, -1.0)}"
+    return f"{name} is not shown to be better than {usual}: {gap} {where}"
 
 
-#: Predictors that a network has to beat, the easier first, and the meaning of a defeat.
-_REFERENCES = (
-    (TestRole.TRIVIAL, "a predictor that knows no features", "nothing was learned"),
-    (TestRole.LINEAR, "a linear model", "a network may not pay"),
-)
+#: Predictors that a network has to beat, the easier first: what they are, what a defeat means.
+_REFERENCES: Mapping[TestRole, tuple[str, str]] = {
+    TestRole.TRIVIAL: ("a predictor that knows no features", "nothing may have been learned"),
+    TestRole.LINEAR: ("a linear model", "a network may not pay"),
+}
 
 
-def _against_references(facts: VerdictFacts) -> str:
-    winner = facts.tests.get(TestRole.WINNER)
-    for role, who, meaning in _REFERENCES:
-        reference = facts.tests.get(role)
-        if winner is None or reference is None:
-            continue
-        rows = _rows_not_won(facts.metric, winner, reference)
-        if rows is not None:
-            return f"{who} does at least as well on the {rows} rows, so {meaning}"
-    return ""
+def _reference(facts: VerdictFacts, role: TestRole) -> str:
+    """Say whether the recommended network is better than a reference model."""
+    found = _against(facts, role, "test") or _against(facts, role, "validation")
+    if found is None:
+        return ""
+    rows = "test rows" if _against(facts, role, "test") else "rows of the confirmation"
+    who, meaning = _REFERENCES[role]
+    if found.p_one_sided < _NETWORK_ALPHA:
+        return f"it is better than {who} on the {rows} by {_gap(found, facts)}"
+    return f"it is not shown to be better than {who} on the {rows}, so {meaning}"
 
 
-def _rows_not_won(metric: Metric, winner: TestRun, reference: TestRun) -> str | None:
-    """Return the rows, test or validation, on which the reference does as well; else None.
-
-    The test rows decide where both were scored on them.
-    """
-    for rows, ours, other in (
-        ("test", winner.scores, reference.scores),
-        ("validation", winner.validation_scores, reference.validation_scores),
-    ):
-        if metric.name in ours and metric.name in other:
-            return rows if _gain(metric, other[metric.name] - ours[metric.name]) >= 0.0 else None
-    return None
+def _against(facts: VerdictFacts, role: TestRole, rows: str) -> Difference | None:
+    found = (one.difference for one in facts.against if one.reference is role and one.rows == rows)
+    difference = next(found, None)
+    return difference if difference is not None and isfinite(difference.error) else None
 
 
 def _what_matters(facts: VerdictFacts) -> str:
     shares = {name: share for name, share in facts.importances.items() if isfinite(share)}
     own = shares.pop("activation", None)
-    if own is None or not shares:
+    if own is None or not shares or facts.question is not Question.ACTIVATION:
         return ""
     other = max(shares, key=lambda name: shares[name])
     low, high = sorted((own, shares[other]))
@@ -238,75 +325,57 @@ def _what_matters(facts: VerdictFacts) -> str:
 
 
 def _held_out(facts: VerdictFacts) -> str:
-    winner = facts.tests.get(TestRole.WINNER)
-    name = facts.metric.name
-    if winner is None or name not in winner.scores or name not in winner.validation_scores:
+    """Say what the test rows say of the recommended network, which nothing was chosen by."""
+    winner, name = facts.tests.get(TestRole.WINNER), facts.metric.name
+    if winner is None or name not in winner.scores:
         return ""
-    gain = _gain(facts.metric, winner.scores[name] - winner.validation_scores[name])
-    reach = max(abs(gain), min(0.001, 0.01 * abs(winner.scores[name])))
-    score = _number(winner.scores[name], facts.metric, reach)
-    unit = " %" if facts.metric.name in _IN_POINTS else ""
-    by = _amount(abs(gain), facts.metric, reach)
-    scored = (
-        f"on the held-out test rows {_short(str(winner.params['activation']))} scores {score}{unit}"
-    )
-    if float(by.split()[0]) == 0.0:
-        return f"{scored}, as in validation"
-    return f"{scored}, {by} {'worse' if gain < 0.0 else 'better'} than in validation"
+    score = winner.scores[name]
+    text = f"on the test rows it scores {facts.words.score(score, 0.01 * abs(score) or 0.01)}"
+    linear = _against(facts, TestRole.LINEAR, "test")
+    if linear is not None and linear.p_one_sided >= _NETWORK_ALPHA:
+        text += ", not shown to be better than a linear model there, so a network may not pay"
+    trivial = _against(facts, TestRole.TRIVIAL, "test")
+    if trivial is not None and trivial.p_one_sided >= _NETWORK_ALPHA:
+        text += ", nor than a predictor that knows no features: nothing may have been learned"
+    return text
 
 
-def _difference(comparison: Comparison, facts: VerdictFacts, side: float = 1.0) -> str:
-    """Return a text such as "0.8 points [0.3, 1.3]": the first minus the second, as a gain.
+def _objectives(facts: VerdictFacts) -> str:
+    if facts.objectives < 2:
+        return ""
+    return f"all this is by {facts.words.name}, the first of {facts.objectives} objectives"
 
-    With `side` -1 it is the second minus the first.
-    """
-    metric, size = facts.metric, side * abs(facts.comparisons.confirmed.unit)
-    if comparison.test is None or comparison.interval is None:
+
+def _gap(difference: Difference, facts: VerdictFacts, side: float = 1.0) -> str:
+    """Return a text such as "0.8 points [0.3, 1.3]", a gain of the first; `side` -1 turns it."""
+    if not isfinite(difference.error):
         return "an unknown amount"
-    difference = size * comparison.test.difference
-    low, high = sorted(size * end for end in comparison.interval)
-    reach = (high - low) / 2.0 or abs(difference)
-    ends = f"[{_number(low, metric, reach)}, {_number(high, metric, reach)}]"
-    if metric.name in _IN_POINTS:
-        return f"{_amount(difference, metric, reach)} {ends}"
-    return f"{_number(difference, metric, reach)} {ends} in {_unit(metric)}"
+    size = side * facts.unit
+    low, high = sorted(size * end for end in difference.interval())
+    return facts.words.interval(size * difference.estimate, low, high)
 
 
-def _amount(value: float, metric: Metric, reach: float) -> str:
-    number = _number(value, metric, reach)
-    return f"{number} points" if metric.name in _IN_POINTS else f"{number}"
+def _size(difference: Difference) -> float:
+    return difference.estimate / difference.error if difference.error > 0.0 else 0.0
 
 
-def _number(value: float, metric: Metric, reach: float) -> str:
-    """Return `value` as text, to the second digit of `reach`, its uncertainty."""
-    scale = 100.0 if metric.name in _IN_POINTS else 1.0
-    size = abs(reach) * scale
-    digit = floor(log10(size)) if size > 0.0 and isfinite(size) else 0
-    if value != 0.0 and not _LEAST_DIGIT <= digit <= _GREATEST_DIGIT:
-        digits = floor(log10(abs(value * scale))) - digit + 1
-        return f"{value * scale:.{max(0, digits)}e}"
-    shown = f"{value * scale:.{max(0, 1 - digit)}f}"
-    return shown.lstrip("-") if float(shown) == 0.0 else shown
-
-
-def _unit(metric: Metric) -> str:
-    return metric.title if metric.title.isupper() else metric.title.lower()
-
-
-def _gain(metric: Metric, difference: float) -> float:
-    return difference if metric.direction is Direction.MAXIMIZE else -difference
-
-
-def _title(arm: ActivationScore) -> str:
-    return _short(arm.activation)
+def _title(arm: str, facts: VerdictFacts) -> str:
+    """Return the name of an arm for people."""
+    if facts.question is Question.ACTIVATION:
+        return _short(arm)
+    if facts.question is Question.INITIALIZER:
+        return arm
+    if facts.question is Question.NORMALIZATION:
+        return "no normalization" if arm == "none" else f"{arm} normalization"
+    return f"{_WORDS[facts.question].one} {arm}"
 
 
 def _short(activation: str) -> str:
     return title_of(activation).split(" (")[0]
 
 
-def _names(arms: Sequence[ActivationScore]) -> str:
-    return _join([_title(arm) for arm in arms])
+def _names(arms: Sequence[Arm], facts: VerdictFacts) -> str:
+    return _join([_title(arm.name, facts) for arm in arms])
 
 
 def _join(names: Sequence[str], word: str = "and") -> str:
@@ -315,5 +384,7 @@ def _join(names: Sequence[str], word: str = "and") -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {word} {names[-1]}"
 
 
-def _plural(word: str, count: int) -> str:
-    return word if count == 1 else f"{word}s"
+def _plural(word: str, count: int | None) -> str:
+    if count == 1:
+        return word
+    return f"{word}es" if word.endswith("ch") else f"{word}s"

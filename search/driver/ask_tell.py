@@ -1,76 +1,103 @@
-"""Ask and tell: an in-memory Optuna study that proposes configurations in batches.
+"""Ask and tell: which arm and search is tried next, and which sampler proposes it.
 
-Order of proposals: the baseline, the person's requests, then a stratified start that gives every
-activation its guaranteed share (TPE would starve some activations after a few unlucky trials), then
-the sampler's own proposals. The sampler fills in the axes that a proposal leaves open.
+A study has `evaluation.searches` independent searches of each arm, each with a sampler of its own
+that never learns from another: they are the replicates by which a verdict tells an arm from the
+luck of its search. Every arm of every search gets the same number of trials; the one with the
+fewest is tried next. Where `min_trials_per_activation` is given, the arms of a search share one
+sampler instead, which is free to choose the arm once each has that many.
+
+Order of proposals: the baseline, the person's requests, then the turns of arms and searches. The
+first trials of each turn are drawn at random and never pruned, so that their scores can be
+compared.
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import ceil
+from typing import TypeAlias
 
-import optuna
-from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from search.driver.plan import StudyPlan
+from search.driver.sampler_study import SamplerStudy
 from search.samplers import get_sampler
-from search.samplers.batched_tpe import BatchedTPE
 from search.samplers.catalog import seed_for
-from search.samplers.history_subset import HistorySubset
-from search.samplers.optuna_internals import running_trial
-from search.study import ParamValue, TrialRecord, TrialRequest, TrialSource
+from search.study import Choices, ParamValue, TrialRecord, TrialRequest, TrialSource
 
-#: The sampler's study is rebuilt from the history subset once it holds so many times its size.
-_REBUILD_FACTOR = 2
+#: Trials of a study that are drawn at random and trained to the end, whatever they are like: the
+#: ones that importances are computed from.
+COMPARABLE_TRIALS = 80
+#: Of each arm and search they are this many at least, and this share of its trials at most.
+_LEAST_COMPARABLE, _MOST_COMPARABLE_SHARE = 2, 1 / 4
+
+#: Arm and search of a trial.
+Place: TypeAlias = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Proposal:
+    """A trial to be asked for."""
+
+    source: TrialSource
+    search: int
+    #: None where the sampler chooses the arm.
+    arm: str | None
+    fixed: Mapping[str, ParamValue]
+    request_id: str | None = None
 
 
 class AskTell:
-    """Asks and tells an in-memory Optuna study that starts from `history`."""
+    """Asks and tells the samplers of a study that starts from `history`."""
 
     def __init__(self, plan: StudyPlan, history: Sequence[TrialRecord]) -> None:
         self._plan = plan
         sampler = plan.spec.sampler
-        row = get_sampler(sampler.name)
-        self._sampler = row.build(seed_for(sampler.seed, len(history)))
-        directions = [metric.direction for metric in plan.objectives]
-        #: Trials that a rebuilt study keeps; None for a sampler that needs all or none of them.
-        self._subset = (
-            None if row.history_size is None else HistorySubset(row.history_size, directions)
-        )
-        self._study = self._new_study()
-        #: Trials asked and not told, by their number in the study's record.
-        self._trials: dict[int, optuna.Trial] = {}
-        #: Finished trials in the sampler's study.
-        self._finished_trials = 0
-        self.asked = 0
-        self._by_activation: Counter[str] = Counter()
+        self._row = get_sampler(sampler.name)
+        self._history_length = len(history)
+        #: Trials that each arm gets before the sampler of its search may choose the arm; None where
+        #: each arm has a sampler of its own. A grid is walked by one sampler: all arms are visited.
+        self._share = 0 if self._row.finite else sampler.min_trials_per_activation
+        #: By search and, where each arm has a sampler of its own, by arm.
+        self._studies: dict[tuple[int, str | None], SamplerStudy] = {}
+        #: Whose sampler a trial that is asked and not told belongs to.
+        self._owner: dict[int, SamplerStudy] = {}
+        self.asked = len(history)
+        self._searches = plan.spec.evaluation.searches
+        self._places = [
+            (arm, search) for search in range(self._searches) for arm in plan.arms.names
+        ]
+        #: Trials of each arm and search, and of each search.
+        self._counts: Counter[Place] = Counter()
+        self._by_search: Counter[int] = Counter()
         for record in sorted(history, key=lambda record: record.number):
-            self._add(_frozen_trial(record), record.number)
-            self._count(record.activation)
-        names = plan.space.activations
-        share = sampler.min_trials_per_activation
-        self._share = plan.spec.budget.trials // 2 // len(names) if share is None else share
-        self._finite = row.finite
-        if self._finite:
-            # A grid visits every activation; a share would make it visit some configurations twice.
-            self._share = 0
+            arm = plan.arms.of(record.params)
+            study = self._study_of(record.search, arm)
+            study.add(record)
+            if not record.state.is_finished():
+                self._owner[record.number] = study
+            self._counts[arm, record.search] += 1
+            self._by_search[record.search] += 1
         baseline = plan.space.baseline()
         self._baseline: deque[Mapping[str, ParamValue]] = deque()
         if baseline is not None and not history:
             self._baseline.append(baseline)
         self._requests: deque[TrialRequest] = deque()
         self._known = {record.request_id for record in history}
+        #: Trials of each arm and search that are drawn at random and never pruned.
+        self._comparable = 0
+        if self._share is None:
+            each = plan.spec.budget.trials // len(self._places)
+            wanted = max(_LEAST_COMPARABLE, ceil(COMPARABLE_TRIALS / len(self._places)))
+            self._comparable = min(wanted, int(each * _MOST_COMPARABLE_SHARE))
 
     @property
     def total(self) -> int:
-        """Trials the study will have: its budget, more with requests, fewer on a small grid."""
-        grid = self._plan.space.grid_size() if self._finite else None
-        budget = self._plan.spec.budget.trials
-        return max(self.asked + len(self._requests), min(budget, grid or budget))
+        """Trials the study will have: its budget, more with requests."""
+        return max(self.asked + len(self._requests), self._plan.spec.budget.trials)
 
     def request(self, requests: Sequence[TrialRequest]) -> None:
         """Queue the person's configurations before the sampler's; ids seen before are skipped."""
@@ -81,111 +108,90 @@ class AskTell:
 
     def ask(self, count: int) -> list[TrialRecord]:
         """Propose up to `count` trials, fewer near the end of the budget."""
-        self._trim_history()
         count = min(count, self.total - self.asked)
-        if isinstance(self._sampler, BatchedTPE):
-            self._sampler.set_batch_size(count)
-        return [self._ask() for _ in range(count)]
+        proposals = [self._next() for _ in range(count)]
+        studies = [self._study_of(proposal.search, proposal.arm) for proposal in proposals]
+        for study, times in Counter(studies).items():
+            study.expect(times)
+        return [self._ask(*pair) for pair in zip(proposals, studies, strict=True)]
 
-    def _ask(self) -> TrialRecord:
-        source, fixed, request_id = self._next()
-        if fixed:
-            searched = set(self._plan.space.searched)
-            self._study.enqueue_trial({k: v for k, v in fixed.items() if k in searched})
-        trial = self._study.ask()
-        number = self.asked
-        self._trials[number] = trial
-        params = self._plan.space.suggest(trial)
-        self._count(str(params["activation"]))
+    def tell(self, record: TrialRecord) -> None:
+        """Let the sampler that proposed a finished trial learn from it."""
+        self._owner.pop(record.number).tell(record)
+
+    def _ask(self, proposal: _Proposal, study: SamplerStudy) -> TrialRecord:
+        number, space = self.asked, self._plan.space
+        self.asked += 1
+        params = study.ask(number, proposal.fixed)
+        self._owner[number] = study
+        if proposal.arm is None:
+            self._counts[self._plan.arms.of(params), proposal.search] += 1
         return TrialRecord(
             number=number,
             state=TrialState.RUNNING,
-            source=source,
+            source=proposal.source,
             params=params,
-            distributions=self._plan.space.distributions(params),
+            distributions=space.distributions(params),
             started_at=datetime.now(UTC),
-            request_id=request_id,
+            request_id=proposal.request_id,
+            search=proposal.search,
         )
 
-    def _next(self) -> tuple[TrialSource, Mapping[str, ParamValue], str | None]:
+    def _next(self) -> _Proposal:
+        """Return what is tried next, counted as if it had been asked for."""
+        proposal = self._turn()
+        self._by_search[proposal.search] += 1
+        if proposal.arm is not None:
+            self._counts[proposal.arm, proposal.search] += 1
+        return proposal
+
+    def _turn(self) -> _Proposal:
+        arms = self._plan.arms
         if self._baseline:
-            return TrialSource.BASELINE, self._baseline.popleft(), None
+            usual = self._baseline.popleft()
+            return _Proposal(source=TrialSource.BASELINE, search=0, arm=arms.of(usual), fixed=usual)
         if self._requests:
             request = self._requests.popleft()
-            return TrialSource.REQUESTED, request.params, request.id
-        # The activation with the fewest trials, the first of the list among equals.
-        behind = min(self._plan.space.activations, key=self._by_activation.__getitem__)
-        if self._by_activation[behind] < self._share:
-            return TrialSource.STRATIFIED, {"activation": behind}, None
-        return TrialSource.SAMPLER, {}, None
-
-    def _count(self, activation: str) -> None:
-        self.asked += 1
-        self._by_activation[activation] += 1
-
-    def tell(self, record: TrialRecord) -> None:
-        """Let the sampler learn from a finished trial."""
-        trial = self._trials.pop(record.number)
-        if len(self._plan.directions) == 1 and record.intermediate_values:
-            # Samplers read the last intermediate value only, and only of unfinished trials.
-            last = max(record.intermediate_values)
-            trial.report(record.intermediate_values[last], last)
-        # The brute-force sampler calls `Study.stop` when its grid is used up, which raises outside
-        # `optimize`; by then the trial has been told, and `total` ends the study.
-        with suppress(RuntimeError) if self._finite else nullcontext():
-            self._record(self._study.tell(trial, _values(record), state=record.state))
-
-    def _new_study(self) -> optuna.Study:
-        return optuna.create_study(
-            directions=[StudyDirection[d.upper()] for d in self._plan.directions],
-            sampler=self._sampler,
-            pruner=optuna.pruners.NopPruner(),
+            return _Proposal(
+                source=TrialSource.REQUESTED,
+                search=0,
+                arm=arms.of_part(request.params) or min(arms.names, key=self._in_first_search),
+                fixed=request.params,
+                request_id=request.id,
+            )
+        # The fewest trials; among equals the first search, and of it the first arm.
+        arm, search = min(self._places, key=self._counts.__getitem__)
+        had = self._counts[arm, search]
+        if self._share is not None and had >= self._share:
+            search = min(range(self._searches), key=self._by_search.__getitem__)
+            return _Proposal(source=TrialSource.SAMPLER, search=search, arm=None, fixed={})
+        return _Proposal(
+            source=TrialSource.STRATIFIED if had < self._comparable else TrialSource.SAMPLER,
+            search=search,
+            arm=arm,
+            fixed={} if self._share is None else self._values_of(arm),
         )
 
-    def _add(self, trial: FrozenTrial, number: int) -> None:
-        """Add a recorded trial to the sampler's study; a running one can be told later."""
-        self._study.add_trial(trial)
-        if trial.state.is_finished():
-            self._record(trial)
-        else:
-            added = self._study.get_trials(deepcopy=False)[-1]
-            self._trials[number] = running_trial(self._study, added)
+    def _in_first_search(self, arm: str) -> int:
+        return self._counts[arm, 0]
 
-    def _record(self, trial: FrozenTrial) -> None:
-        """Count a finished trial; the history subset may keep it unless it failed."""
-        self._finished_trials += 1
-        if self._subset is not None and trial.state is not TrialState.FAIL:
-            self._subset.add(trial)
+    def _values_of(self, arm: str) -> Mapping[str, ParamValue]:
+        """Return the value by which a sampler of all arms is held to one of them.
 
-    def _trim_history(self) -> None:
-        """Rebuild the sampler's study from the history subset once it has grown too large."""
-        if self._subset is None or self._finished_trials <= self._subset.size * _REBUILD_FACTOR:
-            return
-        running = {
-            number: (trial.params, trial.distributions) for number, trial in self._trials.items()
-        }
-        self._study = self._new_study()
-        recalled = self._subset.select()
-        self._study.add_trials(recalled)
-        self._finished_trials = len(recalled)
-        for number, (params, distributions) in running.items():
-            trial = optuna.create_trial(
-                state=TrialState.RUNNING, params=params, distributions=distributions
+        Of an arm that is a level of a range, the sampler's own space has no such value to hold.
+        """
+        part = self._plan.arms.parts[arm]
+        return {self._plan.arms.axis: part.values[0]} if isinstance(part, Choices) else {}
+
+    def _study_of(self, search: int, arm: str | None) -> SamplerStudy:
+        """Return the sampler's study of a search, or of an arm in it where each has its own."""
+        key = search, arm if self._share is None else None
+        if key not in self._studies:
+            plan = self._plan
+            self._studies[key] = SamplerStudy(
+                self._row,
+                seed_for(plan.spec.sampler.seed, self._history_length, search, key[1] or ""),
+                plan.space if key[1] is None else plan.arms.space(key[1]),
+                [metric.direction for metric in plan.objectives],
             )
-            self._add(trial, number)
-
-
-def _frozen_trial(record: TrialRecord) -> FrozenTrial:
-    """Return a recorded trial as Optuna's; an interrupted one is running again."""
-    finished = record.state.is_finished()
-    return optuna.create_trial(
-        state=record.state if finished else TrialState.RUNNING,
-        values=_values(record),
-        params={name: record.params[name] for name in record.distributions},
-        distributions=dict(record.distributions),
-        intermediate_values=dict(record.intermediate_values) if finished else {},
-    )
-
-
-def _values(record: TrialRecord) -> list[float] | None:
-    return list(record.values) if record.values and record.state is TrialState.COMPLETE else None
+        return self._studies[key]

@@ -1,35 +1,63 @@
-"""The confirmation: the best configurations trained anew, in pairs, to tell skill from luck.
+"""The confirmation: entrants race to be champions, and the champions are compared.
 
-The best of many noisy validation scores is biased towards luck, so the candidates
-(`search.analysis.candidates`) are trained again, for all epochs, on `confirm_repeats` fresh splits
-of the development rows. Within a repeat and fold all candidates share the rows, the seed of the
-initial weights, the minibatches and the dropout noise (common random numbers); a difference between
-two candidates is then a difference between configurations, and can be tested in pairs.
+The best of many noisy validation scores is biased towards luck. So a few entrants of each arm and
+search are trained again, for all epochs, on fresh splits of the development rows, and the best of
+them is the champion (`search.analysis.candidates`). The champions and the baseline are then trained
+on other splits, which no choice was made by, until looks at them find that more would tell little
+(`search.analysis.looks`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
-from math import isfinite
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from time import monotonic
-from typing import TypeAlias
 
-from search.analysis.candidates import Candidate, config_key
-from search.data.fold_arrays import TrainingData
+from search.analysis.candidates import (
+    RACE_REPEATS,
+    Candidate,
+    current_runs,
+    select_baseline,
+    select_champions,
+    select_entrants,
+)
+from search.analysis.looks import look, look_repeats
 from search.driver.ordered_jobs import OrderedJobs
 from search.driver.plan import StudyPlan
 from search.driver.resplits import Resplits
-from search.networks.lane import Lane, NetworkConfig
-from search.seeds import derive_seed
-from search.study import ConfirmationRun, ConfirmationsMade, Event, Progress, ProgressMade
-from search.training.packing import pack
-from search.training.scoring import LaneReport
-from search.training.segment import Segment
-from search.training.worker_files import train_from_file
+from search.driver.stage_runs import StageRuns
+from search.study import (
+    ConfirmationRun,
+    ConfirmationsMade,
+    Event,
+    Progress,
+    ProgressMade,
+    Stage,
+    TrialRecord,
+)
 
-#: Key of the configuration, repeat, fold. A slot is trained once, in however many roles.
-Slot: TypeAlias = tuple[str, int, int]
+
+@dataclass(slots=True)
+class _Counts:
+    """Trainings that are wanted and made, and when the first was begun."""
+
+    base: Progress
+    began: float
+    wanted: int = 0
+    made: int = 0
+
+    def progress(self) -> ProgressMade:
+        """Return the progress by the trainings so far."""
+        rate = self.made / max(monotonic() - self.began, 1e-9)
+        left = (self.wanted - self.made) / rate if rate > 0 else None
+        return ProgressMade(
+            progress=replace(
+                self.base,
+                confirmations_total=self.wanted,
+                confirmations_finished=self.made,
+                seconds_left=left,
+            )
+        )
 
 
 class Confirmation:
@@ -38,206 +66,103 @@ class Confirmation:
     def __init__(
         self,
         plan: StudyPlan,
-        resplits: Resplits,
-        candidates: Sequence[Candidate],
+        trials: Sequence[TrialRecord],
         recorded: Sequence[ConfirmationRun],
         *,
         seconds: float | None = None,
     ) -> None:
-        """`seconds` limits the wall time; the first missing repeat is trained in any case."""
+        """`seconds` limits the wall time; the first repeat of each stage is trained in any case."""
         self._plan = plan
-        self._resplits = resplits
-        self._candidates = candidates
+        self._trials = trials
         self._seconds = seconds
-        self._folds = len(plan.splits.folds)
-        slots = {
-            (candidate.key, repeat, fold): candidate
-            for candidate in candidates
-            for repeat in range(plan.spec.evaluation.confirm_repeats)
-            for fold in range(self._folds)
-        }
-        self._total = len(slots)
-        self._runs = {(_slot(run), run.role): run for run in recorded if _slot(run) in slots}
-        trained = {slot: run for (slot, _), run in self._runs.items()}
-        self._missing = {slot: slots[slot] for slot in slots if slot not in trained}
-        #: Recorded runs in the roles that their configurations have taken since.
-        self._recast = [
-            run
-            for slot, known in trained.items()
-            for run in _in_roles(slots[slot], known)
-            if (slot, run.role) not in self._runs
-        ]
+        self.resplits = Resplits(plan, Stage.CONFIRM)
+        self._race = StageRuns(plan, Resplits(plan, Stage.RACE), recorded)
+        self._confirmed = StageRuns(plan, self.resplits, recorded)
+        self.entrants = select_entrants(
+            trials, plan.arms, plan.objectives[0].direction, plan.spec.evaluation.confirm_top
+        )
+        self._current: tuple[Candidate, ...] = ()
+        #: Seconds of the longest repeat so far, by which the next is judged to have time or not.
+        self._longest = 0.0
+        self._began = monotonic()
 
     @property
     def runs(self) -> tuple[ConfirmationRun, ...]:
-        """Runs of the candidates in all their roles, recorded or new, by candidate and role."""
-        return tuple(
-            run
-            for candidate in self._candidates
-            for role in candidate.roles
-            for repeat in range(self._plan.spec.evaluation.confirm_repeats)
-            for fold in range(self._folds)
-            if (run := self._runs.get(((candidate.key, repeat, fold), role))) is not None
-        )
+        """Confirming runs of the champions and the baseline, recorded or new."""
+        return current_runs(self._confirmed.runs, self._current)
 
     def run(self, base: Progress, jobs: OrderedJobs) -> Iterator[Event]:
         """Yield the missing runs as they end; raises Interrupted where a stop is asked for.
 
         `base` is the progress at the end of the search.
         """
-        began, before = monotonic(), self._total - len(self._missing)
-
-        def progress() -> ProgressMade:
-            finished = self._total - len(self._missing)
-            rate = (finished - before) / max(monotonic() - began, 1e-9)
-            current = replace(
-                base,
-                confirmations_total=self._total,
-                confirmations_finished=finished,
-                seconds_left=len(self._missing) / rate if rate > 0 else None,
-            )
-            return ProgressMade(progress=current)
-
-        yield from self._made(self._recast)
-        yield progress()
-        longest = 0.0
-        for repeats in self._blocks():
-            started = monotonic()
-            if longest and self._seconds is not None and started - began + longest > self._seconds:
+        self._began = monotonic()
+        counts = _Counts(base, self._began)
+        yield counts.progress()
+        yield from self._train(self._race, self._racing(), range(RACE_REPEATS), jobs, counts)
+        metric, arms = self._plan.objectives[0], self._plan.arms
+        champions = select_champions(self.entrants, self._race.runs, metric)
+        baseline = select_baseline(champions, self._trials, arms)
+        self._current = (*champions, *((baseline,) if baseline is not None else ()))
+        evaluation, least = self._plan.spec.evaluation, self._plan.spec.least_repeats
+        names = {champion.arm for champion in champions}
+        keep, before = names, 0
+        for repeats in look_repeats(evaluation.confirm_repeats):
+            wanted = [c for c in self._current if c.search is None or c.arm in keep]
+            span = range(before, repeats)
+            yield from self._train(self._confirmed, wanted, span, jobs, counts)
+            if not self._is_complete(wanted, span):
                 return
-            data = self._resplits.prepared(repeats)
-            for segment, reports in jobs.run(train_from_file, self._segments(repeats, data), data):
-                yield from self._made(self._read(data, segment, reports))
-                yield progress()
-            longest = max(longest, monotonic() - started)
+            seen = [run for run in self.runs if run.repeat < repeats]
+            decision = look(
+                seen,
+                metric,
+                arms=sorted(names),
+                region=evaluation.region,
+                most_repeats=evaluation.confirm_repeats,
+                least_repeats=least,
+            )
+            if decision.stopped is not None:
+                return
+            keep, before = set(decision.keep), repeats
 
-    def _blocks(self) -> list[tuple[int, ...]]:
-        """Return the incomplete repeats in blocks: of one where time is limited.
+    def _racing(self) -> list[Candidate]:
+        """Return the entrants of searches that have several: a single one is champion unraced."""
+        sizes: dict[tuple[str, int | None], int] = {}
+        for entrant in self.entrants:
+            place = entrant.arm, entrant.search
+            sizes[place] = sizes.get(place, 0) + 1
+        return [entrant for entrant in self.entrants if sizes[entrant.arm, entrant.search] > 1]
+
+    def _is_complete(self, candidates: Sequence[Candidate], repeats: Sequence[int]) -> bool:
+        return not self._confirmed.missing(candidates, repeats)
+
+    def _train(
+        self,
+        stage: StageRuns,
+        candidates: Sequence[Candidate],
+        repeats: Sequence[int],
+        jobs: OrderedJobs,
+        counts: _Counts,
+    ) -> Iterator[Event]:
+        """Train what is missing, repeat by repeat where time is limited.
 
         So a time limit leaves every candidate with the same number of repeats.
         """
-        repeats = sorted({repeat for _, repeat, _ in self._missing})
-        if self._seconds is not None:
-            return [(repeat,) for repeat in repeats]
-        return self._resplits.blocks(repeats)
-
-    def _segments(self, repeats: Sequence[int], data: TrainingData) -> list[Segment]:
-        lanes = [
-            confirmation_lane(
-                self._plan,
-                candidate,
-                data,
-                number=number,
-                repeat=repeat,
-                fold=fold,
-                split=position * self._folds + fold,
+        slots = len({candidate.key for candidate in candidates}) * len(repeats) * stage.folds
+        counts.wanted += slots
+        counts.made += slots - stage.missing(candidates, repeats)
+        blocks = [repeats] if self._seconds is None else [(repeat,) for repeat in repeats]
+        for block in blocks:
+            started = monotonic()
+            is_late = self._seconds is not None and (
+                started - self._began + self._longest > self._seconds
             )
-            for number, candidate in enumerate(self._candidates)
-            for position, repeat in enumerate(repeats)
-            for fold in range(self._folds)
-            if (candidate.key, repeat, fold) in self._missing
-        ]
-        stacks = pack(lanes, self._plan.backend.device)
-        return [whole_training(self._plan, stack) for stack in stacks]
-
-    def _read(
-        self, data: TrainingData, segment: Segment, reports: Sequence[LaneReport]
-    ) -> Iterator[ConfirmationRun]:
-        for lane, report in zip(segment.lanes, reports, strict=True):
-            candidate = self._candidates[lane.configuration]
-            rows = data.folds[lane.split]
-            scores, failure = last_scores(self._plan, report)
-            run = ConfirmationRun(
-                trial=candidate.trial,
-                activation=candidate.activation,
-                role=candidate.roles[0],
-                params=candidate.params,
-                repeat=lane.repeat,
-                fold=lane.fold,
-                scores=scores,
-                failure=failure,
-                train_rows=len(rows.x_train),
-                validation_rows=len(rows.x_validation),
-                fit_seconds=report.seconds,
-                blocks=report.blocks,
-            )
-            yield from _in_roles(candidate, run)
-
-    def _made(self, runs: Iterable[ConfirmationRun]) -> Iterator[Event]:
-        made = tuple(runs)
-        for run in made:
-            self._runs[_slot(run), run.role] = run
-            self._missing.pop(_slot(run), None)
-        if made:
-            yield ConfirmationsMade(runs=made)
-
-
-def confirmation_lane(
-    plan: StudyPlan,
-    candidate: Candidate,
-    data: TrainingData,
-    *,
-    number: int,
-    repeat: int,
-    fold: int,
-    split: int,
-) -> Lane:
-    """Return the lane of `candidate`, the `number`-th, for a fold of `data` whose rows are `split`.
-
-    The seeds are derived from (study seed, repeat, fold) and thus the same for all candidates.
-    """
-    seed = plan.spec.sampler.seed
-    config = NetworkConfig.from_params(candidate.params, plan.space.own)
-    return Lane(
-        configuration=number,
-        repeat=repeat,
-        fold=fold,
-        split=data.place(config.scaling, split),
-        config=config,
-        init_seed=derive_seed(seed, "confirm init", repeat, fold),
-        order_seed=derive_seed(seed, "confirm order", repeat, fold),
-    )
-
-
-def whole_training(
-    plan: StudyPlan, lanes: tuple[Lane, ...], *, keep_states: bool = False
-) -> Segment:
-    """Return the segment that trains `lanes` from initial weights to the last epoch, unpruned."""
-    epochs = plan.spec.budget.epochs
-    return Segment(
-        lanes=lanes,
-        first=0,
-        last=epochs,
-        epochs=epochs,
-        evaluate_at=(epochs,),
-        metrics=plan.metrics,
-        keep_states=keep_states,
-        backend=plan.backend,
-    )
-
-
-def last_scores(plan: StudyPlan, report: LaneReport) -> tuple[dict[str, float], str | None]:
-    """Return every metric after the last epoch, or no metric and the sentence why.
-
-    A lane counts as failed where its training did, or where the first objective is not finite.
-    """
-    if report.failure is not None:
-        return {}, (
-            f"the training loss was not finite by epoch {plan.spec.budget.epochs}; "
-            "lower the learning rate or set gradient_clip to 1.0"
-        )
-    scores = {name: values[-1] for name, values in report.scores.items()}
-    first = plan.objectives[0].name
-    if not isfinite(scores[first]):
-        return {}, f"{first} is {scores[first]} on rows not trained on, which cannot be compared"
-    return scores, None
-
-
-def _slot(run: ConfirmationRun) -> Slot:
-    return config_key(run.params), run.repeat, run.fold
-
-
-def _in_roles(candidate: Candidate, run: ConfirmationRun) -> Iterator[ConfirmationRun]:
-    """Yield `run` once for each role of its configuration."""
-    for role in candidate.roles:
-        yield replace(run, role=role, trial=candidate.trial)
+            if is_late and block[0] > 0:
+                return
+            for trained, made in stage.train(candidates, block, jobs):
+                counts.made += trained
+                if made:
+                    yield ConfirmationsMade(runs=made)
+                yield counts.progress()
+            self._longest = max(self._longest, monotonic() - started)

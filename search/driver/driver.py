@@ -14,14 +14,12 @@ from concurrent.futures import Executor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from search.analysis.candidates import select_candidates
 from search.data.datasets import Dataset
 from search.driver.common_failure import common_failure
 from search.driver.confirm_phase import Confirmation
 from search.driver.holdout_phase import evaluate_holdout
 from search.driver.ordered_jobs import Interrupted, OrderedJobs
 from search.driver.plan import StudyPlan, plan_study
-from search.driver.resplits import Resplits
 from search.driver.search_phase import STOP_ACTIONS, SearchPhase
 from search.study import (
     ConfirmationRun,
@@ -81,15 +79,11 @@ def _confirm_and_test(
     plan: StudyPlan, search: SearchPhase, recorded: Sequence[ConfirmationRun], jobs: OrderedJobs
 ) -> Iterator[Event]:
     """Confirm the best trials, then score the winner of the confirmation on the test rows."""
-    evaluation = plan.spec.evaluation
-    direction = plan.objectives[0].direction
-    candidates = select_candidates(search.trials, direction, evaluation.confirm_top)
-    if not candidates:
+    confirmation = Confirmation(plan, search.trials, recorded, seconds=search.seconds_left)
+    if not confirmation.entrants:
         return
     yield PhaseStarted(phase=Phase.CONFIRM)
-    resplits = Resplits(plan)
-    confirmation = Confirmation(plan, resplits, candidates, recorded, seconds=search.seconds_left)
     yield from confirmation.run(search.progress, jobs)
-    if evaluation.test_fraction > 0:
+    if plan.spec.evaluation.test_fraction > 0:
         yield PhaseStarted(phase=Phase.TEST)
-    yield from evaluate_holdout(plan, resplits, confirmation.runs, jobs)
+    yield from evaluate_holdout(plan, confirmation.resplits, confirmation.runs, jobs)

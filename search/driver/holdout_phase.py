@@ -13,12 +13,11 @@ from math import isfinite
 import numpy as np
 
 from search.analysis.candidates import config_key
-from search.analysis.comparisons import pick_winner
+from search.analysis.recommendation import pick_winner
 from search.data.fold_arrays import TrainingData
 from search.data.preprocessing import fit_preprocessor, prepare
 from search.data.row_blocks import mean_blocks, sum_blocks
 from search.data.splits import Fold
-from search.driver.confirm_phase import last_scores, whole_training
 from search.driver.ordered_jobs import OrderedJobs
 from search.driver.plan import StudyPlan
 from search.driver.reference_models import (
@@ -28,6 +27,7 @@ from search.driver.reference_models import (
     score_from_file,
 )
 from search.driver.resplits import Resplits
+from search.driver.stage_runs import last_scores, whole_training
 from search.networks.lane import Lane, LaneState, NetworkConfig
 from search.networks.model_archive import save_model_archive
 from search.seeds import derive_seed
@@ -123,7 +123,7 @@ def _finalists(
 ) -> dict[TestRole, Mapping[str, ParamValue]]:
     """Return the configurations to refit by role; a role is absent where all its runs failed."""
     finalists: dict[TestRole, Mapping[str, ParamValue]] = {}
-    winner = pick_winner(runs, plan.objectives[0])
+    winner = pick_winner(runs, plan.objectives[0], plan.spec.question)
     if winner is not None:
         finalists[TestRole.WINNER] = winner
     for run in runs:

@@ -16,7 +16,7 @@ from search.data.splits import Splits, split
 from search.metrics import Metric, Source, chance_loss, task_metrics
 from search.networks.lane import Lane, NetworkConfig
 from search.seeds import derive_seed
-from search.space import SearchSpace
+from search.space import Arms, SearchSpace
 from search.study import Choices, ParamValue, Scaling, StudySpec, Task
 from search.study_checks import check_study
 from search.training.backend import PROCESSOR, Backend
@@ -26,12 +26,14 @@ from search.training.backend import PROCESSOR, Backend
 class StudyPlan:
     """A study ready to run. Made by `plan_study`."""
 
-    #: The spec with the pruner that applies, as from `check_study`.
+    #: The spec with its trials and the pruner that applies, as from `check_study`.
     spec: StudySpec
     dataset: Dataset
     splits: Splits
     task: Task
     space: SearchSpace
+    #: What the question of the study compares.
+    arms: Arms
     objectives: tuple[Metric, ...]
     #: Names of all metrics scored at every evaluation: scores among the objectives come first.
     metrics: tuple[str, ...]
@@ -99,6 +101,7 @@ def plan_study(spec: StudySpec, dataset: Dataset, backend: Backend = PROCESSOR) 
         splits=splits,
         task=checked.task,
         space=checked.space,
+        arms=checked.arms,
         objectives=checked.objectives,
         metrics=tuple(dict.fromkeys([*scored, *recorded])),
         blocks=_blocks(dataset, splits, spec.sampler.seed),

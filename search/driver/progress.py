@@ -14,7 +14,7 @@ from search.metrics import Direction
 from search.study import Progress, TrialRecord
 
 #: Share of a wall-clock limit that is reserved for the confirmation and the test.
-CONFIRMATION_SHARE = 1 / 3
+CONFIRMATION_SHARE = 1 / 2
 
 
 class ProgressTracker:

@@ -1,4 +1,4 @@
-"""Fresh splits of the development rows for the repeats of the confirmation, ready for training."""
+"""Fresh splits of the development rows for the repeats of a stage, ready for training."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from search.data.preprocessing import prepare
 from search.data.splits import Fold, split_anew
 from search.driver.plan import StudyPlan
 from search.seeds import derive_seed
+from search.study import Stage
 
 #: Bytes of arrays up to which repeats are prepared together, so that their lanes fill wider stacks.
 #: Every worker process holds as much.
@@ -17,13 +18,14 @@ BLOCK_BYTES = 128 * 2**20
 
 
 class Resplits:
-    """Repeated cross-validation: the development rows split anew for each repeat of a study.
+    """Repeated cross-validation: the development rows split anew for each repeat of a stage.
 
     The block prepared last is kept, because the reference models are scored on it again.
     """
 
-    def __init__(self, plan: StudyPlan) -> None:
+    def __init__(self, plan: StudyPlan, stage: Stage) -> None:
         self._plan = plan
+        self.stage = stage
         self._last: tuple[tuple[int, ...], TrainingData] | None = None
 
     def blocks(self, repeats: Sequence[int]) -> list[tuple[int, ...]]:
@@ -47,7 +49,7 @@ class Resplits:
         plan = self._plan
         folds: list[Fold] = []
         for repeat in block:
-            seed = derive_seed(plan.spec.sampler.seed, "confirm split", repeat)
+            seed = derive_seed(plan.spec.sampler.seed, f"{self.stage} split", repeat)
             folds += split_anew(plan.dataset, plan.splits.search, len(plan.splits.folds), seed)
         splits = replace(plan.splits, folds=tuple(folds))
         return prepare(plan.dataset, splits, plan.scalings, plan.blocks)

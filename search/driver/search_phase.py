@@ -40,6 +40,10 @@ MAX_BATCHES = 5
 #: Most trials of a batch. A GPU trains a wide stack in hardly more time than a narrow one.
 LARGEST_BATCH: Mapping[Device, int] = {Device.CPU: 16, Device.CUDA: 128}
 
+#: With so many arms of searches as many trials as ever are asked for together: on a processor each
+#: has then two trials under way.
+_PLACES = 40
+
 #: Seconds that events may wait for the next report of progress, at which recorders write them.
 FLUSH_INTERVAL_S = 0.1
 
@@ -62,7 +66,7 @@ class SearchPhase:
         self._pruning = Pruning(
             plan.spec.pruner, plan.directions[0], plan.spec.budget.epochs, plan.spec.sampler.seed
         )
-        self._pruning.replay(history)
+        self._pruning.replay(history, self._group_of)
         self._tracker = ProgressTracker(plan, history)
         self._interrupted = [record for record in history if not record.state.is_finished()]
         self._store = open_store(executor, folder)
@@ -92,20 +96,26 @@ class SearchPhase:
         return self._tracker.seconds_left
 
     def run(self) -> Iterator[Event]:
-        """Yield events until the budget is used up; raises Interrupted where a stop is asked for.
+        """Yield events until the budget is used up or somebody ends the search.
+
+        Raises Interrupted where a stop is asked for.
 
         Unfinished trials are yielded as paused or cancelled before that.
         """
         trials = self._plan.spec.budget.trials
+        places = self._plan.spec.evaluation.searches * len(self._plan.arms.names)
         most_batches = MAX_BATCHES * self._plan.backend.ahead
         while True:
             control = self._control()
             if control.stop is not None:
-                yield from self._end_running(control.stop)
+                yield from self._end_running(STOP_ACTIONS[control.stop].finalize)
                 raise Interrupted(control.stop)
+            if control.finish:
+                yield from self._end_running(_ended)
+                return
             self._ask_tell.request(control.requests)
             most = LARGEST_BATCH[self._plan.backend.device]
-            size = trial_batch_size(trials, self._tracker.finished, most)
+            size = trial_batch_size(trials, self._tracker.finished, most, places)
             while len(self._batches) < most_batches and (records := self._new_trials(size)):
                 yield self._start(records)
             if not self._batches:
@@ -146,9 +156,13 @@ class SearchPhase:
             for record in records
         ]
         for record in records:
-            self._pruning.start(record.number, record.activation)
+            self._pruning.start(record.number, self._group_of(record))
         self._submit(TrialBatch(self._plan, records, self._data, self._store))
         return self._changed(records)
+
+    def _group_of(self, record: TrialRecord) -> str:
+        """Return the name of the trials that a trial is compared with."""
+        return f"{self._plan.arms.of(record.params)}, search {record.search}"
 
     def _advance(self, batch: TrialBatch) -> TrialsChanged:
         """Wait for a batch's rung, submit its survivors again, tell the sampler the results."""
@@ -169,8 +183,7 @@ class SearchPhase:
         self._records |= {record.number: record for record in records}
         return TrialsChanged(trials=tuple(records))
 
-    def _end_running(self, stop: Stop) -> Iterator[Event]:
-        finalize = STOP_ACTIONS[stop].finalize
+    def _end_running(self, finalize: Callable[[TrialRecord], TrialRecord]) -> Iterator[Event]:
         stopped = [record for _, batch in self._batches for record in batch.abandon(finalize)]
         stopped += [finalize(record) for record in self._interrupted]
         if stopped:
@@ -178,14 +191,18 @@ class SearchPhase:
             yield ProgressMade(progress=self.progress)
 
 
-def trial_batch_size(trials: int, finished: int, most: int = LARGEST_BATCH[Device.CPU]) -> int:
+def trial_batch_size(
+    trials: int, finished: int, most: int = LARGEST_BATCH[Device.CPU], places: int = 1
+) -> int:
     """Return how many trials to ask for together, of `trials` in all, after `finished` of them.
 
     Trials of one batch do not learn from each other. So batches are small at first, when every
     result changes which configurations are worth trying, and later large enough to fill stacks and
-    to share the cost of fitting the sampler's model.
+    to share the cost of fitting the sampler's model. Trials of different `places`, arms of
+    searches, would not learn from each other in any case.
     """
-    return min(max(2, min(most, trials // 12)), max(4, finished // 8))
+    alone = min(max(2, min(most, trials // 12)), max(4, finished // 8))
+    return max(alone if places == 1 else min(alone, 4), min(most, places * most // _PLACES))
 
 
 def _restarted(record: TrialRecord) -> TrialRecord:
@@ -198,6 +215,7 @@ def _restarted(record: TrialRecord) -> TrialRecord:
         distributions=record.distributions,
         started_at=datetime.now(UTC),
         request_id=record.request_id,
+        search=record.search,
     )
 
 
@@ -211,6 +229,17 @@ def _cancelled(record: TrialRecord) -> TrialRecord:
         state=TrialState.FAIL,
         error="the study was cancelled before this trial finished",
         flags=("cancelled",),
+        finished_at=datetime.now(UTC),
+    )
+
+
+def _ended(record: TrialRecord) -> TrialRecord:
+    """Return a trial that the end of the search has cut short; its last score counts."""
+    return replace(
+        record,
+        state=TrialState.PRUNED if record.intermediate_values else TrialState.FAIL,
+        error="the search was ended before this trial finished",
+        flags=(*record.flags, "cancelled"),
         finished_at=datetime.now(UTC),
     )
 

@@ -15,7 +15,7 @@ from search.driver.plan import StudyPlan
 from search.engines.probe_schedule import mean_snapshots, probe_epochs
 from search.networks.cost import network_costs
 from search.pruners import Pruning
-from search.study import Finding, FoldCurve, TrialRecord
+from search.study import Finding, FoldCurve, TrialRecord, TrialSource
 from search.training.packing import pack, stack_work
 from search.training.scoring import LaneReport
 from search.training.segment import Segment
@@ -140,6 +140,7 @@ class TrialBatch:
         # Asked even where a warning ends the trial: the pruner then counts the trial at this rung,
         # as it will when the history is replayed.
         pruned = pruning.should_prune(record.number)
+        pruned &= record.source is not TrialSource.STRATIFIED
         warnings = (
             warn(
                 record,

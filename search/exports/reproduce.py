@@ -18,15 +18,15 @@ from typing import Any
 from search.analysis.candidates import Candidate
 from search.data.datasets import Dataset
 from search.data.fold_arrays import TrainingData
-from search.driver.confirm_phase import confirmation_lane, last_scores, whole_training
 from search.driver.holdout_phase import evaluate_holdout
 from search.driver.ordered_jobs import OrderedJobs
 from search.driver.plan import StudyPlan, plan_study
 from search.driver.resplits import Resplits
+from search.driver.stage_runs import StageRuns, last_scores, whole_training
 from search.errors import InvalidInput
 from search.networks.lane import Lane
 from search.networks.model_archive import ModelArchive, load_model_archive
-from search.study import ConfirmationRun, Role, StudySpec, TestRole, TestsMade
+from search.study import ConfirmationRun, Stage, StudySpec, TestRole, TestsMade
 from search.training.backend import PROCESSOR, Backend
 from search.training.packing import pack
 from search.training.scoring import LaneReport
@@ -110,10 +110,11 @@ class _Again:
         self._plan = plan
         self._story = story
         self._jobs = jobs
-        self._resplits = Resplits(plan)
+        self._resplits = Resplits(plan, Stage.CONFIRM)
         self._runs: list[ConfirmationRun] = []
+        params = story["params"]
         self._candidate = Candidate(
-            trial=story.get("trial"), params=story["params"], roles=(Role.CANDIDATE,)
+            trial=story.get("trial"), params=params, arm=plan.arms.of(params), search=0
         )
 
     def search(self) -> Iterator[ScoreAgain]:
@@ -136,43 +137,15 @@ class _Again:
         recorded = {
             (run["repeat"], run["fold"]): run for run in self._story["scores"]["confirmation"]
         }
-        folds = len(self._plan.splits.folds)
-        for repeats in self._resplits.blocks(sorted({repeat for repeat, _ in recorded})):
-            data = self._resplits.prepared(repeats)
-            lanes = [
-                confirmation_lane(
-                    self._plan,
-                    self._candidate,
-                    data,
-                    number=0,
-                    repeat=repeat,
-                    fold=fold,
-                    split=repeats.index(repeat) * folds + fold,
-                )
-                for repeat, fold in recorded
-                if repeat in repeats
-            ]
-            for lane, report in self._train(lanes, data):
-                scores, failure = last_scores(self._plan, report)
-                self._runs.append(
-                    ConfirmationRun(
-                        trial=self._candidate.trial,
-                        activation=self._candidate.activation,
-                        role=Role.CANDIDATE,
-                        params=self._candidate.params,
-                        repeat=lane.repeat,
-                        fold=lane.fold,
-                        scores=scores,
-                        failure=failure,
-                        train_rows=len(data.folds[lane.split].x_train),
-                        validation_rows=len(data.folds[lane.split].x_validation),
-                        fit_seconds=report.seconds,
-                    )
-                )
-                run = recorded[lane.repeat, lane.fold]
-                known = {k: v for k, v in run.items() if k not in ("repeat", "fold")}
-                training = f"confirmation, repeat {lane.repeat}, fold {lane.fold}"
-                yield from _compared(training, known, scores)
+        stage = StageRuns(self._plan, self._resplits, ())
+        repeats = sorted({repeat for repeat, _ in recorded})
+        for _, made in stage.train([self._candidate], repeats, self._jobs):
+            for run in made:
+                self._runs.append(run)
+                known = recorded.get((run.repeat, run.fold), {})
+                known = {k: v for k, v in known.items() if k not in ("repeat", "fold")}
+                training = f"confirmation, repeat {run.repeat}, fold {run.fold}"
+                yield from _compared(training, known, run.scores)
 
     def test(self) -> Iterator[ScoreAgain]:
         """Refit on all development rows, score the test rows and compare the weights."""

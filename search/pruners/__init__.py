@@ -5,6 +5,6 @@ out, made within an activation or over the whole study.
 """
 
 from search.pruners.catalog import PRUNERS, get_pruner
-from search.pruners.per_activation import Pruning
+from search.pruners.pruning import Pruning
 
 __all__ = ["PRUNERS", "Pruning", "get_pruner"]

@@ -207,10 +207,12 @@ def check_sampler(spec: SamplerSpec, space: SearchSpace) -> None:
         )
 
 
-def seed_for(study_seed: int, history_length: int) -> int:
+def seed_for(study_seed: int, history_length: int, search: int = 0, arm: str = "") -> int:
     """Return the seed of a sampler that starts after `history_length` known trials.
+
+    Each search has its own, and each arm that has a sampler of its own.
 
     The seed is a stable hash, equal on every machine, and below 2**32, which NumPy's RandomState
     requires.
     """
-    return derive_seed("sampler", study_seed, history_length) % 2**32
+    return derive_seed("sampler", study_seed, history_length, search, arm) % 2**32

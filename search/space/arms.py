@@ -102,6 +102,11 @@ class Arms:
         """Names of the arms, in the order of the axis."""
         return tuple(self.parts)
 
+    @property
+    def grid_size(self) -> int | None:
+        """Number of configurations of all arms; None where an axis is continuous."""
+        return self._space.grid_size()
+
     def of(self, params: Mapping[str, ParamValue]) -> str:
         """Return the name of the arm that a configuration belongs to.
 

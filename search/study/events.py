@@ -32,6 +32,8 @@ class Control:
     """Instructions to a running study, polled by the driver between rungs."""
 
     stop: Stop | None = None
+    #: Whether the search is to end now, and the confirmation to begin.
+    finish: bool = False
     requests: tuple[TrialRequest, ...] = ()
 
 

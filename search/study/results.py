@@ -46,7 +46,7 @@ class ScoreSummary:
     sd: float | None = None
     #: The worst single run; a failed run counts as the worst of its resample.
     worst: float | None = None
-    #: Ends of the 95 % interval of the mean, corrected for shared rows; None below two resamples.
+    #: Ends of the 95 % interval of the mean; None where there are too few runs for one.
     ci_low: float | None = None
     ci_high: float | None = None
 
@@ -93,53 +93,106 @@ class ActivationSummary(ConfirmedBest):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ComparedScores(ScoreSummary):
-    """Scores, and their paired difference to a reference; None where no test could be made."""
+class ArmComparison(ScoreSummary):
+    """One arm, the mean of its champions, against the best arm.
 
+    Its interval and those of differences are of 95 %, and hold for data like this, had the searches
+    been done again.
+    """
+
+    #: Name of the arm.
+    arm: str
+    #: Activation of the network that is the best of the arm.
+    activation: str
+    #: Trials whose configurations are the champions, one a search.
+    trials: tuple[int | None, ...]
+    searches: int
+    repeats: int
+    failures: int
+    #: Trials of the arm, all searches together.
+    tuned: int
+    #: True where it had so many fewer trials than others that it is never called worse.
+    unequal_tuning: bool
+    #: This arm minus the best; 0 for the best itself.
     difference: float | None
-    #: Ends of the interval at the level at which the difference is tested.
     difference_low: float | None
     difference_high: float | None
-    #: Two-sided, of this comparison alone.
+    #: One-sided: of a difference as great by chance, were this arm no worse than the best.
     p_value: float | None
-    #: By Holm's steps, over all comparisons of the family.
+    #: Counted for all arms that it could have been, and for all looks at the runs.
     p_adjusted: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ActivationComparison(ComparedScores):
-    """One activation, the mean of its confirmed configurations, minus the best activation."""
-
-    activation: str
-    #: Trials whose configurations were trained anew.
-    trials: tuple[int | None, ...]
-    failures: int
-    #: More repeats that would show a difference as large as observed; None where it is shown or
-    #: no acceptable number would.
-    repeats_needed: int | None
-    #: True where the activation is not shown to be worse than the best.
+    #: Shown to be worse than the best.
+    worse: bool
+    #: Shown to differ from the best by less than `Verdict.region`.
+    equivalent: bool
+    #: The best, or not shown to be worse than the best.
     tied: bool
+    #: Probability of being better than the best; of the best, better than the next.
+    probability_better: float | None
+    #: Probability of differing from it by less than the region.
+    probability_equivalent: float | None
+    #: Probability of being the best of all arms.
     probability_best: float
-    #: Standard error between searches; None where only one configuration of each was confirmed.
+    #: The least difference to the best that would have been shown with a probability of 80 %.
+    detectable: float | None
+    #: What would show a difference as observed, each alone: more repeats, more searches, or so many
+    #: times the rows. None where it is shown, or no acceptable number would.
+    repeats_needed: int | None
+    searches_needed: int | None
+    rows_needed: int | None
+    #: Standard error that the luck of the searches adds.
     search_sd: float | None
-    #: The difference of this activation minus the baseline, like those of `ComparedScores`.
-    baseline_difference: float | None
-    baseline_difference_low: float | None
-    baseline_difference_high: float | None
-    baseline_p_value: float | None
-    baseline_p_adjusted: float | None
     #: Mean training seconds of one run.
     fit_seconds: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BaselineComparison(ComparedScores):
-    """The baseline's scores; the difference is the recommended activation minus the baseline."""
+class BaselineScores(ScoreSummary):
+    """The scores of the baseline, one fixed network."""
 
     activation: str
     trial: int | None
     params: Mapping[str, ParamValue]
     failures: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkDifference:
+    """The recommended network minus another predictor, both fixed; intervals are of 95 %."""
+
+    #: A `TestRole`: the baseline, the linear or the trivial model.
+    reference: str
+    #: "validation" for the rows of the confirmation, or "test".
+    rows: str
+    difference: float
+    ci_low: float
+    ci_high: float
+    #: One-sided: of a difference as great by chance, were the network no better.
+    p_value: float
+    probability_better: float
+    #: Probability of a difference smaller than `Verdict.region`.
+    probability_equivalent: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkVerdict:
+    """Whether the recommended network is better than the baseline and the reference models.
+
+    The networks are fixed, so the luck of the search has no part in it.
+    """
+
+    trial: int | None
+    params: Mapping[str, ParamValue]
+    #: Against the baseline, on the rows of the confirmation; None where it has no runs.
+    difference: float | None
+    ci_low: float | None
+    ci_high: float | None
+    p_value: float | None
+    probability_better: float | None
+    probability_equivalent: float | None
+    #: Against each reference, on both kinds of rows.
+    differences: tuple[NetworkDifference, ...]
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +207,9 @@ class HoldoutScore:
     validation_scores: Mapping[str, float | None]
     params: Mapping[str, ParamValue]
     repeats: int
+    #: Ends of the 95 % interval of `score`, over rows like these; None where they are not known.
+    ci_low: float | None = None
+    ci_high: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,13 +227,15 @@ class Holdout:
 
 
 class Outcome(StrEnum):
-    """The answer of a confirmation to the question which activation is best."""
+    """The answer of a confirmation to the question which arm is best."""
 
-    #: One activation is better than every other.
+    #: One arm is shown to be better than every other.
     WINNER = "winner"
-    #: Several are as good as the best, and more repeats would not change that.
+    #: The arms not shown to be worse than the best are shown to be as good, to the region.
+    EQUIVALENT = "equivalent"
+    #: Several are not shown to be worse, nor to be as good, and more repeats would not tell.
     TIED = "tied"
-    #: The data cannot tell yet, more repeats or configurations could; or nothing was compared.
+    #: More repeats would tell; or nothing was compared.
     UNDECIDED = "undecided"
 
 
@@ -196,30 +254,44 @@ class Stopped(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Which activation is recommended, how sure that is, and what would make it surer."""
+    """Which arm is recommended, how sure that is, and what would make it surer."""
 
-    #: The recommended activation, its best configuration and the trial that found it.
+    #: A `Question`: the axis whose values are the arms.
+    question: str = "activation"
+    #: The recommended arm, and its champion: the recommended network and the trial that found it.
     winner: str | None
     trial: int | None
     params: Mapping[str, ParamValue] | None
-    #: The activation with the best mean.
+    #: The arm with the best mean.
     best: str | None
-    #: The other activations not shown to be worse than the best.
+    #: The other arms not shown to be worse than the best.
     tied_with: tuple[str, ...]
-    #: Activations all of whose runs failed.
+    #: Arms all of whose runs failed.
     failed: tuple[str, ...]
-    #: Activations of the space that no complete trial had.
+    #: Arms of the space that no trial of use had.
     unconfirmed: tuple[str, ...] = ()
     outcome: Outcome
+    #: Why no more repeats were trained; None in verdicts of older releases.
+    stopped: Stopped | None = None
+    #: Repeats of the arms that had most, and searches of each arm.
     repeats: int
-    #: More repeats that could decide; None where it is decided or none could.
+    searches: int = 1
+    #: The least of what would tell one more arm from the best, each alone; None where none would.
     repeats_needed: int | None
+    searches_needed: int | None = None
+    #: Times the rows of the study.
+    rows_needed: int | None = None
     metric: str
-    #: Accepted probability of any wrong claim in one family of comparisons.
+    #: Accepted probability that the best arm is called worse, and the level of intervals.
     alpha: float
-    baseline: BaselineComparison | None
-    #: One an activation, the best first.
-    comparisons: tuple[ActivationComparison, ...]
+    level: float = 0.95
+    #: The greatest difference that is held to have no practical meaning, and the rule that says so.
+    region: float | None = None
+    region_rule: str | None = None
+    baseline: BaselineScores | None
+    #: One an arm, the best first.
+    comparisons: tuple[ArmComparison, ...]
+    network: NetworkVerdict | None = None
     test: Holdout | None
     sentence: str
 
@@ -292,14 +364,24 @@ class SlopeEffect:
 class StudyResults:
     """Everything a study has found so far; empty before its first trial."""
 
-    #: The best complete trial by the first objective.
+    #: The trial of the recommended network once there is a verdict; `best_trial` until then.
     best: TrialSummary | None = None
+    #: The best complete trial by the first objective: the luckiest of many noisy scores.
+    best_trial: TrialSummary | None = None
     #: With two objectives, the trials that no other beats in both.
     front: tuple[TrialSummary, ...] = ()
     #: One an activation of the space, the best first.
     by_activation: tuple[ActivationSummary, ...] = ()
-    #: Axis -> share of the variance, the greatest first.
+    #: Axis -> share of the variance of scores that can be compared, the greatest first.
     importances: Mapping[str, float] = field(default_factory=dict)
+    #: Axis -> ends of the 95 % interval of its share.
+    importance_intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    #: Share that all axes explain together; None where there are too few trials.
+    importance_explained: float | None = None
+    #: Trials that the shares were computed from.
+    importance_trials: int = 0
+    #: What the shares mean, a sentence; it says where there is too little to say.
+    importance_note: str = ""
     #: "activation x initializer" and "activation x depth" -> table.
     interactions: Mapping[str, Interaction] = field(default_factory=dict)
     #: One a searched slope, alpha or beta.

@@ -78,12 +78,13 @@ Axis: TypeAlias = Choices | Range
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplerSpec:
-    """The sampler, the seed of the whole study, and each activation's guaranteed share."""
+    """The sampler, the seed of the whole study, and each arm's guaranteed share."""
 
     #: Name of a row of `search.samplers.SAMPLERS`.
     name: str = "tpe"
     seed: int = 0
-    #: Trials that each activation gets at least; None: an even share of half the budget.
+    #: Trials that each arm of a search gets before its sampler may choose the arm; None: all arms
+    #: have the same number of trials, and each a sampler of its own.
     min_trials_per_activation: int | None = None
 
 
@@ -100,7 +101,9 @@ class PrunerSpec:
 class Budget:
     """The limits of a study."""
 
-    trials: int = 200
+    #: Trials of all searches together; 0: TRIALS_PER_SEARCH for each arm and search (see
+    #: `search.study_checks`).
+    trials: int = 0
     #: Epochs of a training that is not pruned.
     epochs: int = 30
     #: Wall-clock limit in seconds for all phases; None for no limit.
@@ -111,14 +114,20 @@ class Budget:
 class Evaluation:
     """The splits by which configurations are evaluated in each phase."""
 
+    #: Independent searches of each arm: replicates that tell an arm from the luck of its search.
+    searches: int = 4
     #: Cross-validation folds; 1 means one split into training and validation rows.
     folds: int = 3
     #: Share of the rows that the search never sees.
     test_fraction: float = 0.2
-    #: Best configurations of each activation that are trained again; 0 skips the confirmation.
-    confirm_top: int = 3
-    #: Repeats of the confirmation, each with new splits and seeds.
-    confirm_repeats: int = 5
+    #: Best configurations of each arm and search that race to be its champion; 0 skips the
+    #: confirmation.
+    confirm_top: int = 4
+    #: Repeats of the confirmation at most, each with new splits and seeds.
+    confirm_repeats: int = 8
+    #: The greatest difference of no practical meaning: a share of the baseline's loss, or points of
+    #: a metric that is a share; None for the default of the metric, see `search.analysis.region`.
+    region: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +137,8 @@ class StudySpec:
     #: Name of a built-in dataset or id of an upload.
     dataset: str
     name: str = ""
+    #: What is compared: the axis whose values are the arms.
+    question: Question = Question.ACTIVATION
     #: Task of the dataset; None: inferred from the target column.
     task: Task | None = None
     #: Axes that differ from the default space (see `search.space.search_space`).
@@ -141,3 +152,7 @@ class StudySpec:
     #: Names of the metrics to optimise, the first of which also prunes; empty: log_loss, or mse for
     #: regression.
     objectives: tuple[str, ...] = ()
+    #: Extensions of the finished study so far: as many verdicts there have been.
+    extensions: int = 0
+    #: Repeats of the confirmation that a person has asked for, also where more would tell little.
+    least_repeats: int = 0

@@ -19,8 +19,8 @@ from pydantic_core import from_json, to_json
 from search.analysis.figures import FIGURES
 from search.errors import NotFound
 from search.exports.catalog import FORMATS
-from search.space import build_space
 from search.space.axis_rules import distribution_of
+from search.study_checks import study_space
 from service.api.dependencies import Services
 from service.api.study_documents import study_document
 from service.pages.notes import study_note, trial_note
@@ -169,7 +169,7 @@ class CompletedDashboard:
     def _importances(self, _: WSGIEnvironment, start: StartResponse, place: str) -> Iterable[bytes]:
         row = self._services.studies.by_optuna_id(int(place))
         shares = self._services.results.get(row.id).results.importances
-        space = build_space(row.spec.space, row.spec.expressions)
+        space = study_space(row.spec)
         ours = [
             {
                 "name": name,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from search.data.datasets import BUILTIN, DatasetSummary
 from search.errors import NotFound, UnknownChoice
-from search.metrics import Metric
 from search.study import StudySpec
+from search.study_checks import CheckedStudy
 from search.study_checks import check_study as check_against_dataset
 from service.api.study_size import StudyLimits
 from service.stored_datasets import summary_of
@@ -18,8 +18,8 @@ def check_study(
     datasets: Datasets,
     reader: TableReader | None = None,
     limits: StudyLimits | None = None,
-) -> tuple[Metric, ...]:
-    """Return the objectives of `spec`, checked whole, and against `limits` where there are some.
+) -> CheckedStudy:
+    """Return `spec` checked whole, and against `limits` where there are some.
 
     An upload is read by `reader` if it must be.
 
@@ -29,8 +29,8 @@ def check_study(
     summary = _summary(spec, datasets, reader)
     checked = check_against_dataset(spec, summary)
     if limits is not None:
-        limits.check(checked.spec, summary, checked.space)
-    return checked.objectives
+        limits.check(checked, summary)
+    return checked
 
 
 def _summary(spec: StudySpec, datasets: Datasets, reader: TableReader | None) -> DatasetSummary:

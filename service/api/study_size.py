@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
+from search.analysis.candidates import RACE_REPEATS
 from search.data.datasets import DatasetSummary
 from search.errors import InvalidInput
-from search.space import SearchSpace
 from search.study import Axis, Choices, StudySpec
+from search.study_checks import CheckedStudy
 
 #: Of one training step on one core: measured 69 us for minibatches of 64 through three layers of
 #: width 64 (tests/benchmarks/README.md), most of which is multiplication.
@@ -26,9 +27,10 @@ class StudyLimits:
     #: Processor time of the study, where every trial is trained to its end.
     seconds: float
 
-    def check(self, spec: StudySpec, dataset: DatasetSummary, space: SearchSpace) -> None:
+    def check(self, checked: CheckedStudy, dataset: DatasetSummary) -> None:
         """Raise InvalidInput for a study beyond a limit; the sentence names the setting."""
-        self.check_trials(spec)
+        self.check_trials(checked.spec)
+        space = checked.space
         features, outputs = dataset.features, max(1, len(dataset.classes))
         width, depth = (_largest(space.axes[name]) for name in ("width", "depth"))
         largest = _parameters(width, depth, features, outputs)
@@ -39,12 +41,13 @@ class StudyLimits:
                 "ACTIVATION_SEARCH_MAX_PARAMETERS",
                 pointer="/space/width",
             )
-        seconds = _seconds(spec, dataset.rows, space, features, outputs)
+        seconds = _seconds(checked, dataset.rows, features, outputs)
         if seconds > self.seconds:
             raise InvalidInput(
                 f"the study would take {seconds / _DAY_S:.3g} days of one processor (a rough "
                 f"estimate), but at most {self.seconds / _DAY_S:.3g} are allowed; ask for fewer "
-                "trials, epochs, folds or repeats, or raise ACTIVATION_SEARCH_MAX_STUDY_SECONDS",
+                "trials, epochs, folds, searches or repeats, or raise "
+                "ACTIVATION_SEARCH_MAX_STUDY_SECONDS",
                 pointer="/budget",
             )
 
@@ -58,10 +61,14 @@ class StudyLimits:
             )
 
 
-def _seconds(spec: StudySpec, rows: int, space: SearchSpace, features: int, outputs: int) -> float:
+def _seconds(checked: CheckedStudy, rows: int, features: int, outputs: int) -> float:
+    spec, space, arms = checked.spec, checked.space, checked.arms
     width, depth, batch = (_middle(space.axes[name]) for name in ("width", "depth", "batch_size"))
     evaluation = spec.evaluation
-    confirmed = evaluation.confirm_top * len(space.activations) * evaluation.confirm_repeats
+    trained_anew = RACE_REPEATS * evaluation.confirm_top + evaluation.confirm_repeats
+    confirmed = (
+        len(arms.names) * evaluation.searches * trained_anew if evaluation.confirm_top else 0
+    )
     trainings = (spec.budget.trials + confirmed) * evaluation.folds
     steps = trainings * spec.budget.epochs * ceil(rows / max(batch, 1.0))
     products = min(batch, rows) * _parameters(width, depth, features, outputs)

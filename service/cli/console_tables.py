@@ -101,16 +101,17 @@ def _verdict(verdict: Verdict | None) -> list[Table | Text]:
     if verdict is None:
         return []
     metric = verdict.metric
-    title = f"trained anew: {metric}, 95 % interval, differences to the best and to the baseline"
-    table = Table("activation", title=title, box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("mean", "low", "high", "worst", "to best", "p", "to base"):
+    title = f"trained anew: {metric}, 95 % intervals, differences to the best"
+    table = Table(verdict.question, title=title, box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("mean", "low", "high", "to best", "low", "high", "p", "would show"):
         table.add_column(heading, justify="right")
     for row in verdict.comparisons:
         numbers = (
-            *(row.mean, row.ci_low, row.ci_high, row.worst),
-            *(row.difference, row.p_adjusted, row.baseline_difference),
+            *(row.mean, row.ci_low, row.ci_high),
+            *(row.difference, row.difference_low, row.difference_high),
+            *(row.p_adjusted, row.detectable),
         )
-        name = row.activation + ("*" if row.tied else "")
+        name = row.arm + ("*" if row.tied else "")
         table.add_row(name, *(show_number(number, 3) for number in numbers))
     table.caption = "* not shown to be worse than the best"
     shown: list[Table | Text] = [table]

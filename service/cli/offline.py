@@ -89,7 +89,7 @@ def run_here(
         local_pool(settings.processes, backend) as executor,
         progress_bar(quiet=as_json) as bar,
     ):
-        task = bar.add_task(dataset.name, total=spec.budget.trials, best="-", rate="")
+        task = bar.add_task(dataset.name, total=None, best="-", rate="")
         phase = Phase.SEARCH
         try:
             for event in run_study(spec, dataset, executor=executor, backend=backend):

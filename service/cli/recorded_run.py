@@ -15,6 +15,7 @@ from rich.console import Console
 from search.data.dataset_builder import read_table
 from search.errors import Conflict, InvalidInput
 from search.study import StudyState
+from search.study_checks import with_trials
 from search.training.backend import usable_backend
 from search.training.executors import local_pool
 from service.api.study_checks import check_study
@@ -71,11 +72,11 @@ def queue_spec(body: Mapping[str, Any]) -> Queued:
     spec = parse_spec(body)
 
     def queue(database: Database) -> str:
-        objectives = check_study(spec, Datasets(database))
+        checked = check_study(spec, Datasets(database))
         row = Studies(database).create(
-            spec,
-            directions=[str(metric.direction) for metric in objectives],
-            metric_names=[metric.name for metric in objectives],
+            with_trials(spec, checked.arms),
+            directions=[str(metric.direction) for metric in checked.objectives],
+            metric_names=[metric.name for metric in checked.objectives],
         )
         return row.id
 

@@ -107,8 +107,12 @@ class Study(StudyReader):
         """End the study for good and keep what it found."""
         self._connection.ask("POST", f"{self._path}/cancel")
 
+    def finish(self) -> None:
+        """End the search now and go on to the confirmation."""
+        self._connection.ask("POST", f"{self._path}/finish")
+
     def extend(self, **more: int) -> Self:
-        """Add `trials` or `repeats` to a finished study and return it."""
+        """Add `trials`, `searches` or `repeats` to a finished study and return it."""
         self._connection.ask("POST", f"{self._path}/extend", json=more)
         return self
 

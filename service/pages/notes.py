@@ -12,6 +12,14 @@ from service.pages.study_document import StudyDocument
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+!|<>&~-])")
 
 
+#: Why the importances beside a study are not those of the dashboard's own evaluator.
+_IMPORTANCES = (
+    "The importances here are those of the report, by the first objective, known once the search "
+    "has ended. Optuna's own would differ: they take every complete trial, which pruning has "
+    "selected and the sampler has drawn near the best, and add up to 1 whatever is explained."
+)
+
+
 def study_note(document: StudyDocument) -> str:
     """Return what is known of a study: the sentence, the arms, the dataset, where to read on."""
     return "\n\n".join(_parts(document))
@@ -47,10 +55,8 @@ def _parts(document: StudyDocument) -> Iterator[str]:
         )
         if facts["notes"]:
             yield "\n".join(f"- {escaped(note)}" for note in facts["notes"])
-    yield (
-        "The importances here are those of the report: shares of the variance over the searched "
-        "space, by functional ANOVA, of the first objective; known once the search has ended."
-    )
+    note = document.results.get("importance_note")
+    yield _IMPORTANCES + (f" Here: {escaped(note)}." if note else "")
     links = {
         "Report": page,
         "as one file": f"{page}/report.html",

@@ -79,6 +79,8 @@ class StudyDocument:
         state = self.study["state"]
         if state == "failed":
             return f"The study failed: {self.study['error']}"
+        if self.study["error"] is not None:
+            return f"The study waits: {self.study['error']}.{self._lead()}"
         return f"{_STANDS[state]}{self._lead()}"
 
     def _lead(self) -> str:

@@ -20,6 +20,7 @@ from search.study import (
     ExpressionParameter,
     PrunerScope,
     PrunerSpec,
+    Question,
     Range,
     SamplerSpec,
     StudySpec,
@@ -38,12 +39,19 @@ _FORMER_AXES: dict[int, dict[str, Axis]] = {
 }
 
 
+#: What the evaluation of a study did before its fields of later versions were there.
+_FORMER_EVALUATION = {"searches": 1}
+
+
 def write_spec(spec: StudySpec) -> str:
     """Return `spec` as JSON text, the axes in the order given."""
-    document = {
+    document: dict[str, Any] = {
         "defaults": _DEFAULTS,
         "dataset": spec.dataset,
         "name": spec.name,
+        "question": spec.question,
+        "extensions": spec.extensions,
+        "least_repeats": spec.least_repeats,
         "task": spec.task,
         "space": {axis: _write_axis(spec.space[axis]) for axis in spec.space},
         "sampler": asdict(spec.sampler),
@@ -74,7 +82,8 @@ def read_spec(text: str) -> StudySpec:
         sampler=SamplerSpec(**document.pop("sampler", {})),
         pruner=PrunerSpec(**pruner),
         budget=Budget(**document.pop("budget", {})),
-        evaluation=Evaluation(**document.pop("evaluation", {})),
+        evaluation=Evaluation(**{**_FORMER_EVALUATION, **document.pop("evaluation", {})}),
+        question=Question(document.pop("question", Question.ACTIVATION)),
         objectives=tuple(document.pop("objectives", ())),
         **document,
     )

@@ -124,6 +124,8 @@ STUDIES = Table(
     Column("optuna_name", Text, nullable=False),
     #: A stop requested of a running study, see search.study.Stop.
     Column("stop", String(16)),
+    #: When somebody asked to end the search and go on to the confirmation; NULL where nobody did.
+    Column("finish_at", UtcDateTime),
     Column("worker_id", Text),
     Column("lease_until", UtcDateTime),
     #: Workers lost in a row without a newly finished training, and trainings finished at the claim.

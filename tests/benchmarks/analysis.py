@@ -18,26 +18,37 @@ import numpy as np
 import optuna
 from optuna.trial import TrialState
 
-from search.analysis.candidates import select_candidates
+from search.analysis.candidates import (
+    RACE_REPEATS,
+    Candidate,
+    select_baseline,
+    select_champions,
+    select_entrants,
+)
 from search.analysis.results_document import analyze_trials, results_document
 from search.analysis.search_summary import summarize
-from search.metrics import get_metric, task_metrics
+from search.data.datasets import BUILTIN
+from search.metrics import task_metrics
 from search.space import SearchSpace, build_space
 from search.study import (
+    BlockSums,
     ConfirmationRun,
-    Evaluation,
     LayerSnapshot,
+    Stage,
     StudySpec,
     Task,
     TrialRecord,
     TrialSource,
 )
 from search.study.results import StudyResults
+from search.study_checks import CheckedStudy, check_study
 from service.api.schemas.results import ResultsOut
 from storage import Studies, open_database
 from storage.results import StoredResults, read_document, write_document
 from storage.rows.study_rows import StudyRow
 
+#: Blocks of rows of the confirmation.
+BLOCKS = 400
 #: Lanes, validation rows and classes that the metrics are timed on.
 PREDICTION_SHAPE = (64, 600, 10)
 
@@ -56,7 +67,8 @@ def draw_trials(space: SearchSpace, count: int, seed: int = 0) -> list[TrialReco
             TrialRecord(
                 number=number,
                 state=TrialState.COMPLETE if is_complete else TrialState.PRUNED,
-                source=TrialSource.SAMPLER,
+                source=TrialSource.SAMPLER if number % 15 else TrialSource.STRATIFIED,
+                search=number % 4,
                 params=params,
                 distributions=dict(asked.distributions),
                 values=(value,) if is_complete else None,
@@ -71,40 +83,54 @@ def draw_trials(space: SearchSpace, count: int, seed: int = 0) -> list[TrialReco
 
 
 def draw_runs(
-    trials: Sequence[TrialRecord], evaluation: Evaluation, seed: int = 0
+    trials: Sequence[TrialRecord], study: CheckedStudy, seed: int = 0
 ) -> Iterator[ConfirmationRun]:
-    """Yield the runs of the confirmation of `trials`, three folds a repeat."""
+    """Yield the runs of the race and the confirmation of `trials`, three folds a repeat."""
     rng = random.Random(seed)
-    direction = get_metric("log_loss").direction
-    for candidate in select_candidates(trials, direction, evaluation.confirm_top):
-        for role in candidate.roles:
-            for cell in range(3 * evaluation.confirm_repeats):
-                yield ConfirmationRun(
-                    trial=candidate.trial,
-                    activation=candidate.activation,
-                    role=role,
-                    params=candidate.params,
-                    repeat=cell // 3,
-                    fold=cell % 3,
-                    scores={"log_loss": rng.random()},
-                    failure=None,
-                    train_rows=200,
-                    validation_rows=100,
-                    fit_seconds=0.5,
-                )
+    evaluation, metric = study.spec.evaluation, study.objectives[0]
+    entrants = select_entrants(trials, study.arms, metric.direction, evaluation.confirm_top)
+    race = [run for one in entrants for run in _runs(one, Stage.RACE, RACE_REPEATS, rng)]
+    champions = select_champions(entrants, race, metric)
+    baseline = select_baseline(champions, trials, study.arms)
+    yield from race
+    for one in (*champions, *((baseline,) if baseline else ())):
+        yield from _runs(one, Stage.CONFIRM, evaluation.confirm_repeats, rng)
+
+
+def _runs(
+    candidate: Candidate, stage: Stage, repeats: int, rng: random.Random
+) -> Iterator[ConfirmationRun]:
+    for cell in range(3 * repeats):
+        rows = tuple(int(block % 3 == cell % 3) for block in range(BLOCKS))
+        sums = tuple(rng.random() * row for row in rows)
+        yield ConfirmationRun(
+            trial=candidate.trial,
+            activation=candidate.activation,
+            arm=candidate.arm,
+            search=candidate.search,
+            stage=stage,
+            role=candidate.role,
+            params=candidate.params,
+            repeat=cell // 3,
+            fold=cell % 3,
+            scores={"log_loss": sum(sums) / sum(rows)},
+            failure=None,
+            train_rows=200,
+            validation_rows=100,
+            fit_seconds=0.5,
+            blocks=BlockSums(sums=sums, rows=rows) if stage is Stage.CONFIRM else None,
+        )
 
 
 def measure(trials: Sequence[TrialRecord], space: SearchSpace, row: StudyRow) -> dict[str, float]:
     """Return step -> milliseconds; `row` is the study whose results are answered."""
-    evaluation = Evaluation()
-    objectives = [get_metric("log_loss")]
-    runs = list(draw_runs(trials, evaluation))
+    study = check_study(StudySpec(dataset="digits"), BUILTIN["digits"].summary)
+    objectives = study.objectives
+    runs = list(draw_runs(trials, study))
     analysis = analyze_trials(objectives, trials)
 
     def document() -> StudyResults:
-        return results_document(
-            space, objectives, evaluation, trials, runs, analysis=analysis, is_over=True
-        )
+        return results_document(study, trials, runs, analysis=analysis, is_over=True)
 
     results = document()
     stored = StoredResults(results=results, version=1)

@@ -107,7 +107,8 @@ def study_body(
         },
         "pruner": {"name": pruner, "scope": "activation" if fair else "study"},
         "budget": {"trials": trials, "epochs": epochs},
-        "evaluation": {"folds": folds, "test_fraction": 0.0, "confirm_top": 0},
+        # One search, as peers make.
+        "evaluation": {"searches": 1, "folds": folds, "test_fraction": 0.0, "confirm_top": 0},
         "objectives": ["log_loss"],
     }
 

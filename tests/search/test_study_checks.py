@@ -10,7 +10,16 @@ from search.analysis.live_results import LiveResults
 from search.data.datasets import BUILTIN, Dataset
 from search.driver.plan import plan_study
 from search.errors import InvalidAxis, InvalidDataset, InvalidInput, UnknownChoice
-from search.study import Choices, Evaluation, PrunerSpec, SamplerSpec, StudySpec, Task
+from search.study import (
+    Budget,
+    Choices,
+    Evaluation,
+    PrunerSpec,
+    Question,
+    SamplerSpec,
+    StudySpec,
+    Task,
+)
 from search.study_checks import check_study
 
 SPEC = StudySpec(dataset="iris")
@@ -50,7 +59,7 @@ def test_names_are_resolved_for_the_task_of_the_dataset() -> None:
         ["log_loss"],
     )
     assert iris.pruner.name == SPEC.pruner.name
-    assert iris.spec == SPEC
+    assert iris.spec == replace(SPEC, budget=iris.spec.budget)
     diabetes = check_study(replace(SPEC, dataset="diabetes"), BUILTIN["diabetes"].summary)
     assert [metric.name for metric in diabetes.objectives] == ["mse"]
 
@@ -60,4 +69,59 @@ def test_two_objectives_are_never_pruned() -> None:
     checked = check_study(spec, BUILTIN["iris"].summary)
     assert checked.pruner.name == checked.spec.pruner.name == "none"
     assert checked.pruner.rungs(30) == (30,)
-    assert replace(checked.spec, pruner=spec.pruner) == spec
+    assert replace(checked.spec, pruner=spec.pruner, budget=spec.budget) == spec
+
+
+@pytest.mark.parametrize(
+    ("trials", "searches", "sampler", "expected"),
+    [
+        (0, 4, "tpe", (240, 4)),
+        (0, 2, "random", (120, 2)),
+        (200, 4, "tpe", (200, 4)),
+        (79, 4, "tpe", (79, 3)),
+        (39, 4, "tpe", (39, 1)),
+        (3, 4, "tpe", (3, 1)),
+        (0, 4, "grid", (8, 1)),
+        (100, 4, "grid", (8, 1)),
+        (5, 4, "grid", (5, 1)),
+    ],
+)
+def test_trials_and_searches_go_together(
+    trials: int, searches: int, sampler: str, expected: tuple[int, int]
+) -> None:
+    rates = (0.001, 0.01)
+    spec = StudySpec(
+        dataset="iris",
+        space={
+            "activation": Choices(values=("relu", "tanh")),
+            "initializer": Choices(values=("lecun_normal",)),
+            "depth": Choices(values=(1, 2)),
+            "learning_rate": Choices(values=rates),
+            "weight_decay": Choices(values=(0.0,)),
+        },
+        sampler=SamplerSpec(name=sampler),
+        budget=Budget(trials=trials),
+        evaluation=Evaluation(searches=searches),
+    )
+    checked = check_study(spec, BUILTIN["iris"].summary).spec
+    assert (checked.budget.trials, checked.evaluation.searches) == expected
+    assert check_study(checked, BUILTIN["iris"].summary).spec == checked
+    if sampler != "grid":
+        more = replace(checked, evaluation=replace(checked.evaluation, searches=9), extensions=1)
+        assert check_study(more, BUILTIN["iris"].summary).spec == more
+
+
+def test_a_question_has_the_arms_of_its_axis_and_the_axes_it_needs() -> None:
+    depth = check_study(replace(SPEC, question=Question.DEPTH), BUILTIN["iris"].summary)
+    assert depth.arms.axis == "depth"
+    assert depth.spec.budget.trials == 30 * 4 * len(depth.arms.names)
+    slope = check_study(StudySpec(dataset="iris", question=Question.SLOPE), BUILTIN["iris"].summary)
+    assert slope.space.activations == ("leaky_relu",)
+    assert slope.arms.axis == "leaky_relu_slope"
+    with pytest.raises(InvalidInput, match="slopes of one activation"):
+        check_study(
+            replace(
+                SPEC, question=Question.SLOPE, space={"activation": Choices(values=("relu", "elu"))}
+            ),
+            BUILTIN["iris"].summary,
+        )

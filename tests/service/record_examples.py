@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from search.data.datasets import load_builtin
-from tests.service.processes import Server, served
+from tests.service.processes import Server, served, until
 
 EXAMPLES = Path("service/api/examples.json")
 CSV = "height,colour,kind\n" + "".join(
@@ -21,8 +21,8 @@ STUDY: dict[str, Any] = {
     "name": "wine, which activation?",
     "dataset": "wine",
     "space": {"activation": ["relu", "leaky_relu", "tanh"], "depth": {"low": 1, "high": 3}},
-    "budget": {"trials": 30, "epochs": 20},
-    "evaluation": {"folds": 3, "confirm_top": 2, "confirm_repeats": 3},
+    "budget": {"trials": 90, "epochs": 20},
+    "evaluation": {"searches": 3, "folds": 3, "confirm_top": 2, "confirm_repeats": 4},
 }
 EXPRESSION: dict[str, Any] = {
     "name": "my_swish",
@@ -63,13 +63,15 @@ def record(server: Server) -> dict[str, Any]:
     keep("POST", f"/v1/studies/{study}/predict", f"{one}/predict", json={"rows": rows})
     keep("POST", f"/v1/studies/{study}/extend", f"{one}/extend", json={"repeats": 2})
     server.finish(study)
-    server.start(**STUDY | {"budget": {"trials": 5000, "epochs": 500}})
+    long = server.start(**STUDY | {"budget": {"trials": 5000, "epochs": 500}})
     other = server.start(**STUDY)
     for action in ("pause", "resume"):
         keep("POST", f"/v1/studies/{other}/{action}", f"{one}/{action}")
     request = {"params": {"activation": "leaky_relu", "leaky_relu_slope": 0.2}}
     keep("POST", f"/v1/studies/{other}/trials", f"{one}/trials", json=request)
     keep("POST", f"/v1/studies/{other}/cancel", f"{one}/cancel")
+    until(lambda: server.look(long)["progress"]["best_value"] is not None)
+    keep("POST", f"/v1/studies/{long}/finish", f"{one}/finish")
     return answers
 
 

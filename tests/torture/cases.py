@@ -29,7 +29,9 @@ SMALL: dict[str, Any] = {
     "evaluation": {"confirm_top": 1, "confirm_repeats": 2},
 }
 #: Phases of examples and coverage make so many cases, and each example of the others so many.
-CASES_AT_LEAST, CASES_AN_EXAMPLE = 1000, 40
+CASES_AT_LEAST, CASES_AN_EXAMPLE = 1000, 18
+#: Cases sent at a time: those that wait cost no more than time.
+AT_ONCE = 4
 
 
 def measure(scale: Scale, folder: Path) -> Figure:
@@ -72,7 +74,8 @@ def _run(service: Service, cases: int, headers: list[str], folder: Path) -> dict
     if cases < CASES_AT_LEAST:
         command += ["--phases", "examples,fuzzing,stateful"]
     command += ["--max-examples", str(examples), "--continue-on-failure"]
-    command += ["--request-timeout", str(HANGS_S), "--seed", "17", "--no-shrink"]
+    command += ["--request-timeout", str(HANGS_S), "--max-response-time", str(HANGS_S)]
+    command += ["--workers", str(AT_ONCE), "--seed", "17", "--no-shrink"]
     command += ["--report", "json", "--report-json-path", str(report)]
     for header in headers:
         command += ["--header", header]

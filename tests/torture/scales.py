@@ -10,8 +10,9 @@ class Scale:
     """The numbers of one run."""
 
     name: str
-    #: Processes killed.
+    #: Processes killed, as many as can be in so many seconds.
     kills: int
+    kill_seconds: float
     #: Seconds that another program holds SQLite's file, and requests sent meanwhile.
     held_seconds: float
     posts: int
@@ -29,6 +30,7 @@ class Scale:
 FULL = Scale(
     name="full",
     kills=200,
+    kill_seconds=3000,
     held_seconds=90,
     posts=60,
     stalls=5,
@@ -40,6 +42,7 @@ FULL = Scale(
 QUICK = Scale(
     name="quick",
     kills=6,
+    kill_seconds=300,
     held_seconds=20,
     posts=30,
     stalls=2,
@@ -51,6 +54,7 @@ QUICK = Scale(
 SMOKE = Scale(
     name="smoke",
     kills=3,
+    kill_seconds=300,
     held_seconds=8,
     posts=12,
     stalls=1,

@@ -88,8 +88,8 @@ FIGURES: dict[FigureName, FigureRow] = {
         FigureRow(
             name=FigureName.IMPORTANCES,
             title="What matters",
-            caption="Share of the variance over the searched space that an axis explains alone, by "
-            "functional ANOVA.",
+            caption="Share of the variance of ranks that an axis explains alone, among trials that "
+            "were drawn at random and never pruned.",
             draw=axis_importances,
         ),
         FigureRow(

@@ -32,15 +32,23 @@ def axis_importances(view: StudyView) -> Figure | None:
             "array": [high - shares[n] for n, (_, high) in zip(names, ends, strict=True)],
             "arrayminus": [shares[n] - low for n, (low, _) in zip(names, ends, strict=True)],
         }
-    top = names[-1]
     return {
         "data": [bars],
         "layout": layout(
-            f"Share of the variance of {view.metric_words} that each axis explains alone; "
-            f"{top} explains the most, {shares[top]:.0%}.",
+            _summary(view, shares, intervals),
             "share of the variance",
             "",
             height=row_height(len(names)),
             xaxis={"tickformat": ".0%", "rangemode": "tozero"},
         ),
     }
+
+
+def _summary(view: StudyView, shares: dict[str, float], intervals: dict[str, list[float]]) -> str:
+    note = str(view.results.get("importance_note") or "")
+    text = f"Share of the variance of {view.metric_words} that each axis explains alone"
+    top = max(shares, key=lambda name: shares[name])
+    # Of a share that may be nothing it is not said that it is the greatest.
+    if intervals.get(top, [1.0])[0] > 0.0:
+        text += f"; {top} explains the most, {shares[top]:.0%}"
+    return f"{text}: {note}." if note else f"{text}."

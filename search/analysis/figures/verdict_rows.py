@@ -61,7 +61,8 @@ class VerdictRow:
     difference_low: float | None
     difference_high: float | None
     p_adjusted: float | None
-    baseline_difference: float | None
+    #: The least difference to the best that would have been shown.
+    detectable: float | None
     probability_best: float | None
     probability_equivalent: float | None
     repeats: int | None
@@ -91,7 +92,7 @@ def _read(row: Mapping[str, Any], best: object) -> VerdictRow:
         difference_low=row.get("difference_low"),
         difference_high=row.get("difference_high"),
         p_adjusted=row.get("p_adjusted"),
-        baseline_difference=row.get("baseline_difference"),
+        detectable=row.get("detectable"),
         probability_best=row.get("probability_best"),
         probability_equivalent=row.get("probability_equivalent"),
         repeats=row.get("repeats"),

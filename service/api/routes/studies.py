@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from search.study import StudyState
+from search.study_checks import with_trials
 from service.api.dependencies import ServicesDep, StudyId
 from service.api.extension import extend_spec
 from service.api.guards.key_guard import key_of
@@ -33,11 +34,11 @@ def create_study(
     """Queue a study; the same Idempotency-Key with the same body gives the first study again."""
     spec = body.to_spec()
     spec = replace(spec, dataset=dataset_id_of(services.datasets, spec.dataset))
-    objectives = check_study(spec, services.datasets, services.tables, services.limits)
+    checked = check_study(spec, services.datasets, services.tables, services.limits)
     row = services.studies.create(
-        spec,
-        directions=[str(metric.direction) for metric in objectives],
-        metric_names=[metric.name for metric in objectives],
+        with_trials(spec, checked.arms),
+        directions=[str(metric.direction) for metric in checked.objectives],
+        metric_names=[metric.name for metric in checked.objectives],
         idempotency_key=idempotency_key,
         client=key_of(request.scope),
     )
@@ -82,14 +83,22 @@ def cancel_study(study_id: StudyId, services: ServicesDep) -> StudyOut:
 
 @router.post("/{study_id}/extend", status_code=202, responses=problems(400, 404, 409, 413, 422))
 def extend_study(study_id: StudyId, body: ExtensionModel, services: ServicesDep) -> StudyOut:
-    """Queue a completed or cancelled study again for more trials or a longer confirmation.
+    """Queue a completed or cancelled study again for more trials, searches or repeats.
 
     The search goes on from its history; of the confirmation only what is missing is trained. The
     study's wall-clock limit is lifted.
     """
+    verdict = services.results.get(study_id).results.verdict
+    done = verdict.repeats if verdict else 0
     return StudyOut.from_row(
-        services.studies.extend(study_id, lambda row: extend_spec(row, body, services.limits))
+        services.studies.extend(study_id, lambda row: extend_spec(row, body, done, services.limits))
     )
+
+
+@router.post("/{study_id}/finish", status_code=202, responses=problems(404, 409))
+def finish_study(study_id: StudyId, services: ServicesDep) -> StudyOut:
+    """End the search now and go on to the confirmation, which a cancelled study never has."""
+    return StudyOut.from_row(services.studies.finish(study_id))
 
 
 @router.delete("/{study_id}", status_code=204, responses=problems(404, 409))

@@ -7,8 +7,8 @@ from optuna.trial import TrialState
 
 from search.activations import get_activation
 from search.errors import UnknownChoice
-from search.space import build_space
 from search.study import StudySpec
+from search.study_checks import study_space
 from service.api.dependencies import ServicesDep, StudyId
 from service.api.openapi import problems
 from service.api.schemas.trial import TrialDetailOut, TrialPage, TrialRequestModel, TrialRequestOut
@@ -56,7 +56,7 @@ def request_trial(
 ) -> TrialRequestOut:
     """Have one configuration tried next; axes that are left out are the sampler's choice."""
     spec = services.studies.get(study_id).spec
-    space = build_space(spec.space, spec.expressions)
+    space = study_space(spec)
     return TrialRequestOut.from_request(
         services.studies.add_request(study_id, space.check(body.params))
     )

@@ -26,10 +26,30 @@ class ResultsOut(ResponseModel):
     state: StudyState = Field(description="As in the study.")
     phase: Phase | None = Field(description="As in the study.")
     progress: ProgressOut = Field(description="As in the study.")
-    best: TrialSummaryOut | None = Field(description="The best complete trial; null before one.")
+    best: TrialSummaryOut | None = Field(
+        description="The trial of the recommended network once there is a verdict, `best_trial` "
+        "until then."
+    )
+    best_trial: TrialSummaryOut | None = Field(
+        default=None,
+        description="The best complete trial of the search: the luckiest of many noisy scores.",
+    )
     front: list[TrialSummaryOut] = Field(description="With two objectives, the Pareto front.")
     by_activation: list[ActivationRowOut] = Field(description="A row an activation, best first.")
-    importances: dict[str, float] = Field(description="Axis -> share by fANOVA, at the end.")
+    importances: dict[str, float] = Field(
+        description="Axis -> share of the variance of ranks that it explains, among trials that "
+        "were drawn at random and never pruned; at the end."
+    )
+    importance_intervals: dict[str, list[float]] = Field(
+        default={}, description="Axis -> ends of the 95 % interval of its share."
+    )
+    importance_explained: float | None = Field(
+        default=None, description="Share that the axes explain by themselves, all together."
+    )
+    importance_trials: int = Field(default=0, description="Trials that the shares follow from.")
+    importance_note: str = Field(
+        default="", description="What the shares mean, or that there is too little to say."
+    )
     interactions: dict[str, InteractionOut] = Field(
         description="`activation x initializer` and `activation x depth`, at the end."
     )
@@ -49,9 +69,18 @@ class ResultsOut(ResponseModel):
             phase=row.phase,
             progress=ProgressOut.from_progress(row.progress),
             best=TrialSummaryOut.from_summary(results.best) if results.best else None,
+            best_trial=(
+                TrialSummaryOut.from_summary(results.best_trial) if results.best_trial else None
+            ),
             front=[TrialSummaryOut.from_summary(trial) for trial in results.front],
             by_activation=[ActivationRowOut.from_summary(row) for row in results.by_activation],
             importances=dict(results.importances),
+            importance_intervals={
+                axis: list(ends) for axis, ends in results.importance_intervals.items()
+            },
+            importance_explained=results.importance_explained,
+            importance_trials=results.importance_trials,
+            importance_note=results.importance_note,
             interactions={
                 axes: InteractionOut.from_interaction(table)
                 for axes, table in results.interactions.items()

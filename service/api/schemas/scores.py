@@ -20,7 +20,6 @@ class ScoresOut(ResponseModel):
         description="Worst single run; a run that failed counts as the worst of its resample."
     )
     ci_low: float | None = Field(
-        description="95 % interval of the mean, corrected for the rows that resamples share, cut "
-        "off where no score can be."
+        description="95 % interval of the mean, cut off where no score can be."
     )
     ci_high: float | None = Field(description="Its upper end.")

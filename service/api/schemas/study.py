@@ -15,11 +15,13 @@ from search.study import (
     ParamValue,
     PrunerScope,
     PrunerSpec,
+    Question,
     Range,
     SamplerSpec,
     StudySpec,
     Task,
 )
+from search.study_checks import LEAST_TRIALS_PER_SEARCH, TRIALS_PER_SEARCH
 from service.api.schemas.base import Number, RequestModel, Scalar, Text
 from service.api.schemas.expression import ExpressionModel
 
@@ -28,6 +30,7 @@ MAX_AXES = 100
 MAX_TRIALS = 100_000
 MAX_EPOCHS = 10_000
 MAX_REPEATS = 100
+MAX_SEARCHES = 20
 MAX_SECONDS = 30 * 24 * 3600.0
 
 EXAMPLE_SMALL: dict[str, Any] = {"dataset": "digits"}
@@ -44,8 +47,16 @@ EXAMPLE_FULL: dict[str, Any] = {
     },
     "sampler": {"name": "tpe", "seed": 0, "min_trials_per_activation": None},
     "pruner": {"name": "successive_halving", "scope": "activation"},
-    "budget": {"trials": 200, "epochs": 30, "seconds": None},
-    "evaluation": {"folds": 3, "test_fraction": 0.2, "confirm_top": 3, "confirm_repeats": 5},
+    "budget": {"trials": 960, "epochs": 30, "seconds": None},
+    "question": "activation",
+    "evaluation": {
+        "searches": 4,
+        "folds": 3,
+        "test_fraction": 0.2,
+        "confirm_top": 4,
+        "confirm_repeats": 8,
+        "region": None,
+    },
     "objectives": ["log_loss"],
 }
 
@@ -110,8 +121,8 @@ class SamplerModel(RequestModel):
         strict=True,
         ge=0,
         le=MAX_TRIALS,
-        description="Trials that every activation gets, as far as the budget goes; null: an even "
-        "share of half the budget.",
+        description="Trials that every arm of a search gets before the sampler may choose the arm; "
+        "null: every arm gets the same number, and a sampler of its own.",
     )
 
 
@@ -125,15 +136,20 @@ class PrunerModel(RequestModel):
     )
     scope: PrunerScope = Field(
         default=PrunerScope.ACTIVATION,
-        description="Whom a trial is compared with: trials of its activation, or all.",
+        description="Whom a trial is compared with: trials of its arm and search, or all.",
     )
 
 
 class BudgetModel(RequestModel):
     """When the search ends."""
 
-    trials: int = Field(
-        description="Trials of the search.", default=200, strict=True, ge=1, le=MAX_TRIALS
+    trials: int | None = Field(
+        description="Trials of all searches together, the same number for each arm and search; "
+        f"null: {TRIALS_PER_SEARCH} for each.",
+        default=None,
+        strict=True,
+        ge=1,
+        le=MAX_TRIALS,
     )
     epochs: int = Field(
         description="Epochs of a trial that is not ended early.",
@@ -154,6 +170,14 @@ class BudgetModel(RequestModel):
 class EvaluationModel(RequestModel):
     """How a configuration is judged."""
 
+    searches: int = Field(
+        default=4,
+        strict=True,
+        ge=1,
+        le=MAX_SEARCHES,
+        description="Independent searches of every arm: what another search would have found. "
+        f"Fewer where there are less than {LEAST_TRIALS_PER_SEARCH} trials for each.",
+    )
     folds: int = Field(
         default=3,
         strict=True,
@@ -169,29 +193,47 @@ class EvaluationModel(RequestModel):
         description="Share of the rows that the search never sees.",
     )
     confirm_top: int = Field(
-        default=3,
+        default=4,
         strict=True,
         ge=0,
         le=50,
-        description="Best configurations of each activation that are trained again; 0: none.",
+        description="Best configurations of each arm and search that race to be its champion; 0: "
+        "no confirmation.",
     )
     confirm_repeats: int = Field(
-        description="Times that each confirmed configuration is trained again on all folds, with "
-        "fresh splits and seeds.",
-        default=5,
+        description="Times at most that each champion is trained again on all folds, with fresh "
+        "splits and seeds; fewer where more would tell little.",
+        default=8,
         strict=True,
         ge=1,
         le=MAX_REPEATS,
     )
+    region: float | None = Field(
+        default=None,
+        strict=True,
+        gt=0,
+        le=1,
+        description="The greatest difference without practical meaning: points of a metric that is "
+        "a share (0.005: half a point), else a share of the baseline's loss; null: 0.005 and 0.05.",
+    )
 
 
 class ExtensionModel(RequestModel):
-    """What to add to a finished study: trials, repeats of the confirmation, or both."""
+    """What to add to a finished study: trials, searches, repeats, or several of them."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"repeats": 5}, {"trials": 100}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"repeats": 4}, {"searches": 2}, {"trials": 400}]}
+    )
 
     trials: int = Field(
         default=0, strict=True, ge=0, le=MAX_TRIALS, description="Beyond those already tried."
+    )
+    searches: int = Field(
+        default=0,
+        strict=True,
+        ge=0,
+        le=MAX_SEARCHES,
+        description="Independent searches of each arm, each with as many trials as those before.",
     )
     repeats: int = Field(
         default=0,
@@ -225,6 +267,11 @@ class StudyModel(RequestModel):
     evaluation: EvaluationModel = Field(
         default=EvaluationModel(), description="How a configuration is judged."
     )
+    question: Question = Field(
+        default=Question.ACTIVATION,
+        description="What is compared: the axis whose values are the arms. A range is cut into "
+        "levels; `slope` needs a space of one activation that has a slope, leaky_relu by default.",
+    )
     objectives: list[Text] = Field(
         default_factory=list,
         max_length=10,
@@ -255,7 +302,8 @@ class StudyModel(RequestModel):
             space={name: _to_axis(axis) for name, axis in self.space.items()},
             sampler=SamplerSpec(**dict(self.sampler)),
             pruner=PrunerSpec(**dict(self.pruner)),
-            budget=Budget(**dict(self.budget)),
+            question=self.question,
+            budget=Budget(**{**dict(self.budget), "trials": self.budget.trials or 0}),
             evaluation=Evaluation(**dict(self.evaluation)),
             objectives=tuple(self.objectives),
         )
@@ -273,7 +321,10 @@ class StudyModel(RequestModel):
             },
             sampler=SamplerModel.model_validate(_fields(spec.sampler)),
             pruner=PrunerModel.model_validate(_fields(spec.pruner)),
-            budget=BudgetModel.model_validate(_fields(spec.budget)),
+            question=spec.question,
+            budget=BudgetModel.model_validate(
+                {**_fields(spec.budget), "trials": spec.budget.trials or None}
+            ),
             evaluation=EvaluationModel.model_validate(_fields(spec.evaluation)),
             objectives=list(spec.objectives),
         )

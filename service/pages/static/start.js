@@ -38,7 +38,7 @@
     }
     for (const [id, section, name] of [
       ["trials", "budget", "trials"], ["epochs", "budget", "epochs"], ["seconds", "budget", "seconds"],
-      ["folds", "evaluation", "folds"], ["repeats", "evaluation", "confirm_repeats"], ["seed", "sampler", "seed"],
+      ["searches", "evaluation", "searches"], ["folds", "evaluation", "folds"], ["repeats", "evaluation", "confirm_repeats"], ["seed", "sampler", "seed"],
     ]) {
       const value = numberOf(id, section, name);
       if (value !== undefined) body[section] = { ...body[section], [name]: value };
@@ -241,10 +241,11 @@
     field("dataset").value = study.dataset;
     field("name").value = study.name;
     for (const [id, section, name] of [["trials", "budget", "trials"], ["epochs", "budget", "epochs"],
-      ["seconds", "budget", "seconds"], ["folds", "evaluation", "folds"],
+      ["seconds", "budget", "seconds"], ["searches", "evaluation", "searches"], ["folds", "evaluation", "folds"],
       ["repeats", "evaluation", "confirm_repeats"], ["seed", "sampler", "seed"]]) {
       field(id).value = study[section][name] ?? "";
     }
+    if (field("question")) field("question").value = study.question;
     const { activation, ...space } = study.space;
     if (Array.isArray(activation) && activation.every((name) => typeof name === "string")) {
       form.querySelectorAll("input[name=activation]").forEach((box) => { box.checked = activation.includes(box.value); });

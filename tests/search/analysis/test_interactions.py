@@ -1,7 +1,7 @@
 """Cells count and average what was tried, F tests find what does not add up, curves are smooth."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from math import inf, nan
 
 import numpy as np
@@ -17,11 +17,12 @@ from search.study.results import Interaction, TrialPoint
 def trial(number: int, activation: str, value: float, **params) -> TrialRecord:
     layers = params.pop("layers", ())
     state = params.pop("state", TrialState.COMPLETE)
+    source = params.pop("source", TrialSource.STRATIFIED)
     axes = {name: FloatDistribution(0.0, 1.0) for name in params if name.startswith(activation)}
     return TrialRecord(
         number=number,
         state=state,
-        source=TrialSource.SAMPLER,
+        source=source,
         params={"activation": activation, "depth": 1, "initializer": "orthogonal", **params},
         distributions=axes,
         values=(value,),
@@ -98,6 +99,16 @@ def test_what_adds_up_is_no_interaction() -> None:
     ]
     assert np.mean(np.array(p_values) < 0.05) < 0.15
     assert 0.3 < np.mean(p_values) < 0.7
+
+
+def test_trials_that_pruning_or_the_sampler_has_chosen_are_no_evidence() -> None:
+    chosen = [
+        replace(trial, source=TrialSource.SAMPLER)
+        for trial in factorial(lambda i, j: 4.0 * (i == j))
+    ]
+    table = interactions(chosen, 1.0)["activation x initializer"]
+    assert (table.share, table.p_value) == (None, None)
+    assert sum(cell.count for cell in table.cells) == len(chosen)
 
 
 def test_one_exploded_loss_is_no_interaction() -> None:

@@ -38,8 +38,8 @@ SPEC = StudySpec(
         "width": Choices(values=(8,)),
     },
     pruner=PrunerSpec(name="none"),
-    budget=Budget(trials=12, epochs=3),
-    evaluation=Evaluation(folds=2, confirm_top=1, confirm_repeats=3),
+    budget=Budget(trials=96, epochs=3),
+    evaluation=Evaluation(folds=2, confirm_top=2, confirm_repeats=3),
 )
 
 
@@ -70,6 +70,7 @@ def test_the_verdict_comes_with_the_end_of_the_confirmation(
 ) -> None:
     searched = after(until(events, PhaseStarted(phase=Phase.CONFIRM)), iris)
     assert searched.importances
+    assert searched.best == searched.best_trial
     assert searched.verdict is None
     halfway = after(until(events, ConfirmationsMade), iris)
     assert halfway.verdict is None
@@ -79,7 +80,9 @@ def test_the_verdict_comes_with_the_end_of_the_confirmation(
     assert confirmed.verdict.test is None
     whole = after(events, iris)
     assert whole.verdict.test.winner.score > 0
-    assert {row.n for row in whole.by_activation} == {6}
+    assert {row.n for row in whole.by_activation} <= {4, 6}
+    assert whole.best.number == whole.verdict.trial
+    assert whole.best_trial == searched.best_trial
 
 
 def test_what_takes_seconds_is_made_when_a_phase_ends_and_kept(
@@ -181,7 +184,7 @@ def test_a_study_in_which_every_trial_fails_says_that_nothing_could_be_confirmed
     verdict = document.verdict
     assert (verdict.outcome, verdict.winner, verdict.test) == ("undecided", None, None)
     assert verdict.sentence == (
-        "Nothing could be confirmed; no trial of Identity or ReLU came to its end, so they were "
+        "Nothing could be confirmed; no trial of Identity or ReLU came far enough, so they were "
         "not confirmed."
     )
 
@@ -193,7 +196,7 @@ def test_an_activation_that_no_complete_trial_had_is_named(
     pruned: list[Event] = [
         TrialsChanged(
             trials=tuple(
-                replace(trial, state=TrialState.PRUNED, values=None)
+                replace(trial, state=TrialState.PRUNED, values=None, intermediate_values={})
                 for event in events
                 if isinstance(event, TrialsChanged)
                 for trial in event.trials
@@ -203,5 +206,5 @@ def test_an_activation_that_no_complete_trial_had_is_named(
     ]
     document = after([*events, *pruned], iris)
     assert document.verdict.unconfirmed == ("tanh",)
-    assert "no trial of Tanh came to its end" in document.verdict.sentence
+    assert "no trial of Tanh came far enough" in document.verdict.sentence
     assert after(events, iris).verdict.unconfirmed == ()

@@ -13,8 +13,8 @@ from search.data.datasets import load_builtin
 from search.data.preprocessing import prepare
 from search.data.scaling import CLIP, REACH, fit_scaler
 from search.data.splits import split
-from search.driver.confirm_phase import whole_training
 from search.driver.plan import StudyPlan, plan_study
+from search.driver.stage_runs import whole_training
 from search.networks.lane import Lane
 from search.study import Budget, Choices, Evaluation, Scaling, StudySpec
 from search.training.scoring import LaneReport

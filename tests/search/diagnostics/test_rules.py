@@ -382,7 +382,7 @@ def test_trials_that_were_given_up_replay_as_they_were() -> None:
     history = judged("stuck_at_chance", "successive_halving")
     assert any(record.error for record in history)
     replayed = Pruning(PrunerSpec(), "minimize", 9, 0)
-    replayed.replay(history)
+    replayed.replay(history, lambda record: record.activation)
     # Their values stay at the rungs: one better than all of them goes on, a worse one does not.
     for number, value, is_pruned in ((99, 0.1, False), (100, 99.0, True)):
         replayed.start(number, "sigmoid")

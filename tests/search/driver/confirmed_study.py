@@ -1,20 +1,25 @@
-"""A small study with a confirmation, and its confirmation alone."""
+"""A small study with a race and a confirmation, and its confirmation alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from search.analysis.candidates import Candidate, config_key, select_candidates
+from search.analysis.candidates import (
+    Candidate,
+    config_key,
+    select_baseline,
+    select_champions,
+    select_entrants,
+)
 from search.data.datasets import Dataset, load_builtin
 from search.data.fold_arrays import TrainingData
 from search.driver.confirm_phase import Confirmation
 from search.driver.ordered_jobs import OrderedJobs
-from search.driver.plan import plan_study
-from search.driver.resplits import Resplits
+from search.driver.plan import StudyPlan, plan_study
 from search.networks.lane import Lane
 from search.study import (
     Budget,
@@ -25,15 +30,19 @@ from search.study import (
     Progress,
     Range,
     SamplerSpec,
+    Stage,
     StudySpec,
+    TrialRecord,
 )
 from search.training.executors import InlineExecutor
 from search.training.segment import Segment
-from tests.search.driver.events import trials_of
+from tests.search.driver.events import runs_of, trials_of
 
 T = TypeVar("T")
 
-EVALUATION = Evaluation(folds=2, confirm_top=2, confirm_repeats=2)
+#: Trials of two searches of three arms.
+TRIALS = 60
+EVALUATION = Evaluation(searches=2, folds=2, confirm_top=2, confirm_repeats=2)
 SPEC = StudySpec(
     dataset="iris",
     space={
@@ -44,7 +53,7 @@ SPEC = StudySpec(
         "batch_size": Choices(values=(16, 32)),
     },
     sampler=SamplerSpec(seed=3),
-    budget=Budget(trials=12, epochs=4),
+    budget=Budget(trials=TRIALS, epochs=4),
     evaluation=EVALUATION,
 )
 
@@ -62,22 +71,42 @@ class RecordingExecutor(InlineExecutor):
         return super().submit(fn, *args, **kwargs)
 
 
+def plan_of(spec: StudySpec = SPEC) -> StudyPlan:
+    return plan_study(spec, load_builtin(spec.dataset))
+
+
 def confirm(
-    spec: StudySpec, dataset: Dataset, candidates: tuple[Candidate, ...], folder: Path
+    spec: StudySpec,
+    dataset: Dataset,
+    trials: Sequence[TrialRecord],
+    folder: Path,
+    recorded: Sequence[ConfirmationRun] = (),
 ) -> tuple[list[Event], list[tuple[Lane, TrainingData]]]:
-    """Run the confirmation of `candidates`; return its events and the lanes it trained."""
+    """Run the confirmation of `trials`; return its events and the lanes it trained."""
     executor = RecordingExecutor()
-    plan = plan_study(spec, dataset)
-    confirmation = Confirmation(plan, Resplits(plan), candidates, ())
-    base = Progress(trials_total=12, trials_finished=12)
+    confirmation = Confirmation(plan_study(spec, dataset), trials, recorded)
+    base = Progress(trials_total=TRIALS, trials_finished=TRIALS)
     events = list(confirmation.run(base, OrderedJobs(executor, folder)))
     assert list(folder.iterdir()) == []
     return events, executor.trained
 
 
-def candidates_of(events: Iterable[Event], top: int = 2) -> tuple[Candidate, ...]:
-    plan = plan_study(SPEC, load_builtin("iris"))
-    return select_candidates(trials_of(events), plan.objectives[0].direction, top)
+def entrants_of(events: Iterable[Event], spec: StudySpec = SPEC) -> tuple[Candidate, ...]:
+    plan = plan_of(spec)
+    top = spec.evaluation.confirm_top
+    return select_entrants(trials_of(events), plan.arms, plan.objectives[0].direction, top)
+
+
+def champions_of(events: Iterable[Event], spec: StudySpec = SPEC) -> tuple[Candidate, ...]:
+    """Return the champions and the baseline of a study whose race is over."""
+    events, plan = list(events), plan_of(spec)
+    champions = select_champions(entrants_of(events, spec), runs_of(events), plan.objectives[0])
+    baseline = select_baseline(champions, trials_of(events), plan.arms)
+    return champions if baseline is None else (*champions, baseline)
+
+
+def stage_of(events: Iterable[Event], stage: Stage) -> tuple[ConfirmationRun, ...]:
+    return tuple(run for run in runs_of(events) if run.stage is stage)
 
 
 def timeless(runs: Iterable[ConfirmationRun]) -> list[ConfirmationRun]:
@@ -87,4 +116,10 @@ def timeless(runs: Iterable[ConfirmationRun]) -> list[ConfirmationRun]:
 
 def outcome(runs: Iterable[ConfirmationRun]) -> list[ConfirmationRun]:
     """Return the runs in one order, without the time they took."""
-    return sorted(timeless(runs), key=lambda r: (r.repeat, r.fold, r.role, config_key(r.params)))
+
+    def order(run: ConfirmationRun) -> tuple[Any, ...]:
+        search = -1 if run.search is None else run.search
+        key = config_key(run.params)
+        return (run.stage, run.repeat, run.fold, run.role, search, run.arm, key)
+
+    return sorted(timeless(runs), key=order)

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from search.analysis.candidates import config_key, select_candidates
+from search.analysis.candidates import config_key, current_runs
 from search.data.datasets import Dataset
 from search.driver import run_study
-from search.driver.confirm_phase import Confirmation
-from search.driver.ordered_jobs import OrderedJobs
-from search.driver.plan import plan_study
-from search.driver.resplits import Resplits
 from search.study import (
     ConfirmationsMade,
     Control,
     Event,
-    Progress,
-    Role,
+    Stage,
     Stop,
     StudyEnded,
     StudyState,
@@ -27,15 +21,16 @@ from search.study import (
 from tests.search.driver.confirmed_study import (
     EVALUATION,
     SPEC,
+    TRIALS,
     RecordingExecutor,
-    candidates_of,
-    confirm,
+    champions_of,
     outcome,
+    stage_of,
 )
 from tests.search.driver.events import runs_of, trials_of
 
 
-@pytest.mark.parametrize("after", [1, 2])
+@pytest.mark.parametrize("after", [1, 3])
 def test_a_confirmation_interrupted_goes_on_with_what_is_missing(
     after: int, events: list[Event], iris: Dataset
 ) -> None:
@@ -62,48 +57,46 @@ def test_a_confirmation_on_record_is_not_trained_again(events: list[Event], iris
 
 
 def test_more_repeats_add_to_the_runs_there_are(events: list[Event], iris: Dataset) -> None:
-    spec = replace(SPEC, evaluation=replace(EVALUATION, confirm_repeats=3))
+    spec = replace(
+        SPEC,
+        evaluation=replace(EVALUATION, confirm_repeats=4),
+        extensions=1,
+        least_repeats=4,
+    )
     more = run_study(spec, iris, history=trials_of(events), confirmations=runs_of(events))
     added = runs_of(more)
-    assert {run.repeat for run in added} == {2}
+    assert {(run.stage, run.repeat, run.verdict) for run in added} == {
+        (Stage.CONFIRM, 2, 1),
+        (Stage.CONFIRM, 3, 1),
+    }
     whole = runs_of(run_study(spec, iris, history=trials_of(events)))
-    assert outcome([*runs_of(events), *added]) == outcome(whole)
+    told = [replace(run, verdict=0) for run in (*runs_of(events), *added)]
+    assert outcome(told) == outcome(replace(run, verdict=0) for run in whole)
 
 
-def test_more_trials_confirm_newcomers_only(events: list[Event], iris: Dataset) -> None:
-    spec = replace(SPEC, budget=replace(SPEC.budget, trials=24))
+def test_more_searches_confirm_newcomers_only(events: list[Event], iris: Dataset) -> None:
+    spec = replace(
+        SPEC,
+        budget=replace(SPEC.budget, trials=90),
+        evaluation=replace(EVALUATION, searches=3),
+        extensions=1,
+    )
     before = runs_of(events)
     more = list(run_study(spec, iris, history=trials_of(events), confirmations=before))
-    known = {config_key(run.params) for run in before}
     trials = {r.number: r for r in (*trials_of(events), *trials_of(more))}
-    assert len(trials) == 24
-    plan = plan_study(spec, iris)
-    now = select_candidates(tuple(trials.values()), plan.objectives[0].direction, 2)
-    assert any(c.key not in known for c in now)
-    assert any(c.key in known for c in now)
-    have = {(config_key(r.params), r.role, r.repeat, r.fold) for r in (*before, *runs_of(more))}
-    for candidate in now:
-        for role in candidate.roles:
-            assert {(candidate.key, role, r, f) for r in (0, 1) for f in (0, 1)} <= have
-    trained_again = {config_key(r.params) for r in runs_of(more)} & known
-    # A known configuration comes again only where it has got another role.
-    assert all(any(c.key == key and Role.BASELINE in c.roles for c in now) for key in trained_again)
-
-
-def test_a_configuration_that_becomes_the_baseline_keeps_its_runs(
-    events: list[Event], iris: Dataset, tmp_path: Path
-) -> None:
-    candidate = candidates_of(events)[0]
-    made, _ = confirm(SPEC, iris, (candidate,), tmp_path)
-    both = replace(candidate, roles=(Role.CANDIDATE, Role.BASELINE))
-    plan = plan_study(SPEC, iris)
-    confirmation = Confirmation(plan, Resplits(plan), (both,), runs_of(made))
-    executor = RecordingExecutor()
-    base = Progress(trials_total=1)
-    added = runs_of(confirmation.run(base, OrderedJobs(executor, tmp_path)))
-    assert executor.trained == []
-    assert tuple(replace(run, role=Role.CANDIDATE) for run in added) == runs_of(made)
-    assert len(confirmation.runs) == 8
+    assert len(trials) == 90
+    assert {t.search for n, t in trials.items() if n >= TRIALS} == {2}
+    both = [*events, *more]
+    now = champions_of(both, spec)
+    assert {(c.arm, c.search) for c in now if c.search == 2} == {
+        (arm, 2) for arm in ("relu", "tanh", "prelu")
+    }
+    known = {(config_key(r.params), r.repeat, r.fold) for r in before}
+    for run in runs_of(more):
+        if run.role.value == "candidate":
+            assert run.search == 2 or (config_key(run.params), run.repeat, run.fold) not in known
+    counting = current_runs(runs_of(both), now)
+    assert len(counting) == 4 * len(now)
 
 
 @pytest.mark.parametrize(
@@ -124,5 +117,6 @@ def test_pausing_and_cancelling_work_in_the_confirmation(
     seen.append(event)
     assert seen[-1] == StudyEnded(state=state)
     assert 0 < len(runs_of(seen)) < len(runs_of(events))
-    assert len(trials_of(seen)) == 12
+    assert len(trials_of(seen)) == TRIALS
     assert all(record.state.is_finished() for record in trials_of(seen))
+    assert not stage_of(seen, Stage.CONFIRM)

@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import log_loss, mean_squared_error
 
 from search.analysis.candidates import config_key
-from search.analysis.comparisons import pick_winner
+from search.analysis.recommendation import pick_winner
 from search.data.datasets import Dataset, load_builtin
 from search.data.fold_arrays import MISSING, TrainingData
 from search.data.preprocessing import fit_preprocessor, prepare
@@ -43,6 +43,7 @@ from search.study import (
     Role,
     SamplerSpec,
     Scaling,
+    Stage,
     Stop,
     StudyEnded,
     StudySpec,
@@ -257,7 +258,9 @@ def test_a_baseline_that_wins_is_refitted_once(events: list[Event], tmp_path: Pa
     plan = plan_study(SPEC, load_builtin("iris"))
     baseline = tuple(r for r in runs_of(events) if r.role is Role.BASELINE)
     runs = (*baseline, *(replace(r, role=Role.CANDIDATE) for r in baseline))
-    (made,) = evaluate_holdout(plan, Resplits(plan), runs, OrderedJobs(InlineExecutor(), tmp_path))
+    (made,) = evaluate_holdout(
+        plan, Resplits(plan, Stage.CONFIRM), runs, OrderedJobs(InlineExecutor(), tmp_path)
+    )
     winner, other = row([made], TestRole.WINNER), row([made], TestRole.BASELINE)
     assert replace(winner, role=TestRole.BASELINE) == other
 
@@ -364,5 +367,5 @@ def test_contributions_of_rows_average_to_the_scores(name: str) -> None:
             assert blocks is not None
             mean = sum(blocks.sums) / sum(blocks.rows)
             # Folds differ by a row, and their scores count alike.
-            assert mean == pytest.approx(scores[metric], rel=1e-3)
+            assert mean == pytest.approx(scores[metric], rel=5e-3)
         assert sum(test.test_blocks.rows if test.test_blocks else ()) == {"iris": 30}.get(name, 89)

@@ -269,7 +269,7 @@ def test_after_a_restart_decisions_are_as_if_there_had_been_none(name: PrunerNam
         state = TrialState.PRUNED if pruned else TrialState.COMPLETE
         history.append(record(number, activation, state, seen))
     after = pruning(name)
-    after.replay(list(reversed(history)))
+    after.replay(list(reversed(history)), lambda record: record.activation)
     fates = []
     for number in range(40, 80):
         activation = ("relu", "tanh", "gelu")[number % 3]
@@ -287,7 +287,8 @@ def test_interrupted_trials_are_replayed_in_their_place_and_can_be_trained_again
     curves = [curve(0.01 * ((n * 7) % 30), whole.rungs) for n in range(30)]
     for number in range(30):
         whole.start(number, "relu")
-    resumed.replay([record(n, "relu", TrialState.WAITING, {}) for n in range(30)])
+    waiting = [record(n, "relu", TrialState.WAITING, {}) for n in range(30)]
+    resumed.replay(waiting, lambda record: record.activation)
     for number in range(30):
         assert train(resumed, number, "relu", curves[number]) == train(
             whole, number, "relu", curves[number]
@@ -301,6 +302,7 @@ def test_failed_trials_of_the_history_are_taken_without_values() -> None:
             record(0, "relu", TrialState.FAIL, {}),
             record(1, "relu", TrialState.FAIL, {6: nan}),
             record(2, "relu", TrialState.PRUNED, {6: 0.5}),
-        ]
+        ],
+        lambda record: record.activation,
     )
     assert train(judge, 3, "relu", curve(0.5, judge.rungs)) is None

@@ -149,10 +149,11 @@ def test_unknown_sampler_is_refused_with_the_nearest() -> None:
 def test_seed_is_stable_differs_by_study_and_history_and_fits_numpy() -> None:
     assert seed_for(0, 0) == seed_for(0, 0)
     seeds = {seed_for(study, length) for study in range(-5, 20) for length in range(200)}
-    assert len(seeds) == 25 * 200
+    seeds |= {seed_for(0, 0, search, arm) for search in range(20) for arm in ("relu", "tanh")}
+    assert len(seeds) == 25 * 200 + 40
     assert all(0 <= seed < 2**32 for seed in seeds)
     # A changed hash would change every recorded study's continuation.
-    assert seed_for(0, 0) == 2065389746
+    assert seed_for(0, 0) == 2161185375
 
 
 def test_resumed_sampler_does_not_repeat_its_first_proposals() -> None:

@@ -82,7 +82,9 @@ def test_our_figures_notes_and_artifacts_stand_beside_its_own(
         figure = page.locator(f"[id='user-defined-plot:{name}'] svg.main-svg").first
         expect(figure).to_be_visible(timeout=PATIENCE_MS)
     watched.open(f"{links['dashboard']}/note")
-    expect(page.get_by_text("by functional ANOVA")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("The importances here are those of the report")).to_be_visible(
+        timeout=PATIENCE_MS
+    )
     page.get_by_role("link", name="Report", exact=True).click()
     page.wait_for_url(f"**/studies/{study}")
     watched.open(f"{links['dashboard']}/trials?numbers=4")
@@ -108,7 +110,9 @@ def test_what_would_be_refused_is_not_offered(watched: Watched, links: dict[str,
         expect(page.get_by_label(name).first).to_be_hidden()
     expect(page.get_by_text("Create", exact=True).first).to_be_hidden()
     watched.open(f"{links['dashboard']}/note")
-    expect(page.get_by_text("by functional ANOVA")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("The importances here are those of the report")).to_be_visible(
+        timeout=PATIENCE_MS
+    )
     expect(page.get_by_test_id("EditIcon").first).to_be_attached()
     expect(page.get_by_test_id("EditIcon").first).to_be_hidden()
 

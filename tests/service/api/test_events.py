@@ -104,7 +104,7 @@ def test_a_running_study_is_followed_to_its_end(settings: Settings) -> None:
 def test_the_verdict_is_told_once(client: TestClient, database: Database) -> None:
     study = client.post("/v1/studies", json={"dataset": "iris"}).json()["id"]
     assert Queue(database).claim(WORKER, 60.0) is not None
-    found = verdict((), (), get_metric("log_loss"), {}, unconfirmed=["relu"])
+    found = verdict((), (), get_metric("log_loss"), arms=["relu"])
     Recorder(database, study, WORKER).record(
         [StudyEnded(state=StudyState.COMPLETED)], results=StudyResults(verdict=found)
     )

@@ -17,6 +17,7 @@ from search.study import (
     ExpressionParameter,
     PrunerScope,
     PrunerSpec,
+    Question,
     Range,
     SamplerSpec,
     StudySpec,
@@ -38,8 +39,13 @@ FULL = StudySpec(
     sampler=SamplerSpec(name="random", seed=2**40, min_trials_per_activation=3),
     pruner=PrunerSpec(name="median", scope=PrunerScope.STUDY),
     budget=Budget(trials=7, epochs=3, seconds=1.5),
-    evaluation=Evaluation(folds=1, test_fraction=0.0, confirm_top=0, confirm_repeats=1),
+    evaluation=Evaluation(
+        searches=3, folds=1, test_fraction=0.0, confirm_top=0, confirm_repeats=1, region=0.01
+    ),
     objectives=("log_loss", "parameters"),
+    question=Question.DEPTH,
+    extensions=2,
+    least_repeats=12,
 )
 
 
@@ -67,7 +73,10 @@ def test_an_old_study_keeps_the_default_initializers_of_its_day() -> None:
 
 
 def test_what_an_older_version_did_not_write_gets_its_default() -> None:
-    assert read_spec('{"dataset": "digits", "defaults": 1}') == StudySpec(dataset="digits")
+    # Before there were independent searches there was one.
+    assert read_spec('{"dataset": "digits", "defaults": 1}') == StudySpec(
+        dataset="digits", evaluation=Evaluation(searches=1)
+    )
     document = json.loads(write_spec(FULL))
     del document["evaluation"]["confirm_repeats"]
     del document["pruner"]["scope"]

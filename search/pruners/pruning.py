@@ -1,9 +1,9 @@
-"""Pruning within each activation, by Optuna's pruners over one small study an activation.
+"""Pruning among trials that can be compared, by Optuna's pruners over one small study a group.
 
 Slow starters (tanh, sigmoid) lose every comparison with fast ones at an early epoch, whatever they
-reach in the end. By default a trial is therefore compared with trials of its own activation only.
-The trials that are compared with each other are an *arm*, as in bandit problems. Each arm is an
-Optuna study in memory that mirrors its trials.
+reach in the end, and independent searches are not independent where one prunes another's trials. By
+default a trial is therefore compared with trials of its own arm and search only. Each such group is
+an Optuna study in memory that mirrors its trials.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from search.study import PrunerScope, PrunerSpec, TrialRecord
 class Pruning:
     """The pruning decisions of one study. `direction` is "minimize" or "maximize".
 
-    Decisions within an arm equal those of a plain Optuna study with the same pruner and trials. The
-    names of the arms' studies follow from `seed`. Raises UnknownChoice for an unknown pruner.
+    Decisions within a group equal those of a plain Optuna study with the same pruner and trials.
+    The names of the groups' studies follow from `seed`. Raises UnknownChoice for an unknown pruner.
     """
 
     def __init__(self, spec: PrunerSpec, direction: str, epochs: int, seed: int) -> None:
@@ -32,7 +32,7 @@ class Pruning:
         self._direction = direction
         self._epochs = epochs
         self._seed = seed
-        self._arms: dict[str, Study] = {}
+        self._groups: dict[str, Study] = {}
         self._trials: dict[int, tuple[Study, Trial]] = {}
 
     @property
@@ -40,11 +40,11 @@ class Pruning:
         """Epochs after which callers ask `should_prune`, and last the end of the training."""
         return self._row.rungs(self._epochs)
 
-    def start(self, number: int, activation: str) -> None:
-        """Add a trial to its arm, unless it is there already."""
+    def start(self, number: int, group: str) -> None:
+        """Add a trial to the `group` of its arm and search, unless it is there already."""
         if number not in self._trials:
-            arm = self._arm(_ARM_OF[self._scope](activation))
-            self._trials[number] = (arm, arm.ask())
+            study = self._group(_GROUP_OF[self._scope](group))
+            self._trials[number] = (study, study.ask())
 
     def report(self, number: int, epoch: int, value: float) -> None:
         """Record the first objective of a trial after `epoch`; it may be NaN."""
@@ -53,26 +53,28 @@ class Pruning:
     def should_prune(self, number: int) -> bool:
         """Return the decision by the values reported so far.
 
-        The call has an effect: later trials of the arm are compared with this one at its rung.
+        The call has an effect: later trials of the group are compared with this one at its rung.
         """
         return self._trials[number][1].should_prune()
 
     def finish(self, number: int, value: float | None, *, pruned: bool = False) -> None:
         """End a trial: complete with its final `value`, or without one pruned or failed."""
-        arm, trial = self._trials[number]
+        study, trial = self._trials[number]
         if value is not None:
-            arm.tell(trial, value)
+            study.tell(trial, value)
         else:
-            arm.tell(trial, state=TrialState.PRUNED if pruned else TrialState.FAIL)
+            study.tell(trial, state=TrialState.PRUNED if pruned else TrialState.FAIL)
 
-    def replay(self, history: Sequence[TrialRecord]) -> None:
-        """Rebuild the arms from the trials of a resumed study.
+    def replay(
+        self, history: Sequence[TrialRecord], group_of: Callable[[TrialRecord], str]
+    ) -> None:
+        """Rebuild the groups from the trials of a resumed study.
 
         Finished trials report their values and pass their rungs again, and keep their states.
         Interrupted trials are added without values, in order of their numbers, to be trained again.
         """
         for record in sorted(history, key=lambda record: record.number):
-            self.start(record.number, record.activation)
+            self.start(record.number, group_of(record))
             if record.state.is_finished():
                 self._replay_one(record)
 
@@ -84,20 +86,20 @@ class Pruning:
         final = record.values[0] if record.values else None
         self.finish(record.number, final, pruned=record.state is TrialState.PRUNED)
 
-    def _arm(self, key: str) -> Study:
-        if key not in self._arms:
+    def _group(self, key: str) -> Study:
+        if key not in self._groups:
             # Hyperband picks a trial's bracket by a hash of the study's name, so the name is fixed.
-            self._arms[key] = optuna.create_study(
+            self._groups[key] = optuna.create_study(
                 study_name=f"{self._seed}:{key}",
                 direction=StudyDirection[self._direction.upper()],
                 pruner=self._row.build(self._epochs),
                 sampler=RandomSampler(seed=0),
             )
-        return self._arms[key]
+        return self._groups[key]
 
 
-#: Scope -> activation -> key of the arm.
-_ARM_OF: dict[PrunerScope, Callable[[str], str]] = {
-    PrunerScope.ACTIVATION: lambda activation: activation,
-    PrunerScope.STUDY: lambda activation: "all",
+#: Scope -> group of arm and search -> key of the group that counts.
+_GROUP_OF: dict[PrunerScope, Callable[[str], str]] = {
+    PrunerScope.ACTIVATION: lambda group: group,
+    PrunerScope.STUDY: lambda group: "all",
 }

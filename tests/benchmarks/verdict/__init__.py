@@ -1,0 +1,1 @@
+"""What the verdict shows and what it claims falsely: real studies whose truth is known."""
