@@ -15,8 +15,14 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	$(BIN)/python -m search.engines.compiled
 	@touch $@
 
-demo: setup
-	$(BIN)/python -m service.cli.demo $(if $(KEEP),--keep)
+# POSTGRES=1: on a PostgreSQL cluster of its own. RAY=1: trained by Ray, at RAY_ADDRESS or started here.
+demo: $(if $(RAY),$(VENV)/.ray-ready,setup)
+	$(if $(RAY),ACTIVATION_SEARCH_EXECUTOR=ray) $(BIN)/python -m \
+		$(if $(POSTGRES),tests.demo_on_postgresql,service.cli.demo) $(if $(KEEP),--keep)
+
+$(VENV)/.ray-ready: $(VENV)/.ready
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,ray]'
+	@touch $@
 
 serve: setup
 	$(BIN)/activation-search serve --port $(PORT) --data-dir $(DATA_DIR)

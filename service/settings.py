@@ -92,6 +92,9 @@ class Settings(BaseSettings):
     #: Cores and GPUs of the cluster that one segment reserves; of a GPU it may be a share.
     ray_cpus: float = Field(default=1.0, gt=0, le=1024)
     ray_gpus: float = Field(default=0.0, ge=0, le=64)
+    #: Times as many trials under way as a small machine needs, for many processes. What is proposed
+    #: depends on it.
+    ahead: int = Field(default=1, ge=1, le=256)
     #: Whether matrix products on a GPU may round factors to TF32: quicker, to three digits.
     tf32: bool = False
     #: Seconds after which a silent worker loses its study to another.

@@ -26,6 +26,8 @@ SLOW: tuple[str, ...] = (
     "tests/search/driver/test_confirm_phase.py::test_any_number_of_processes_gives_the_same_runs",
     "tests/search/driver/test_driver.py::"
     "test_a_seed_gives_the_same_trials_on_any_number_of_processes",
+    "tests/search/driver/test_driver.py::"
+    "test_trials_asked_for_ahead_are_under_way_together_and_repeat_on_any_executor",
     "tests/search/engines/compiled/test_engine.py::test_a_study_runs_on_a_machine",
     "tests/search/engines/test_gpu.py::test_every_lane_equals_the_plain_network",
     "tests/search/engines/test_own_activations.py::test_an_expression_equals_the_plain_network",

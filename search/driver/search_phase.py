@@ -104,6 +104,7 @@ class SearchPhase:
         """
         trials = self._plan.spec.budget.trials
         places = self._plan.spec.evaluation.searches * len(self._plan.arms.names)
+        most_batches = MAX_BATCHES * self._plan.backend.ahead
         while True:
             control = self._control()
             if control.stop is not None:
@@ -115,7 +116,7 @@ class SearchPhase:
             self._ask_tell.request(control.requests)
             most = LARGEST_BATCH[self._plan.backend.device]
             size = trial_batch_size(trials, self._tracker.finished, most, places)
-            while len(self._batches) < MAX_BATCHES and (records := self._new_trials(size)):
+            while len(self._batches) < most_batches and (records := self._new_trials(size)):
                 yield self._start(records)
             if not self._batches:
                 yield ProgressMade(progress=self.progress)

@@ -51,13 +51,14 @@ class TrialBatch:
         """Submit the running lanes' training to the next rung; return its work.
 
         Work is in multiplications a row (see `stack_work`) times epochs, near enough to tell which
-        batch will be ready sooner.
+        batch will be ready sooner: all of it where few processes take one stack after another, that
+        of the longest stack where there is a process for each.
         """
         plan = self._plan
         first = plan.rungs[self._rung - 1] if self._rung else 0
         last = plan.rungs[self._rung]
         lanes = [lane for record in self.running for lane in self._lanes[record.number]]
-        stacks = pack(lanes, plan.backend.device)
+        stacks = pack(lanes, plan.backend.device, plan.backend.ahead)
         for stack in stacks:
             segment = Segment(
                 lanes=stack,
@@ -72,7 +73,8 @@ class TrialBatch:
             )
             places = tuple(self._places[lane.configuration][lane.fold] for lane in stack)
             self._futures.append(executor.submit(train_to_rung, segment, self._data, places))
-        return (last - first) * sum(map(stack_work, stacks))
+        work = sum if plan.backend.ahead == 1 else max
+        return (last - first) * work(map(stack_work, stacks))
 
     def is_ready(self, *, within: float) -> bool:
         """Return whether the rung is reached `within` seconds; false where that is not positive."""

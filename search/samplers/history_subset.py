@@ -57,8 +57,8 @@ class HistorySubset:
         indices = [*self._best, *range(self._ranked, len(self._trials))]
         indices = [i for i in indices if self._trials[i].state is TrialState.COMPLETE]
         self._ranked = len(self._trials)
-        values = np.array([self._trials[i].values for i in indices]).reshape(len(indices), -1)
-        values = values * self._signs
+        values = np.array([self._trials[i].values for i in indices], dtype=np.float64)
+        values = values.reshape(len(indices), len(self._signs)) * self._signs
         no_worse = (values[:, None] <= values[None]).all(2)
         better = (values[:, None] < values[None]).any(2)
         dominated_by = (no_worse & better).sum(0)

@@ -30,6 +30,9 @@ class Backend:
     tf32: bool = False
     #: Numbers of the GPUs, each of which has training processes of its own.
     gpus: tuple[int, ...] = ()
+    #: Times as many batches of trials are under way, in stacks so many times narrower, as fill a
+    #: small machine. More keep more processes busy, and are proposed knowing less.
+    ahead: int = 1
 
     @property
     def trainer(self) -> EngineName:
@@ -39,7 +42,9 @@ class Backend:
         return EngineName.COMPILED if can_compile(self.device) else EngineName.TORCH
 
 
-def usable_backend(device: str, engine: EngineName, *, tf32: bool = False) -> Backend:
+def usable_backend(
+    device: str, engine: EngineName, *, tf32: bool = False, ahead: int = 1
+) -> Backend:
     """Return the backend that the wanted `device` and `engine` come to on this machine.
 
     A compiled engine keeps the device AUTO on the processor. Raises InvalidInput where
@@ -60,11 +65,11 @@ def usable_backend(device: str, engine: EngineName, *, tf32: bool = False) -> Ba
         device = Device.CPU
     kind, gpus = usable_device(device)
     trainer = Backend(device=kind, engine=engine).trainer
-    return Backend(device=kind, engine=trainer, tf32=tf32, gpus=gpus)
+    return Backend(device=kind, engine=trainer, tf32=tf32, gpus=gpus, ahead=ahead)
 
 
 def cluster_backend(
-    device: str, engine: EngineName, *, gpus: float = 0.0, tf32: bool = False
+    device: str, engine: EngineName, *, gpus: float = 0.0, tf32: bool = False, ahead: int = 1
 ) -> Backend:
     """Return the backend that `device` and `engine` come to on a cluster, for segments of `gpus`.
 
@@ -88,7 +93,8 @@ def cluster_backend(
             "ACTIVATION_SEARCH_RAY_GPUS to 0, or choose engine torch or auto"
         )
     # Decided here, where the driver is, so that all nodes train by the same engine.
-    return Backend(device=kind, engine=Backend(device=kind, engine=engine).trainer, tf32=tf32)
+    trainer = Backend(device=kind, engine=engine).trainer
+    return Backend(device=kind, engine=trainer, tf32=tf32, ahead=ahead)
 
 
 #: The processor, by the quickest engine that can run.

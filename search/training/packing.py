@@ -29,8 +29,12 @@ def stack_width(units: int, device: Device = Device.CPU) -> int:
     return next((lanes for most, lanes in _LANES[device] if units <= most), _LANES_BEYOND)
 
 
-def pack(lanes: Sequence[Lane], device: Device = Device.CPU) -> list[tuple[Lane, ...]]:
+def pack(
+    lanes: Sequence[Lane], device: Device = Device.CPU, parts: int = 1
+) -> list[tuple[Lane, ...]]:
     """Cut `lanes` into stacks of equal stack key, the stack with the most work first.
+
+    Stacks are `parts` times narrower than one process alone would have them.
 
     Lanes of equal kernel key are neighbours, so that one call of a torch kernel activates many. The
     lanes of a configuration stay in one stack, because they take equally long. On a GPU a stack has
@@ -46,8 +50,9 @@ def pack(lanes: Sequence[Lane], device: Device = Device.CPU) -> list[tuple[Lane,
     for (key, _), group in groupby(in_order, key=key_on_device):
         by_configuration = groupby(group, key=lambda lane: lane.configuration)
         bundles = [tuple(members) for _, members in by_configuration]
-        parts = min(len(bundles), -(-sum(map(len, bundles)) // stack_width(key.width, device)))
-        cuts = [len(bundles) * part // parts for part in range(parts + 1)]
+        width = max(1, stack_width(key.width, device) // parts)
+        count = min(len(bundles), -(-sum(map(len, bundles)) // width))
+        cuts = [len(bundles) * part // count for part in range(count + 1)]
         stacks += [tuple(chain.from_iterable(bundles[a:b])) for a, b in pairwise(cuts) if a < b]
     return sorted(stacks, key=stack_work, reverse=True)
 

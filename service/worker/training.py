@@ -21,13 +21,19 @@ def open_executor(settings: Settings) -> tuple[Executor, Backend]:
 
 
 def _open_local(settings: Settings) -> tuple[Executor, Backend]:
-    backend = usable_backend(settings.device, settings.engine, tf32=settings.tf32)
+    backend = usable_backend(
+        settings.device, settings.engine, tf32=settings.tf32, ahead=settings.ahead
+    )
     return local_pool(settings.processes, backend), backend
 
 
 def _open_ray(settings: Settings) -> tuple[Executor, Backend]:
     backend = cluster_backend(
-        settings.device, settings.engine, gpus=settings.ray_gpus, tf32=settings.tf32
+        settings.device,
+        settings.engine,
+        gpus=settings.ray_gpus,
+        tf32=settings.tf32,
+        ahead=settings.ahead,
     )
     if find_spec("ray") is None:
         raise InvalidInput(

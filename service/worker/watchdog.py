@@ -25,8 +25,9 @@ STOPPED_S = 10.0
 STILL_S = 60.0
 #: A cancellation, or the end of the worker, waits so long for segments to end.
 STOPPING_S = 10.0
-#: It waits so long for processes that may still be starting, which takes a busy machine a while.
-STARTING_S = 90.0
+#: It waits so long for processes that may still be starting: on a machine at its limit that took
+#: longer than 90 seconds, and to end them only meant to start others.
+STARTING_S = 300.0
 
 _PROC = Path("/proc")
 #: Of a stopped process; that of one under a tracer is another.

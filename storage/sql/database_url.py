@@ -13,6 +13,9 @@ DRIVERS = ("sqlite", "postgresql")
 #: What may hold a password in a text that is no URL: all before the last @, and a parameter.
 _SECRETS = re.compile(r"^.*(?=@)|(?<=password=)[^&\s]*", re.DOTALL)
 
+#: What is shown in place of a password.
+_HIDDEN = "***"
+
 
 def parse_url(text: str) -> URL:
     """Read the URL of a SQLite file or of PostgreSQL; InvalidInput for anything else."""
@@ -20,7 +23,7 @@ def parse_url(text: str) -> URL:
         url = make_url(text)
     except (ArgumentError, ValueError) as error:  # the latter for a port that is no number
         raise InvalidInput(
-            f"'{_SECRETS.sub('***', text)}' is not a database URL; write "
+            f"'{_SECRETS.sub(_HIDDEN, text)}' is not a database URL; write "
             "sqlite:///path/to/file.db or postgresql://user:password@host/name, with the signs "
             "of a password that mean something in a URL as %40 for @, %2F for / and so on"
         ) from error
@@ -43,5 +46,5 @@ def parse_url(text: str) -> URL:
 def shown(url: URL) -> str:
     """Return the URL as people may see it: with *** in place of a password."""
     if "password" in url.query:
-        url = url.update_query_dict({"password": "***"})  # nosec B105
+        url = url.update_query_dict({"password": _HIDDEN})
     return url.render_as_string(hide_password=True)

@@ -72,7 +72,7 @@ class Service:
                 stderr=log,
             )
         self._process = psutil.Process(process.pid)
-        until(self.is_up, seconds=60)
+        until(self.is_up, seconds=180)
 
     def is_up(self) -> bool:
         """Return whether the API answers."""

@@ -36,6 +36,7 @@ from search.study import (
     TrialsChanged,
     TrialSource,
 )
+from search.training.backend import Backend
 from search.training.executors import local_pool
 from tests.search.driver.events import trials_of as records_of
 
@@ -105,6 +106,33 @@ def test_a_seed_gives_the_same_trials_on_any_number_of_processes(iris: Dataset) 
     with local_pool(1) as one, local_pool(2) as two:
         assert outcome(trials_of(run_study(SPEC, iris, executor=one))) == inline
         assert outcome(trials_of(run_study(SPEC, iris, executor=two))) == inline
+
+
+def test_trials_asked_for_ahead_are_under_way_together_and_repeat_on_any_executor(
+    iris: Dataset,
+) -> None:
+    spec = replace(SPEC, budget=replace(SPEC.budget, trials=60))
+    backend = Backend(ahead=3)
+    inline = list(run_study(spec, iris, backend=backend))
+    with local_pool(2) as pool:
+        pooled = list(run_study(spec, iris, executor=pool, backend=backend))
+    assert outcome(trials_of(inline)) == outcome(trials_of(pooled))
+    alone = list(run_study(spec, iris))
+
+    def most_running(events: list[Event]) -> int:
+        running: set[int] = set()
+        most = 0
+        for event in events:
+            if isinstance(event, TrialsChanged):
+                running |= {record.number for record in event.trials}
+                running -= {r.number for r in event.trials if r.state.is_finished()}
+                most = max(most, len(running))
+        return most
+
+    assert most_running(inline) > 2 * most_running(alone)
+    # What a trial comes to does not depend on the stack that it was trained in.
+    ahead, before = trials_of(inline)[0], trials_of(alone)[0]
+    assert ahead.intermediate_values[1] == before.intermediate_values[1]
 
 
 @pytest.mark.parametrize(

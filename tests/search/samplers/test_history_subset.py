@@ -33,6 +33,14 @@ def test_a_short_history_is_recalled_whole_and_in_order() -> None:
     assert known.select() == trials
 
 
+def test_a_history_of_pruned_trials_alone_is_recalled_evenly() -> None:
+    known = memory(3)
+    trials = [pruned(float(value)) for value in range(5)]
+    for trial in trials:
+        known.add(trial)
+    assert known.select() == [trials[0], trials[2], trials[4]]
+
+
 @pytest.mark.parametrize("way", list(Direction))
 def test_the_best_are_never_forgotten_however_long_ago(way: Direction) -> None:
     sign = 1.0 if way is Direction.MINIMIZE else -1.0

@@ -64,3 +64,11 @@ def test_the_stack_that_takes_longest_comes_first() -> None:
     assert len(stacks) > 5
     depths = [sum(one.config.depth for one in stack) for stack in stacks]
     assert depths == sorted(depths, reverse=True)
+
+
+def test_stacks_in_parts_are_narrower_and_hold_the_same_lanes() -> None:
+    lanes = lanes_of(64, 40)
+    whole, parts = pack(lanes), pack(lanes, parts=4)
+    assert len(parts) > 2 * len(whole)
+    assert max(map(len, parts)) < max(map(len, whole))
+    assert {lane for stack in parts for lane in map(id, stack)} == set(map(id, lanes))

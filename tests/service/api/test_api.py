@@ -289,3 +289,17 @@ def test_a_dataset_in_use_says_which_studies_need_it(client: TestClient) -> None
     studies = [post_study(client, dataset=dataset_id, name=name)["id"] for name in ("one", "two")]
     answer = client.delete(f"/v1/datasets/{dataset_id}")
     assert_problem(answer, 409, *studies, "(one)", "(two)", "cancel or delete them first")
+
+
+@pytest.mark.parametrize(
+    ("written", "way_out"),
+    [("{}", "give task 'regression'"), ("name {}", "put rare ones together")],
+)
+def test_thousands_of_values_are_no_classes(client: TestClient, written: str, way_out: str) -> None:
+    lines = [f"{n % 7},{written.format(n % 1200)}" for n in range(2400)]
+    answer = client.post(
+        "/v1/datasets",
+        data={"target": "kind", "task": "multiclass"},
+        files={"file": ("t.csv", "\n".join(["height,kind", *lines]))},
+    )
+    assert_problem(answer, 422, "1200 different values", "at most 1000 classes", way_out)

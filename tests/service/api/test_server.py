@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import optuna
@@ -67,6 +68,20 @@ def test_killing_the_worker_loses_no_finished_trial(tmp_path: Path) -> None:
         assert server.look(study_id)["state"] == "running"
         server.finish(study_id)
         after = server.finished_trials(study_id)
+    assert sorted(after) == list(range(60))
+    assert {number: after[number] for number in before} == before
+
+
+def test_a_worker_that_is_stopped_is_replaced_and_loses_no_finished_trial(tmp_path: Path) -> None:
+    with served(tmp_path) as server:
+        study_id = server.start(dataset="iris", **LONG)
+        until(lambda: len(server.finished_trials(study_id)) >= 10)
+        before = server.finished_trials(study_id)
+        stopped = server.worker()
+        stopped.send_signal(signal.SIGSTOP)
+        server.finish(study_id)
+        after = server.finished_trials(study_id)
+        assert server.worker() != stopped
     assert sorted(after) == list(range(60))
     assert {number: after[number] for number in before} == before
 
