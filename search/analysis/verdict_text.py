@@ -18,7 +18,7 @@ from search.analysis.error_model import POWER, Difference
 from search.analysis.looks import Review
 from search.analysis.metric_words import MetricWords
 from search.analysis.network_verdict import Against
-from search.analysis.power import Needs
+from search.analysis.power import MOST_REPEATS, MOST_ROWS, MOST_SEARCHES, Needs
 from search.analysis.region import is_share
 from search.metrics import Metric
 from search.study import Question, TestRole, TestRun
@@ -26,8 +26,6 @@ from search.study.results import Outcome
 
 #: Of more names than this the rest is counted, not named.
 _MOST_NAMES = 4
-#: Two shares of variance with a smaller quotient are called alike.
-_ALIKE = 1.5
 #: Of a one-sided test of two fixed networks.
 _NETWORK_ALPHA = 0.025
 
@@ -96,6 +94,7 @@ def sentence(facts: VerdictFacts) -> str:
     clauses = (
         _who(facts),
         _worse(facts),
+        _equivalent(facts),
         _what_would_decide(facts),
         _failed(facts),
         _unconfirmed(facts),
@@ -138,19 +137,29 @@ def _who(facts: VerdictFacts) -> str:
             f"{best} is the best {words.one} for data like this, were the searches done again: "
             f"ahead of {other} by {gap}"
         )
+    others = [arm for arm in left if arm is not arms[0]]
     if facts.outcome is Outcome.EQUIVALENT:
-        region = facts.words.amount(facts.found.region.size)
-        # Of a share the rule is the number itself.
-        rule = "" if is_share(facts.metric) else f" ({facts.found.region.rule})"
+        are = "are" if len(others) > 1 else "is"
         return (
-            f"{_names(left, facts)} are practically equivalent for data like this: each is shown "
-            f"to differ from {best} by less than {region}{rule}; {_which(facts)}"
+            f"{_names(others, facts)} {are} practically equivalent to {best}, which scores best, "
+            f"for data like this, were the searches done again: {_below(facts, len(others))}; "
+            f"{_which(facts)}"
         )
     return (
-        f"which {words.one} is best for data like this cannot be told: {len(left)} of {len(arms)} "
-        f"are not shown to be worse than {best}, which scores best"
-        f"{_lead(facts)}; {_which(facts)}"
+        f"which {words.one} is best for data like this, were the searches done again, cannot be "
+        f"told: {best} scores best, but {len(others)} of the {len(arms) - 1} others "
+        f"{'is' if len(others) == 1 else 'are'} not shown to be worse{_lead(facts)}; "
+        f"{_which(facts)}"
     )
+
+
+def _below(facts: VerdictFacts, count: int) -> str:
+    """Say below what the differences to the best are shown to be."""
+    region = facts.words.amount(facts.found.region.size)
+    # Of a share the rule is the number itself.
+    rule = "" if is_share(facts.metric) else f" ({facts.found.region.rule})"
+    what = "each difference is" if count > 1 else "the difference is"
+    return f"{what} shown to be below {region}{rule}"
 
 
 def _lead(facts: VerdictFacts) -> str:
@@ -159,7 +168,11 @@ def _lead(facts: VerdictFacts) -> str:
     difference = facts.found.comparisons.to_best.get(left[1].name) if len(left) > 1 else None
     if difference is None or not isfinite(difference.error):
         return ""
-    return f", {_title(left[1].name, facts)} next, {_gap(difference, facts)} behind"
+    name = _title(left[1].name, facts)
+    if difference.estimate < 0.0:
+        # The best mean is over all runs, the difference over those that both have had.
+        return f" (over the runs that both had, {name} is ahead by {_gap(difference, facts, -1.0)})"
+    return f" ({name} is {_gap(difference, facts)} behind)"
 
 
 def _which(facts: VerdictFacts) -> str:
@@ -191,23 +204,32 @@ def _worse(facts: VerdictFacts) -> str:
     return f"shown to be worse than {_title(facts.arms[0].name, facts)}: {_join(told)}"
 
 
+def _equivalent(facts: VerdictFacts) -> str:
+    """Name the arms that are shown to be as good as the best, where others are not told."""
+    names = [arm for arm in facts.left[1:] if arm.name in facts.found.equivalent]
+    if not names or facts.outcome is Outcome.EQUIVALENT:
+        return ""
+    best = _title(facts.arms[0].name, facts)
+    told = _below(facts, len(names))
+    return f"practically equivalent to {best}: {_names(names, facts)}, since {told}"
+
+
 def _what_would_decide(facts: VerdictFacts) -> str:
     names = [arm.name for arm in facts.left[1:] if arm.name in facts.needs]
     open_names = [name for name in names if name in facts.found.open or name in facts.unequal]
     if not open_names or facts.outcome in (Outcome.WINNER, Outcome.EQUIVALENT):
         return ""
-    needs = [facts.needs[name] for name in open_names]
-    detectable = sorted(need.detectable for need in needs if isfinite(need.detectable))
-    shown = ""
-    if detectable:
-        least, most = detectable[0] * facts.unit, detectable[-1] * facts.unit
-        span, depends = facts.words.amount(most), ""
-        if len(detectable) > 1:
-            span = f"{facts.words.number(least, least)} to {span}"
-            depends = f" (it depends on the {_WORDS[facts.question].one})"
-        shown = (
-            f"the least true difference to the best that would have been shown, with "
-            f"{100 * POWER:.0f} % probability, is {span}{depends}"
+    power = f"{100 * POWER:.0f} % probability"
+    clauses = []
+    sizes = sorted(facts.needs[name].detectable * facts.unit for name in open_names)
+    if isfinite(sizes[-1]):
+        whom, span = "it", facts.words.amount(sizes[-1])
+        if len(open_names) > 1:
+            whom, span = "each", f"{facts.words.number(sizes[0], sizes[0])} to {span}"
+        told = _join([_title(name, facts) for name in open_names])
+        clauses.append(
+            f"of {told} it cannot be told: {whom} would have been shown to be worse, with {power}, "
+            f"had it truly been {span} behind"
         )
     clearest = max(open_names, key=lambda name: _size(facts.found.comparisons.to_best[name]))
     need = facts.needs[clearest]
@@ -221,14 +243,18 @@ def _what_would_decide(facts: VerdictFacts) -> str:
         if number is not None
     ]
     if options:
-        title = _title(clearest, facts)
-        more = f"were {title} truly as far behind as observed, {_join(options, 'or')} would show it"
-    else:
-        more = (
-            "the differences observed are too small to be shown by more repeats, searches or rows "
-            "within reason"
+        gap = _gap(facts.found.comparisons.to_best[clearest], facts)
+        clauses.append(
+            f"were {_title(clearest, facts)} truly as far behind as observed, {gap}, "
+            f"{_join(options, 'or')} would show it with {power}"
         )
-    return "; ".join(text for text in (shown, more) if text)
+    else:
+        clauses.append(
+            f"were the true differences as small as those observed, not even {MOST_REPEATS} "
+            f"repeats, {MOST_SEARCHES} searches or {MOST_ROWS} times the rows would show one with "
+            f"{power}"
+        )
+    return "; ".join(clauses)
 
 
 def _failed(facts: VerdictFacts) -> str:
@@ -283,13 +309,18 @@ def _network(facts: VerdictFacts) -> str:
         return f"{name} is better than {usual}, for data like this: by {gap} {where}"
     if 1.0 - found.p_one_sided < _NETWORK_ALPHA:
         return f"{name} is worse than {usual}, for data like this: by {_gap(found, facts, -1.0)}"
-    return f"{name} is not shown to be better than {usual}: {gap} {where}"
+    ahead = "ahead" if found.estimate >= 0.0 else "behind"
+    gap = gap if found.estimate >= 0.0 else _gap(found, facts, -1.0)
+    return (
+        f"{name} is not shown to be better, for data like this, than {usual}: it is {ahead} by "
+        f"{gap} {where}"
+    )
 
 
 #: Predictors that a network has to beat, the easier first: what they are, what a defeat means.
 _REFERENCES: Mapping[TestRole, tuple[str, str]] = {
-    TestRole.TRIVIAL: ("a predictor that knows no features", "nothing may have been learned"),
-    TestRole.LINEAR: ("a linear model", "a network may not pay"),
+    TestRole.TRIVIAL: ("a predictor that knows no features", "so nothing may have been learned"),
+    TestRole.LINEAR: ("a linear model", "which is simpler"),
 }
 
 
@@ -305,9 +336,14 @@ def _reference(facts: VerdictFacts, role: TestRole) -> str:
         unseen = ", which the fewer test rows do not show" if test is not None else ""
         gap = _gap(validation, facts)
         return f"it is better than {who} on the rows of the confirmation by {gap}{unseen}"
-    if test is None and validation is None:
+    found = test or validation
+    if found is None:
         return ""
-    return f"it is not shown to be better than {who}, so {meaning}"
+    rows = "test rows" if test is not None else "rows of the confirmation"
+    return (
+        f"it is not shown to be better than {who}, {meaning}: its gain is {_gap(found, facts)} on "
+        f"the {rows}"
+    )
 
 
 def _against(facts: VerdictFacts, role: TestRole, rows: str) -> Difference | None:
@@ -322,13 +358,10 @@ def _what_matters(facts: VerdictFacts) -> str:
     if own is None or not shares or facts.question is not Question.ACTIVATION:
         return ""
     other = max(shares, key=lambda name: shares[name])
-    low, high = sorted((own, shares[other]))
-    if high < _ALIKE * low:
-        relation = "about as much here as"
-    else:
-        relation = f"{'less' if own < shares[other] else 'more'} here than"
-    variance = f"({100 * own:.0f} % of the variance against {100 * shares[other]:.0f} %)"
-    return f"the activation matters {relation} the {other.replace('_', ' ')} {variance}"
+    return (
+        f"among trials drawn at random the activation explains {100 * own:.0f} % of the variance "
+        f"of ranks, the {other.replace('_', ' ')} {100 * shares[other]:.0f} %"
+    )
 
 
 def _held_out(facts: VerdictFacts) -> str:
@@ -338,10 +371,9 @@ def _held_out(facts: VerdictFacts) -> str:
         return ""
     score = winner.scores[name]
     text = f"on the test rows it scores {facts.words.score(score, 0.01 * abs(score) or 0.01)}"
-    beaten = [role for role in _REFERENCES if _is_better(facts, role)]
-    for role, (who, meaning) in _REFERENCES.items():
-        if role not in beaten:
-            return f"{text}; it is not shown to be better than {who}, so {meaning}"
+    for role in _REFERENCES:
+        if not _is_better(facts, role):
+            return f"{text}; {_reference(facts, role)}"
     return text
 
 
