@@ -103,13 +103,12 @@ def _verdict(verdict: Verdict | None) -> list[Table | Text]:
     metric = verdict.metric
     title = f"trained anew: {metric}, 95 % intervals, differences to the best"
     table = Table(verdict.question, title=title, box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("mean", "low", "high", "to best", "low", "high", "p", "would show"):
+    for heading in ("mean", "low", "high", "to best", "p", "would show"):
         table.add_column(heading, justify="right")
     for row in verdict.comparisons:
         numbers = (
             *(row.mean, row.ci_low, row.ci_high),
-            *(row.difference, row.difference_low, row.difference_high),
-            *(row.p_adjusted, row.detectable),
+            *(row.difference, row.p_adjusted, row.detectable),
         )
         name = row.arm + ("*" if row.tied else "")
         table.add_row(name, *(show_number(number, 3) for number in numbers))
