@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -62,3 +63,11 @@ def iris() -> Dataset:
     from search.data.datasets import load_builtin  # noqa: PLC0415
 
     return load_builtin("iris")
+
+
+@pytest.fixture(autouse=True)
+def _denormal_numbers() -> Iterator[None]:
+    """Give this process denormal numbers back, which benchmarks flush as a trainer does."""
+    yield
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_flush_denormal(False)

@@ -110,7 +110,7 @@ def look(
     """Decide by the `runs` so far which of the `arms` get more repeats.
 
     `region` is `evaluation.region`, `most_repeats` `evaluation.confirm_repeats`. Below
-    `least_repeats` arms get more although it would tell little. The same runs give the same
+    `least_repeats` all arms get more, whatever it would tell. The same runs give the same
     decision.
     """
     found = review(runs, metric, region=region, most_repeats=most_repeats)
@@ -121,15 +121,15 @@ def look(
         begun = {run.arm for run in runs if run.stage is Stage.CONFIRM}
         missing = frozenset(arms) - begun
         return LookDecision(keep=missing, stopped=None if missing else Stopped.DECIDED)
-    if len(known) < 2 or not found.open:
-        return LookDecision(keep=frozenset(), stopped=Stopped.DECIDED)
     # An arm may have been left out of some repeats and come back, so none need have had all.
     had = 1 + max(run.repeat for run in runs if run.stage is Stage.CONFIRM)
+    if had < least_repeats:
+        return LookDecision(keep=frozenset(known), stopped=None)
+    if len(known) < 2 or not found.open:
+        return LookDecision(keep=frozenset(), stopped=Stopped.DECIDED)
     if had >= most_repeats:
         return LookDecision(keep=frozenset(), stopped=Stopped.REPEATS)
     noisy = {name for name in found.open if found.comparisons.to_best[name].noise >= _NOISE_SHARE}
-    if had < least_repeats:
-        noisy = set(found.open)
     if not noisy:
         return LookDecision(keep=frozenset(), stopped=Stopped.EXTEND)
     return LookDecision(keep=frozenset(noisy | {table.arms[0].name}), stopped=None)

@@ -61,7 +61,7 @@ def tracker(
     return ProgressTracker(plan_study(spec, iris), history)
 
 
-@pytest.mark.parametrize(("confirm_top", "search_seconds"), [(3, 60.0), (0, 90.0)])
+@pytest.mark.parametrize(("confirm_top", "search_seconds"), [(3, 45.0), (0, 90.0)])
 def test_the_search_ends_where_the_share_of_the_confirmation_begins(
     confirm_top: int, search_seconds: float, iris: Dataset, clock: Clock
 ) -> None:

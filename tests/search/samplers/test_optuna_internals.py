@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
+from itertools import chain
 
 import optuna
 import pytest
@@ -21,7 +22,7 @@ from search.samplers import SAMPLERS
 from search.samplers.batched_tpe import BatchedTPE
 from search.samplers.catalog import SamplerName
 from search.samplers.optuna_internals import OptunaChanged, replace_estimator, running_trial
-from search.study import Budget, SamplerSpec, StudySpec, TrialRecord
+from search.study import Budget, Evaluation, SamplerSpec, StudySpec, TrialRecord
 
 #: More than twice the 120 trials of the row, so that the sampler's history is trimmed.
 LONG = 260
@@ -83,7 +84,9 @@ def asked(trials: int) -> AskTell:
     spec = StudySpec(
         dataset="wine",
         budget=Budget(trials=trials, epochs=3),
-        sampler=SamplerSpec(name="tpe", seed=1),
+        # One sampler for all arms.
+        sampler=SamplerSpec(name="tpe", seed=1, min_trials_per_activation=trials // 20),
+        evaluation=Evaluation(searches=1),
     )
     return AskTell(plan_study(spec, load_builtin("wine")), ())
 
@@ -104,12 +107,14 @@ def test_a_study_goes_on_with_optunas_plain_tpe_and_the_log_warns(
     change(monkeypatch)
     with caplog.at_level(logging.WARNING, logger="search"):
         study = asked(trials)
+        first = study.ask(10)
     (warning,) = caplog.records
     assert warning.name == "search.samplers.batched_tpe"
     assert "install optuna~=5.0" in warning.getMessage()
-    assert type(study._sampler) is TPESampler
+    (sampler,) = study._studies.values()
+    assert type(sampler._sampler) is TPESampler
     depths = []
-    while batch := study.ask(10):
+    for batch in chain([first], iter(lambda: study.ask(10), [])):
         for record in batch:
             depths.append(record.params["depth"])
             study.tell(replace(record, state=TrialState.COMPLETE, values=(score(record),)))

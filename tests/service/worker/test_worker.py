@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
@@ -11,7 +12,7 @@ from fastapi.testclient import TestClient
 from search.training.executors import InlineExecutor
 from search.training.segment import Segment
 from service.settings import Settings
-from service.worker.worker import Worker
+from service.worker.worker import CONTROL_POLL_S, Worker
 from storage import Database
 from storage.confirmations import Confirmations
 
@@ -26,6 +27,11 @@ STUDY: dict[str, Any] = {
 }
 
 
+def segment_of(arguments: tuple[Any, ...]) -> Segment | None:
+    """Return the segment that a call is given; the worker wraps calls to measure them."""
+    return next((one for one in arguments if isinstance(one, Segment)), None)
+
+
 class Counting(InlineExecutor):
     """Counts what is trained without pruning, and may call something first."""
 
@@ -34,8 +40,8 @@ class Counting(InlineExecutor):
         self.before: Callable[[], object] = lambda: None
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        segment = args[0]
-        if isinstance(segment, Segment) and segment.evaluate_at == (segment.epochs,):
+        segment = segment_of(args)
+        if segment is not None and segment.evaluate_at == (segment.epochs,):
             self.before()
             self.whole += len(segment.lanes)
         return super().submit(fn, *args, **kwargs)
@@ -77,11 +83,8 @@ def test_what_finished_before_something_unexpected_is_kept(
 ) -> None:
     class Breaking(Counting):
         def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-            segment = args[0]
-            if (
-                isinstance(segment, Segment)
-                and max(lane.configuration for lane in segment.lanes) >= 18
-            ):
+            segment = segment_of(args)
+            if segment and max(lane.configuration for lane in segment.lanes) >= 18:
                 raise ArithmeticError("of all things")
             return super().submit(fn, *args, **kwargs)
 
@@ -146,7 +149,7 @@ def test_a_worker_told_to_stop_in_the_confirmation_puts_the_study_back(
     results = client.get(f"{here}/results").json()
     assert (results["state"], results["phase"]) == ("queued", "confirm")
     assert results["verdict"] is None
-    assert results["importances"]
+    assert "too little to say" in results["importance_note"]
     work(settings, database)
     assert client.get(f"{here}/results").json()["verdict"] is not None
 
@@ -161,6 +164,7 @@ def test_a_study_paused_in_the_confirmation_is_resumed_there(
     def pause() -> None:
         if not seen:
             seen.append(client.post(f"{here}/pause").status_code)
+            time.sleep(2 * CONTROL_POLL_S)  # the worker looks at requests so often
 
     executor.before = pause
     work(settings, database, executor)
