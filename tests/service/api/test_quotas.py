@@ -62,7 +62,8 @@ def test_so_many_studies_wait_even_if_all_are_posted_at_once(small: TestClient) 
         ({"budget": {"trials": 500, "epochs": 10_000}, "space": {"width": 1024},
           "evaluation": {"folds": 20}}, "MAX_STUDY_SECONDS", "/budget"),
         ({"evaluation": {"searches": 10, "confirm_top": 50, "confirm_repeats": 100, "folds": 20},
-          "budget": {"trials": 500, "epochs": 10_000}, "space": {"width": 256}}, "MAX_STUDY_SECONDS",
+          "budget": {"trials": 500, "epochs": 10_000}, "space": {"width": 256}},
+         "MAX_STUDY_SECONDS",
          "/budget"),
     ],
 )  # fmt: skip
