@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,13 +64,13 @@ class Service:
         """Start it and return once it answers; `prefix` is a program that starts it."""
         command = [*prefix, *PROGRAM, "serve", "--port", str(self._port)]
         with self.log.open("ab") as log:
-            process = subprocess.Popen(
+            # psutil's keeps the exit status once it is waited for, as `stop` does.
+            self._process = psutil.Popen(
                 [*command, "--data-dir", str(self.folder)],
                 env=dict(self.environment),
                 stdout=log,
                 stderr=log,
             )
-        self._process = psutil.Process(process.pid)
         until(self.is_up, seconds=180)
 
     def is_up(self) -> bool:

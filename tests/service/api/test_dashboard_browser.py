@@ -13,7 +13,7 @@ from tests.service.api.browser import CHROMIUM, PATIENCE_MS, Watched, chromium
 from tests.service.processes import Server
 
 NAME = "seen in a browser"
-TRIALS = 12
+TRIALS = 96
 TINY: dict[str, Any] = {
     "name": NAME,
     "dataset": "iris",

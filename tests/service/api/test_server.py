@@ -44,8 +44,8 @@ def test_an_upload_is_searched_and_plain_optuna_reads_it(tmp_path: Path) -> None
         results = server.finish(server.start(dataset=dataset["id"], **SMALL))
     study = plain_optuna(tmp_path)
     assert len(study.trials) == 12
-    assert study.best_trial.number == results["best"]["number"]
-    assert study.best_value == pytest.approx(results["best"]["values"][0])
+    assert study.best_trial.number == results["best_trial"]["number"]
+    assert study.best_value == pytest.approx(results["best_trial"]["values"][0])
 
 
 def test_plain_optuna_sees_trials_while_they_run(tmp_path: Path) -> None:
