@@ -8,12 +8,13 @@ enough to be called after every batch; the importances of the axes, which are no
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import isfinite
 from statistics import median
 
 from optuna.trial import TrialState
 
+from search.analysis.finite import finite, finite_params
 from search.analysis.tunability import (
     EXPECTED_AFTER,
     expected_best,
@@ -21,7 +22,7 @@ from search.analysis.tunability import (
     reached_values,
 )
 from search.space import SearchSpace
-from search.study import ParamValue, TrialRecord
+from search.study import TrialRecord
 from search.study.results import ActivationSummary, StudyResults, TrialSummary
 
 
@@ -116,7 +117,7 @@ def _activation_summary(
         best_value=values[0] if values else None,
         median_value=median(values) if values else None,
         best_number=ranked[0].number if ranked else None,
-        best_params=_finite_params(ranked[0].params) if ranked else None,
+        best_params=finite_params(ranked[0].params) if ranked else None,
         completed=states[TrialState.COMPLETE],
         failed=states[TrialState.FAIL],
         pruned=states[TrialState.PRUNED],
@@ -126,7 +127,7 @@ def _activation_summary(
         pruned_share=states[TrialState.PRUNED] / ended if ended else None,
         flags=dict(sorted(flags.items())),
         parameters=ranked[0].parameters if ranked else None,
-        fit_seconds=_finite(ranked[0].fit_seconds) if ranked else None,
+        fit_seconds=finite(ranked[0].fit_seconds) if ranked else None,
         expected_best={count: expected_best(reached, count, sign) for count in EXPECTED_AFTER},
         learning_rate_spread=learning_rate_spread(trials, sign),
     )
@@ -140,22 +141,11 @@ def trial_summary(trial: TrialRecord) -> TrialSummary:
     return TrialSummary(
         number=trial.number,
         activation=trial.activation,
-        params=_finite_params(trial.params),
+        params=finite_params(trial.params),
         values=values,
-        metrics={name: _finite(value) for name, value in trial.metrics.items()},
+        metrics={name: finite(value) for name, value in trial.metrics.items()},
         parameters=trial.parameters,
-        fit_seconds=_finite(trial.fit_seconds),
+        fit_seconds=finite(trial.fit_seconds),
         source=trial.source.value,
         flags=tuple(trial.flags),
     )
-
-
-def _finite_params(params: Mapping[str, ParamValue]) -> dict[str, ParamValue]:
-    return {
-        name: _finite(value) if isinstance(value, float) else value
-        for name, value in params.items()
-    }
-
-
-def _finite(value: float) -> float | None:
-    return value if isfinite(value) else None
