@@ -6,6 +6,7 @@ only where a file is read.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -114,6 +115,29 @@ def summary_of_upload(
 def content_type_of(content: bytes) -> str:
     """Return the media type that the first bytes of a file tell."""
     return _PARQUET if content.startswith(_PARQUET_MAGIC) else _CSV
+
+
+def keep_upload(
+    datasets: Datasets,
+    summary: DatasetSummary,
+    content: bytes,
+    roles: Mapping[str, str] | None = None,
+) -> DatasetRow:
+    """Record a table as read, with the `roles` of columns that were given; return its row."""
+    return datasets.add(
+        name=summary.name,
+        task=summary.task,
+        target=summary.target,
+        rows=summary.rows,
+        feature_names=summary.feature_names,
+        classes=summary.classes,
+        class_counts=summary.class_counts,
+        notes=summary.notes,
+        content=content,
+        content_type=content_type_of(content),
+        roles=roles,
+        report=report_of(summary),
+    )
 
 
 def report_of(summary: DatasetSummary) -> dict[str, Any]:

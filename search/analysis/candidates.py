@@ -167,5 +167,4 @@ def _reached(trial: TrialRecord) -> tuple[float, float] | None:
 
 
 def _mean(scores: Mapping[tuple[int, int], float]) -> float:
-    values = list(scores.values())
-    return -inf if -inf in values else sum(values) / len(values)
+    return sum(scores.values()) / len(scores)

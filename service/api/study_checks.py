@@ -1,16 +1,17 @@
-"""The check of a study before it is queued, against the facts of the dataset it names."""
+"""The check of a study against the facts of the dataset it names, and its place in the queue."""
 
 from __future__ import annotations
 
 from search.data.datasets import BUILTIN, DatasetSummary
 from search.errors import NotFound, UnknownChoice
 from search.study import StudySpec
-from search.study_checks import CheckedStudy
+from search.study_checks import CheckedStudy, with_trials
 from search.study_checks import check_study as check_against_dataset
 from service.api.study_size import StudyLimits
 from service.stored_datasets import summary_of
 from service.table_reading import TableReader
-from storage import Datasets
+from storage import Datasets, Studies
+from storage.rows.study_rows import StudyRow
 
 
 def check_study(
@@ -31,6 +32,24 @@ def check_study(
     if limits is not None:
         limits.check(checked, summary)
     return checked
+
+
+def queue_study(
+    studies: Studies,
+    spec: StudySpec,
+    checked: CheckedStudy,
+    *,
+    idempotency_key: str | None = None,
+    client: str | None = None,
+) -> StudyRow:
+    """Queue a study that `check_study` has `checked`, with its number of trials filled in."""
+    return studies.create(
+        with_trials(spec, checked.arms),
+        directions=[str(metric.direction) for metric in checked.objectives],
+        metric_names=[metric.name for metric in checked.objectives],
+        idempotency_key=idempotency_key,
+        client=client,
+    )
 
 
 def _summary(spec: StudySpec, datasets: Datasets, reader: TableReader | None) -> DatasetSummary:

@@ -15,15 +15,14 @@ from rich.console import Console
 from search.data.dataset_builder import read_table
 from search.errors import Conflict, InvalidInput
 from search.study import StudyState
-from search.study_checks import with_trials
 from search.training.backend import usable_backend
 from search.training.executors import local_pool
-from service.api.study_checks import check_study
+from service.api.study_checks import check_study, queue_study
 from service.cli.console_tables import progress_bar, results_table, show_progress
 from service.cli.offline import INTERRUPTED, parse_spec, results_json
 from service.logs import quieten_optuna
 from service.settings import Settings
-from service.stored_datasets import content_type_of, report_of
+from service.stored_datasets import keep_upload
 from service.worker.worker import Worker
 from storage import Database, Datasets, Results, Studies, open_database
 
@@ -73,12 +72,7 @@ def queue_spec(body: Mapping[str, Any]) -> Queued:
 
     def queue(database: Database) -> str:
         checked = check_study(spec, Datasets(database))
-        row = Studies(database).create(
-            with_trials(spec, checked.arms),
-            directions=[str(metric.direction) for metric in checked.objectives],
-            metric_names=[metric.name for metric in checked.objectives],
-        )
-        return row.id
+        return queue_study(Studies(database), spec, checked).id
 
     return queue
 
@@ -92,19 +86,7 @@ def queue_table(path: Path, target: str) -> Queued:
         except OSError as error:
             raise InvalidInput(f"{path} cannot be read ({error.strerror}); give a table") from error
         summary = read_table(content, target=target, filename=path.name, name=path.name).describe()
-        row = Datasets(database).add(
-            name=summary.name,
-            task=summary.task,
-            target=summary.target,
-            rows=summary.rows,
-            feature_names=summary.feature_names,
-            classes=summary.classes,
-            class_counts=summary.class_counts,
-            notes=summary.notes,
-            content=content,
-            content_type=content_type_of(content),
-            report=report_of(summary),
-        )
+        row = keep_upload(Datasets(database), summary, content)
         return queue_spec({"dataset": row.id})(database)
 
     return queue

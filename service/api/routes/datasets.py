@@ -13,10 +13,9 @@ from service.api.openapi import header, problems
 from service.api.schemas.base import Text
 from service.api.schemas.dataset import DatasetOut, DatasetPage, PreviewOut
 from service.stored_datasets import (
-    content_type_of,
     first_rows,
+    keep_upload,
     printable_filename,
-    report_of,
     summary_of,
     summary_of_upload,
 )
@@ -61,20 +60,7 @@ def add_dataset(
             filename=filename,
         )
     )
-    row = services.datasets.add(
-        name=summary.name,
-        task=summary.task,
-        target=summary.target,
-        rows=summary.rows,
-        feature_names=summary.feature_names,
-        classes=summary.classes,
-        class_counts=summary.class_counts,
-        notes=summary.notes,
-        content=content,
-        content_type=content_type_of(content),
-        roles=roles,
-        report=report_of(summary),
-    )
+    row = keep_upload(services.datasets, summary, content, roles)
     response.headers["Location"] = f"/v1/datasets/{row.id}"
     return DatasetOut.from_summary(
         summary_of_upload(services.datasets, row, reader=services.tables), builtin=False

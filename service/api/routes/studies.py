@@ -6,14 +6,13 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from search.study import StudyState
-from search.study_checks import with_trials
 from service.api.dependencies import ServicesDep, StudyId
 from service.api.extension import extend_spec
 from service.api.guards.key_guard import key_of
 from service.api.openapi import header, problems
 from service.api.schemas.study import ExtensionModel, StudyModel
 from service.api.schemas.study_out import StudyOut, StudyPage
-from service.api.study_checks import check_study
+from service.api.study_checks import check_study, queue_study
 from service.api.study_documents import study_out
 from service.stored_datasets import dataset_id_of
 
@@ -35,10 +34,10 @@ def create_study(
     spec = body.to_spec()
     spec = replace(spec, dataset=dataset_id_of(services.datasets, spec.dataset))
     checked = check_study(spec, services.datasets, services.tables, services.limits)
-    row = services.studies.create(
-        with_trials(spec, checked.arms),
-        directions=[str(metric.direction) for metric in checked.objectives],
-        metric_names=[metric.name for metric in checked.objectives],
+    row = queue_study(
+        services.studies,
+        spec,
+        checked,
         idempotency_key=idempotency_key,
         client=key_of(request.scope),
     )

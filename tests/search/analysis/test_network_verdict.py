@@ -113,6 +113,18 @@ def test_each_reference_is_compared_on_both_kinds_of_rows() -> None:
     assert "worse than a predictor that knows no features on the test rows by" in network.sentence
 
 
+def test_rows_are_compared_in_pairs() -> None:
+    """Rows differ a hundred times as much as the two predictors on each of them."""
+    rng = np.random.default_rng(0)
+    ours = rng.normal(0.0, 5.0, 100)
+    theirs = list(ours + 0.3 + 0.05 * rng.normal(size=100))
+    tests = [a_test(TestRole.WINNER, list(ours)), a_test(TestRole.LINEAR, theirs)]
+    network = network_of(judged(with_worse_baseline(0.1), tests))
+    (linear,) = (d for d in network.differences if (d.reference, d.rows) == ("linear", "test"))
+    assert linear.ci_high - linear.ci_low < 0.2
+    assert linear.ci_low < -0.3 < linear.ci_high
+
+
 def test_the_noise_of_trainings_is_found() -> None:
     model = Model(truth=(0.1,) * 5, training=0.02, splits=0.0, row_training=0.0)
     noise = training_noise(tabulate(model.runs(np.random.default_rng(0)), LOSS))

@@ -361,3 +361,12 @@ def test_rows_have_the_same_block_in_every_repeat(events: list[Event]) -> None:
                 a + b for a, b in zip(covered[run.repeat], run.blocks.rows, strict=True)
             ]
     assert set(map(tuple, covered.values())) == {(1,) * 120}
+
+
+def test_trials_that_can_be_compared_are_never_pruned(events: list[Event]) -> None:
+    states: dict[TrialSource, Counter[TrialState]] = defaultdict(Counter)
+    for trial in trials_of(events):
+        states[trial.source][trial.state] += 1
+    assert sum(states[TrialSource.STRATIFIED].values()) >= 11
+    assert TrialState.PRUNED not in states[TrialSource.STRATIFIED]
+    assert states[TrialSource.SAMPLER][TrialState.PRUNED] > 10
