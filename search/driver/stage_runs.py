@@ -41,7 +41,7 @@ class StageRuns:
         self._resplits = resplits
         self._stage = resplits.stage
         self.folds = len(plan.splits.folds)
-        own = [run for run in recorded if run.stage is self._stage]
+        own = [run for run in recorded if run.stage is self._stage and _counts(run)]
         self._runs = {_key(run): run for run in own}
         self._trained = {_slot(run): run for run in own}
 
@@ -222,6 +222,14 @@ def last_scores(plan: StudyPlan, report: LaneReport) -> tuple[dict[str, float], 
     if not isfinite(scores[first]):
         return {}, f"{first} is {scores[first]} on rows not trained on, which cannot be compared"
     return scores, None
+
+
+def _counts(run: ConfirmationRun) -> bool:
+    """Return whether a run on record is one this release would have made.
+
+    Older releases kept no sums over blocks of rows, without which the verdict leaves a run out.
+    """
+    return run.stage is not Stage.CONFIRM or run.failure is not None or run.blocks is not None
 
 
 def _slot(run: ConfirmationRun) -> Slot:

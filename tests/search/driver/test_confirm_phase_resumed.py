@@ -56,6 +56,16 @@ def test_a_confirmation_on_record_is_not_trained_again(events: list[Event], iris
     assert len(executor.trained) == 4
 
 
+def test_runs_of_older_releases_are_made_anew(events: list[Event], iris: Dataset) -> None:
+    old = [
+        replace(run, blocks=None) if run.stage is Stage.CONFIRM else run for run in runs_of(events)
+    ]
+    again = runs_of(run_study(SPEC, iris, history=trials_of(events), confirmations=old))
+    made = [run for run in runs_of(events) if run.stage is Stage.CONFIRM and run.blocks is not None]
+    assert made
+    assert outcome(again) == outcome(made)
+
+
 def test_more_repeats_add_to_the_runs_there_are(events: list[Event], iris: Dataset) -> None:
     spec = replace(
         SPEC,
