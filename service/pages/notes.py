@@ -41,10 +41,10 @@ def escaped(text: str) -> str:
 def _parts(document: StudyDocument) -> Iterator[str]:
     study = document.study
     page, api = f"/studies/{study['id']}", study["links"]["self"]
-    yield f"**{escaped(document.headline)}**"
-    network = (document.results["verdict"] or {}).get("network")
-    if network:
-        yield escaped(network["sentence"])
+    first, *others = document.clauses
+    yield f"**{escaped(first)}**"
+    if others:
+        yield "\n".join(f"- {escaped(clause)}" for clause in others)
     if document.rows:
         yield "\n".join(_table(document))
     if document.dataset is not None:

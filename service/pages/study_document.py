@@ -83,6 +83,19 @@ class StudyDocument:
             return f"The study waits: {self.study['error']}.{self._lead()}"
         return f"{_STANDS[state]}{self._lead()}"
 
+    @property
+    def clauses(self) -> tuple[str, ...]:
+        """What the headline says, a point each, and what else is said of the network.
+
+        The sentences of a verdict are long: on a page the first point is read at once, and the
+        others one by one. Whoever joins them has the sentence again.
+        """
+        told = self.headline.split(_BETWEEN)
+        network = (self.results["verdict"] or {}).get("network")
+        more = network["sentence"].split(_BETWEEN) if network else []
+        known = {_plain(clause) for clause in told}
+        return (*told, *(clause for clause in more if _plain(clause) not in known))
+
     def _lead(self) -> str:
         best = self.results["best"]
         if best is None:
@@ -107,6 +120,9 @@ class StudyDocument:
         }
 
 
+#: What stands between the clauses of a sentence.
+_BETWEEN = "; "
+
 _STANDS = {
     "queued": "Waiting for a worker.",
     "running": "The search is under way.",
@@ -114,3 +130,8 @@ _STANDS = {
     "completed": "The study has ended without a verdict, as it was asked to confirm nothing.",
     "cancelled": "The study was cancelled before its verdict; what was found is kept.",
 }
+
+
+def _plain(clause: str) -> str:
+    """Return a clause as it reads within a sentence."""
+    return clause.rstrip(".").casefold()

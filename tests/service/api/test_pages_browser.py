@@ -98,7 +98,10 @@ def test_a_study_is_started_watched_and_read_on_pages(
     # From here on nobody reloads: the page follows the study to its end.
     expect(page.locator("#status")).to_contain_text("completed", timeout=5 * PATIENCE_MS)
     results = server.client.get(f"/v1/studies/{study['id']}/results").json()
-    expect(page.locator(".sentence")).to_have_text(results["verdict"]["sentence"])
+    first, *others = results["verdict"]["sentence"].split("; ")
+    expect(page.locator(".sentence")).to_have_text(first)
+    for point, clause in zip(page.locator(".points li").all(), others, strict=False):
+        expect(point).to_have_text(clause)
     expect(page.locator("#figure-scores svg.main-svg").first).to_be_visible()
     expect(page.locator("#table-trials tbody tr")).to_have_count(8)
 
@@ -255,6 +258,8 @@ def test_the_list_finds_and_compares(watched: Watched, server: Server, done: str
     page.locator(f"input[value={other}]").check()
     compare.click()
     expect(page.get_by_role("heading", name="2 studies side by side")).to_be_visible()
+    # Figures are drawn once they come into sight.
+    page.locator("[data-figure]").first.scroll_into_view_if_needed()
     expect(page.locator("svg.main-svg").first).to_be_visible()
 
 
