@@ -6,18 +6,20 @@ statements, each with all its rows.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from search.study import (
     ConfirmationRun,
     ConfirmationsMade,
     Event,
+    Noted,
     PhaseStarted,
     Progress,
     ProgressMade,
@@ -26,6 +28,7 @@ from search.study import (
     StudyState,
     TestsMade,
     TrialRecord,
+    TrialRequest,
     TrialsChanged,
 )
 from storage.confirmations import read_confirmations, write_confirmations, write_tests
@@ -35,7 +38,7 @@ from storage.results import write_results
 from storage.rows.trial_rows import read_trial, select_trials
 from storage.sql.away import DatabaseAway
 from storage.sql.database import Database
-from storage.sql.tables import STUDIES, TRIALS
+from storage.sql.tables import REQUESTS, STUDIES, TRIALS
 from storage.trial_writer import TrialWriter
 
 _PROGRESS = tuple(field.name for field in fields(Progress))
@@ -66,6 +69,15 @@ class Recorder:
         with self._database.reading() as connection:
             rows = connection.execute(query).all()
         return tuple(read_trial(row) for row in rows)
+
+    def requests(self) -> tuple[TrialRequest, ...]:
+        """Return the requests that recorded trials were asked for by."""
+        query = select(REQUESTS).where(
+            REQUESTS.c.study_id == self._study_id, REQUESTS.c.trial_number.is_not(None)
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(query).all()
+        return tuple(TrialRequest(id=row.id, params=json.loads(row.params)) for row in rows)
 
     def confirmations(self) -> tuple[ConfirmationRun, ...]:
         """Return every recorded run of the confirmation."""
@@ -151,6 +163,8 @@ def reduce_events(
                 columns["phase"] = event.phase.value
             case ProgressMade():
                 columns.update({name: getattr(event.progress, name) for name in _PROGRESS})
+            case Noted():
+                columns["note"] = event.note
             case StudyEnded():
                 columns.update(end_columns(event.state, now), error=event.error)
                 ended = event.state

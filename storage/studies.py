@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,7 +34,7 @@ from storage.rows.study_rows import StudyRow, get_study, read_study
 from storage.sql import clock, ids
 from storage.sql.database import Database
 from storage.sql.pagination import Page, check_limit, read_cursor, write_cursor
-from storage.sql.tables import DATASETS, REQUESTS, STUDIES
+from storage.sql.tables import DATASETS, REQUESTS, STUDIES, TRIALS
 
 
 class Studies:
@@ -161,8 +162,10 @@ class Studies:
                     f"the dataset '{row.dataset}' of study '{study_id}' was deleted; upload it "
                     "again and create a new study"
                 )
-            spec = grow(row)
+            grown = grow(row)
             self._check_queue(connection)
+            recorded = select(func.count()).where(TRIALS.c.study_id == study_id)
+            spec = replace(grown, history=connection.execute(recorded).scalar_one())
             return _change(
                 connection,
                 study_id,
@@ -172,6 +175,7 @@ class Studies:
                 trials_total=max(spec.budget.trials, row.progress.trials_finished),
                 finished_at=None,
                 finish_at=None,
+                note=None,
             )
 
     def finish(self, study_id: str) -> StudyRow:

@@ -23,6 +23,7 @@ from typing import TypeAlias
 from optuna.trial import TrialState
 
 from search.driver.plan import StudyPlan
+from search.driver.replay import Replay
 from search.driver.sampler_study import SamplerStudy
 from search.samplers import get_sampler
 from search.samplers.catalog import seed_for
@@ -53,8 +54,12 @@ class _Proposal:
 class AskTell:
     """Asks and tells the samplers of a study that starts from `history`."""
 
-    def __init__(self, plan: StudyPlan, history: Sequence[TrialRecord]) -> None:
+    def __init__(
+        self, plan: StudyPlan, history: Sequence[TrialRecord], replay: Replay | None = None
+    ) -> None:
+        """Trials of `replay` are proposed as they are recorded, or ReplayMismatch is raised."""
         self._plan = plan
+        self._replay = replay or Replay()
         sampler = plan.spec.sampler
         self._row = get_sampler(sampler.name)
         self._history_length = len(history)
@@ -86,7 +91,7 @@ class AskTell:
         if baseline is not None and not history:
             self._baseline.append(baseline)
         self._requests: deque[TrialRequest] = deque()
-        self._known = {record.request_id for record in history}
+        self._known = {record.request_id for record in (*history, *self._replay.trials.values())}
         #: Trials of each arm and search that are drawn at random and never pruned.
         self._comparable = 0
         if self._share is None:
@@ -97,7 +102,8 @@ class AskTell:
     @property
     def total(self) -> int:
         """Trials the study will have: its budget, more with requests."""
-        return max(self.asked + len(self._requests), self._plan.spec.budget.trials)
+        asked = max(self.asked, self._replay.end)
+        return max(asked + len(self._requests), self._plan.spec.budget.trials)
 
     def request(self, requests: Sequence[TrialRequest]) -> None:
         """Queue the person's configurations before the sampler's; ids seen before are skipped."""
@@ -109,7 +115,7 @@ class AskTell:
     def ask(self, count: int) -> list[TrialRecord]:
         """Propose up to `count` trials, fewer near the end of the budget."""
         count = min(count, self.total - self.asked)
-        proposals = [self._next() for _ in range(count)]
+        proposals = [self._next(self.asked + place) for place in range(count)]
         studies = [self._study_of(proposal.search, proposal.arm) for proposal in proposals]
         for study, times in Counter(studies).items():
             study.expect(times)
@@ -126,7 +132,7 @@ class AskTell:
         self._owner[number] = study
         if proposal.arm is None:
             self._counts[self._plan.arms.of(params), proposal.search] += 1
-        return TrialRecord(
+        record = TrialRecord(
             number=number,
             state=TrialState.RUNNING,
             source=proposal.source,
@@ -136,22 +142,23 @@ class AskTell:
             request_id=proposal.request_id,
             search=proposal.search,
         )
+        self._replay.check(record)
+        return record
 
-    def _next(self) -> _Proposal:
-        """Return what is tried next, counted as if it had been asked for."""
-        proposal = self._turn()
+    def _next(self, number: int) -> _Proposal:
+        """Return what is tried as trial `number`, counted as if it had been asked for."""
+        proposal = self._turn(number)
         self._by_search[proposal.search] += 1
         if proposal.arm is not None:
             self._counts[proposal.arm, proposal.search] += 1
         return proposal
 
-    def _turn(self) -> _Proposal:
+    def _turn(self, number: int) -> _Proposal:
         arms = self._plan.arms
         if self._baseline:
             usual = self._baseline.popleft()
             return _Proposal(source=TrialSource.BASELINE, search=0, arm=arms.of(usual), fixed=usual)
-        if self._requests:
-            request = self._requests.popleft()
+        if (request := self._request(number)) is not None:
             return _Proposal(
                 source=TrialSource.REQUESTED,
                 search=0,
@@ -171,6 +178,12 @@ class AskTell:
             arm=arm,
             fixed={} if self._share is None else self._values_of(arm),
         )
+
+    def _request(self, number: int) -> TrialRequest | None:
+        """Return the request whose turn it is; what is asked for now waits for recorded trials."""
+        if number < self._replay.end:
+            return self._replay.request(number)
+        return self._requests.popleft() if self._requests else None
 
     def _in_first_search(self, arm: str) -> int:
         return self._counts[arm, 0]

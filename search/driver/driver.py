@@ -31,6 +31,7 @@ from search.study import (
     StudySpec,
     StudyState,
     TrialRecord,
+    TrialRequest,
 )
 from search.training.backend import PROCESSOR, Backend
 from search.training.executors import InlineExecutor
@@ -41,6 +42,7 @@ def run_study(
     dataset: Dataset,
     *,
     history: Sequence[TrialRecord] = (),
+    requests: Sequence[TrialRequest] = (),
     confirmations: Sequence[ConfirmationRun] = (),
     control: Callable[[], Control] = Control,
     executor: Executor | None = None,
@@ -48,12 +50,13 @@ def run_study(
 ) -> Iterator[Event]:
     """Run `spec` on `dataset`, yielding events; the last one is a StudyEnded.
 
-    `history` holds the recorded trials: finished ones teach the sampler, interrupted ones are
-    trained again under their number, with the same result. `confirmations` holds the recorded
-    confirmation runs; only missing ones are trained. `control` is polled between rungs, and between
-    stacks of the confirmation and of the test. Without `executor` everything runs in this process.
-    `backend`, from `usable_backend`, is what the executor's processes train on. Raises InvalidInput
-    where the spec does not fit the dataset.
+    `history` holds the recorded trials, and `requests` those that they answer: the search is
+    repeated up to where it was interrupted, and interrupted trials are trained again under their
+    number, so it ends as if nothing had been (see `search.driver.replay`). `confirmations` holds
+    the recorded confirmation runs; only missing ones are trained. `control` is polled between
+    rungs, and between stacks of the confirmation and of the test. Without `executor` everything
+    runs in this process. `backend`, from `usable_backend`, is what the executor's processes train
+    on. Raises InvalidInput where the spec does not fit the dataset.
     """
     plan = plan_study(spec, dataset, backend)
     workers = executor or InlineExecutor()
@@ -63,7 +66,7 @@ def run_study(
         error: str | None = None
         try:
             yield PhaseStarted(phase=Phase.SEARCH)
-            search = SearchPhase(plan, history, control, workers, folder)
+            search = SearchPhase(plan, history, control, workers, folder, requests=requests)
             yield from search.run()
             error = common_failure(search.trials)
             state = StudyState.FAILED if error else StudyState.COMPLETED

@@ -16,6 +16,7 @@ from search.driver.ask_tell import AskTell
 from search.driver.ordered_jobs import Interrupted
 from search.driver.plan import StudyPlan
 from search.driver.progress import ProgressTracker
+from search.driver.replay import Replay, ReplayMismatch, split_history
 from search.driver.trial_batch import TrialBatch
 from search.networks.cost import parameter_count
 from search.networks.lane import NetworkConfig
@@ -23,11 +24,13 @@ from search.pruners import Pruning
 from search.study import (
     Control,
     Event,
+    Noted,
     Progress,
     ProgressMade,
     Stop,
     StudyState,
     TrialRecord,
+    TrialRequest,
     TrialsChanged,
 )
 from search.training.device import Device
@@ -44,6 +47,13 @@ LARGEST_BATCH: Mapping[Device, int] = {Device.CPU: 16, Device.CUDA: 128}
 #: has then two trials under way.
 _PLACES = 40
 
+#: Where a search cannot be repeated up to where it was interrupted.
+_NOTE = (
+    "The search was interrupted and could not be repeated up to there ({reason}), so its samplers "
+    "started anew from the recorded trials: what was proposed from then on differs from an "
+    "uninterrupted run."
+)
+
 #: Seconds that events may wait for the next report of progress, at which recorders write them.
 FLUSH_INTERVAL_S = 0.1
 
@@ -58,27 +68,39 @@ class SearchPhase:
         control: Callable[[], Control],
         executor: Executor,
         folder: Path,
+        *,
+        requests: Sequence[TrialRequest] = (),
     ) -> None:
+        """Go on from `history`; `requests` are those that it answers."""
         self._plan = plan
         self._control = control
         self._executor = executor
-        self._ask_tell = AskTell(plan, history)
+        self._tracker = ProgressTracker(plan, history)
+        self._store = open_store(executor, folder)
+        self._data = self._store.save(plan.data)
+        self._records = {record.number: record for record in history}
+        #: Monotonic time by which progress is reported, whether or not a batch is ready.
+        self._flush_at = 0.0
+        self._begin(*split_history(plan.spec, history, requests))
+
+    def _begin(self, history: Sequence[TrialRecord], replay: Replay) -> None:
+        """Start from `history`, and repeat the trials of `replay`."""
+        plan = self._plan
+        self._replay = replay
+        self._recorded = replay.finished
+        self._ask_tell = AskTell(plan, history, replay)
         self._pruning = Pruning(
             plan.spec.pruner, plan.directions[0], plan.spec.budget.epochs, plan.spec.sampler.seed
         )
         self._pruning.replay(history, self._group_of)
-        self._tracker = ProgressTracker(plan, history)
         self._interrupted = [record for record in history if not record.state.is_finished()]
-        self._store = open_store(executor, folder)
-        self._data = self._store.save(plan.data)
-        self._records = {record.number: record for record in history}
+        #: Trials that have ended, those of the history included.
+        self._finished = len(history) - len(self._interrupted)
         #: Batches that train, each with the work at which its rung should be reached: the work
         #: done when it was submitted plus its own.
         self._batches: list[tuple[int, TrialBatch]] = []
         #: Work of that kind at which the batch collected last should have been ready.
         self._work_done = 0
-        #: Monotonic time by which progress is reported, whether or not a batch is ready.
-        self._flush_at = 0.0
 
     @property
     def trials(self) -> tuple[TrialRecord, ...]:
@@ -98,10 +120,20 @@ class SearchPhase:
     def run(self) -> Iterator[Event]:
         """Yield events until the budget is used up or somebody ends the search.
 
-        Raises Interrupted where a stop is asked for.
-
-        Unfinished trials are yielded as paused or cancelled before that.
+        Raises Interrupted where a stop is asked for. Unfinished trials are yielded as paused or
+        cancelled before that. An interrupted search is repeated up to where it was, see
+        `search.driver.replay`, without events.
         """
+        try:
+            yield from self._run()
+        except ReplayMismatch as mismatch:
+            for _, batch in self._batches:
+                batch.abandon()
+            yield Noted(note=_NOTE.format(reason=mismatch))
+            self._begin(sorted(self.trials, key=lambda record: record.number), Replay())
+            yield from self._run()
+
+    def _run(self) -> Iterator[Event]:
         trials = self._plan.spec.budget.trials
         places = self._plan.spec.evaluation.searches * len(self._plan.arms.names)
         most_batches = MAX_BATCHES * self._plan.backend.ahead
@@ -115,9 +147,9 @@ class SearchPhase:
                 return
             self._ask_tell.request(control.requests)
             most = LARGEST_BATCH[self._plan.backend.device]
-            size = trial_batch_size(trials, self._tracker.finished, most, places)
+            size = trial_batch_size(trials, self._finished, most, places)
             while len(self._batches) < most_batches and (records := self._new_trials(size)):
-                yield self._start(records)
+                yield from self._start(records)
             if not self._batches:
                 yield ProgressMade(progress=self.progress)
                 return
@@ -130,7 +162,7 @@ class SearchPhase:
             self._batches.remove(soonest)
             self._work_done, _ = soonest
             best = self._tracker.best_value
-            yield self._advance(batch)
+            yield from self._advance(batch)
             if self._tracker.best_value != best:
                 self._flush_at = 0.0  # a new best is reported at once
 
@@ -141,7 +173,7 @@ class SearchPhase:
             return [_restarted(record) for record in first]
         return [] if self._tracker.out_of_time else self._ask_tell.ask(size)
 
-    def _start(self, records: Sequence[TrialRecord]) -> TrialsChanged:
+    def _start(self, records: Sequence[TrialRecord]) -> Iterator[TrialsChanged]:
         """Submit `records` as one batch, with their numbers of parameters filled in."""
         data = self._plan.data
         records = [
@@ -157,37 +189,50 @@ class SearchPhase:
         ]
         for record in records:
             self._pruning.start(record.number, self._group_of(record))
-        self._submit(TrialBatch(self._plan, records, self._data, self._store))
-        return self._changed(records)
+        finished = {r.number: self._recorded[r.number] for r in records if self._is_recorded(r)}
+        self._submit(TrialBatch(self._plan, records, self._data, self._store, finished))
+        yield from self._changed(records)
 
     def _group_of(self, record: TrialRecord) -> str:
         """Return the name of the trials that a trial is compared with."""
         return f"{self._plan.arms.of(record.params)}, search {record.search}"
 
-    def _advance(self, batch: TrialBatch) -> TrialsChanged:
+    def _is_recorded(self, record: TrialRecord) -> bool:
+        return record.number in self._recorded
+
+    def _advance(self, batch: TrialBatch) -> Iterator[TrialsChanged]:
         """Wait for a batch's rung, submit its survivors again, tell the sampler the results."""
         changed = batch.collect(self._pruning)
         if batch.running:
             self._submit(batch)
         for record in changed:
             if record.state.is_finished():
+                self._finished += 1
                 self._ask_tell.tell(record)
-        return self._changed(changed)
+        yield from self._changed(changed)
 
     def _submit(self, batch: TrialBatch) -> None:
         work = batch.submit(self._executor)
         self._batches.append((self._work_done + work, batch))
 
-    def _changed(self, records: Sequence[TrialRecord]) -> TrialsChanged:
-        self._tracker.count(records)
-        self._records |= {record.number: record for record in records}
-        return TrialsChanged(trials=tuple(records))
+    def _changed(self, records: Sequence[TrialRecord]) -> Iterator[TrialsChanged]:
+        """Yield what is not recorded as it is."""
+        new = [record for record in records if not self._is_recorded(record)]
+        if new:
+            self._tracker.count(new)
+            self._records |= {record.number: record for record in new}
+            yield TrialsChanged(trials=tuple(new))
 
     def _end_running(self, finalize: Callable[[TrialRecord], TrialRecord]) -> Iterator[Event]:
-        stopped = [record for _, batch in self._batches for record in batch.abandon(finalize)]
-        stopped += [finalize(record) for record in self._interrupted]
+        for _, batch in self._batches:
+            batch.abandon()
+        stopped = [
+            finalize(record)
+            for _, record in sorted(self._records.items())
+            if not record.state.is_finished()
+        ]
         if stopped:
-            yield self._changed(sorted(stopped, key=lambda record: record.number))
+            yield from self._changed(stopped)
             yield ProgressMade(progress=self.progress)
 
 

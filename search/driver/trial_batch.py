@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future, wait
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -27,17 +27,31 @@ class TrialBatch:
     """Trials proposed together, trained rung by rung until all of them are finished."""
 
     def __init__(
-        self, plan: StudyPlan, records: Sequence[TrialRecord], data: SavedData, store: Store
+        self,
+        plan: StudyPlan,
+        records: Sequence[TrialRecord],
+        data: SavedData,
+        store: Store,
+        finished: Mapping[int, TrialRecord] | None = None,
     ) -> None:
-        """Train on the folds saved as `data`; `store` holds the lanes between rungs."""
+        """Train on the folds saved as `data`; `store` holds the lanes between rungs.
+
+        Of trials whose numbers are in `finished`, what is recorded there comes out. They are
+        trained once more beside those that are not, since scores of a stack depend on its size in
+        their last digits; a batch of recorded trials alone is not trained.
+        """
         self._plan = plan
+        self._finished = finished or {}
+        self._trains = any(record.number not in self._finished for record in records)
         self._data = data
         self._store = store
         self._records = {record.number: record for record in records}
         self._lanes = {n: plan.lanes(n, record.params) for n, record in self._records.items()}
         self._probe_at = probe_epochs(plan.rungs[-1], plan.rungs)
         self._places = {
-            n: tuple(store.acquire() for _ in lanes) for n, lanes in self._lanes.items()
+            n: tuple(store.acquire() for _ in lanes)
+            for n, lanes in self._lanes.items()
+            if self._trains
         }
         self._rung = 0
         self._futures: list[Future[tuple[LaneReport, ...]]] = []
@@ -59,7 +73,7 @@ class TrialBatch:
         last = plan.rungs[self._rung]
         lanes = [lane for record in self.running for lane in self._lanes[record.number]]
         stacks = pack(lanes, plan.backend.device, plan.backend.ahead)
-        for stack in stacks:
+        for stack in stacks if self._trains else ():
             segment = Segment(
                 lanes=stack,
                 first=first,
@@ -80,11 +94,10 @@ class TrialBatch:
         """Return whether the rung is reached `within` seconds; false where that is not positive."""
         return within > 0.0 and not wait(self._futures, timeout=within).not_done
 
-    def abandon(self, finalize: Callable[[TrialRecord], TrialRecord]) -> tuple[TrialRecord, ...]:
-        """Cancel the segments that have not begun; return the running trials, finalized."""
+    def abandon(self) -> None:
+        """Cancel the segments that have not begun."""
         for future in self._futures:
             future.cancel()
-        return tuple(finalize(record) for record in self.running)
 
     def collect(self, pruning: Pruning) -> tuple[TrialRecord, ...]:
         """Wait for the rung; return the trials that were running, with results and new states."""
@@ -95,17 +108,39 @@ class TrialBatch:
         for report in reports:
             by_trial.setdefault(report.configuration, []).append(report)
         changed = []
-        for number in sorted(by_trial):
-            folds = sorted(by_trial[number], key=lambda report: report.fold)
-            record = _with_reports(self._records[number], folds, self._plan.objectives[0].name)
-            record = self._decide(record, folds, last, pruning)
+        for before in self.running:
+            number = before.number
+            if number in self._finished:
+                record = self._recall(before, last, pruning)
+            else:
+                folds = sorted(by_trial[number], key=lambda report: report.fold)
+                record = _with_reports(before, folds, self._plan.objectives[0].name)
+                record = self._decide(record, folds, last, pruning)
+                record = replace(record, rungs=self._rung + 1)
             self._records[number] = record
             changed.append(record)
             if record.state.is_finished():
-                for place in self._places.pop(number):
+                for place in self._places.pop(number, ()):
                     self._store.release(place)
         self._rung += 1
         return tuple(changed)
+
+    def _recall(self, record: TrialRecord, last: bool, pruning: Pruning) -> TrialRecord:
+        """Return a recorded trial as it was after this rung; `pruning` hears what it heard then."""
+        end = self._finished[record.number]
+        first = self._plan.rungs[self._rung - 1] if self._rung else 0
+        rung = self._plan.rungs[self._rung]
+        # Without a score at the rung a fold had failed, and the pruner was told nothing else.
+        if rung in end.intermediate_values:
+            for epoch in sorted(e for e in end.intermediate_values if first < e <= rung):
+                pruning.report(record.number, epoch, end.intermediate_values[epoch])
+            if not last:
+                pruning.should_prune(record.number)
+        if self._rung + 1 < end.rungs:
+            return record
+        value = end.values[0] if end.values and end.state is TrialState.COMPLETE else None
+        pruning.finish(record.number, value, pruned=end.state is TrialState.PRUNED)
+        return end
 
     def _decide(
         self, record: TrialRecord, folds: Sequence[LaneReport], last: bool, pruning: Pruning

@@ -3,11 +3,12 @@
 TPE's candidates are drawn and judged by code of this package, a batch of proposals at a time (see
 `search.samplers.batched_tpe`); the other samplers are Optuna's as released, asked trial by trial.
 
-Resuming. A sampler that is created again with the same seed repeats its proposals, so `seed_for`
-derives the seed from the study's seed and the number of trials in the history. Two uninterrupted
-runs of a study therefore propose the same trials. After a pause or crash the continuation is
-reproducible given the same history, but differs from that of an uninterrupted run. The field
-`resuming` of a row tells which state a sampler loses.
+Starting from a history. A sampler that is created again with the same seed repeats its proposals,
+so `seed_for` derives the seed from the study's seed and the number of trials in the history. Two
+runs of a study therefore propose the same trials, interrupted ones too, since those are repeated
+from their start (`search.driver.replay`). After an extension, and where nothing can be repeated,
+samplers are made anew from the history; the field `resuming` of a row tells which state is lost
+then.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class Sampler:
     description: str
     #: Treatment of conditional axes, such as a slope.
     conditional: str
-    #: State of the sampler after a study is resumed.
+    #: State of the sampler after a study is extended, or resumed without being repeated.
     resuming: str
     paper: str
     #: Makes Optuna's sampler from a seed.

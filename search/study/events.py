@@ -75,6 +75,13 @@ class ProgressMade:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """Something that a reader of the study has to know, a sentence; replaces an earlier one."""
+
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StudyEnded:
     """The last event of a run: completed, failed, paused or cancelled."""
 
@@ -84,5 +91,5 @@ class StudyEnded:
 
 
 Event: TypeAlias = (
-    TrialsChanged | ConfirmationsMade | TestsMade | PhaseStarted | ProgressMade | StudyEnded
+    TrialsChanged | ConfirmationsMade | TestsMade | PhaseStarted | ProgressMade | Noted | StudyEnded
 )

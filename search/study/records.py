@@ -107,6 +107,8 @@ class TrialRecord:
     request_id: str | None = None
     #: The independent search that asked for it, from 0.
     search: int = 0
+    #: Rungs at which it was decided on; 0 before the first, and in records of older releases.
+    rungs: int = 0
 
     @property
     def activation(self) -> str:

@@ -154,5 +154,7 @@ class StudySpec:
     objectives: tuple[str, ...] = ()
     #: Extensions of the finished study so far: as many verdicts there have been.
     extensions: int = 0
+    #: Trials that were recorded when the study was extended last, which its samplers start from.
+    history: int = 0
     #: Repeats of the confirmation that a person has asked for, also where more would tell little.
     least_repeats: int = 0

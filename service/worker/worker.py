@@ -30,6 +30,7 @@ from search.study import (
     StudySpec,
     StudyState,
     TrialRecord,
+    TrialRequest,
     TrialsChanged,
 )
 from search.training.backend import PROCESSOR, Backend
@@ -69,6 +70,7 @@ class Driver(Protocol):
         dataset: Dataset,
         *,
         history: Sequence[TrialRecord],
+        requests: Sequence[TrialRequest],
         confirmations: Sequence[ConfirmationRun],
         control: Callable[[], Control],
         executor: Executor | None,
@@ -234,6 +236,7 @@ class Worker:
             study.spec,
             dataset,
             history=history,
+            requests=self._patience.call(recorder.requests),
             confirmations=confirmations,
             control=self._control(study.id, lost),
             executor=self._executor,

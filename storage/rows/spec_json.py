@@ -51,6 +51,7 @@ def write_spec(spec: StudySpec) -> str:
         "name": spec.name,
         "question": spec.question,
         "extensions": spec.extensions,
+        "history": spec.history,
         "least_repeats": spec.least_repeats,
         "task": spec.task,
         "space": {axis: _write_axis(spec.space[axis]) for axis in spec.space},

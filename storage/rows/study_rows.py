@@ -33,6 +33,8 @@ class StudyRow:
     finished_at: datetime | None
     #: A sentence that says why the study failed; None unless it did.
     error: str | None
+    #: What a reader of the study has to know, a sentence; None where there is nothing.
+    note: str | None
     #: Name and id of the Optuna study with the same trials.
     optuna_name: str
     optuna_id: int
@@ -86,6 +88,7 @@ def read_study(row: Row[Any]) -> StudyRow:
         started_at=row.started_at,
         finished_at=row.finished_at,
         error=row.error,
+        note=row.note,
         optuna_name=row.optuna_name,
         optuna_id=row.optuna_id,
         directions=tuple(json.loads(row.directions)),

@@ -1,9 +1,9 @@
 """A TrialRecord as a row of `search_trials` and back, exactly.
 
 Fields that SQL filters, sorts or changes have typed columns. The rest is `params` and `outcome`
-(values, intermediate values, metrics, flags), which a list of trials shows, and `details`, the
-trial blob (curves, layers, findings), which only a single trial and the history read. Many trials
-have equal distributions, so `search_spaces` holds each set of them once a study.
+(values, intermediate values, metrics, flags, rungs), which a list of trials shows, and `details`,
+the trial blob (curves, layers, findings), which only a single trial and the history read. Many
+trials have equal distributions, so `search_spaces` holds each set of them once a study.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ def write_trial(record: TrialRecord) -> dict[str, Any]:
         "intermediate_values": list(record.intermediate_values.items()),
         "metrics": dict(record.metrics),
         "flags": record.flags,
+        "rungs": record.rungs,
     }
     return {
         "number": record.number,
@@ -99,6 +100,7 @@ def read_trial(row: Row[Any]) -> TrialRecord:
         fit_seconds=row.fit_seconds,
         request_id=row.request_id,
         search=row.search or 0,
+        rungs=outcome.get("rungs", 0),
     )
 
 

@@ -103,6 +103,7 @@ STUDIES = Table(
     Column("state", String(16), nullable=False),
     Column("phase", String(16)),
     Column("error", FreeText),
+    Column("note", FreeText),  # NULL also in rows of revisions before 0012
     #: Grows with every change a reader could see; long polling and ETags compare it.
     Column("version", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),

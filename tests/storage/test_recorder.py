@@ -23,6 +23,7 @@ from search.study import (
     Finding,
     FoldCurve,
     LayerSnapshot,
+    Noted,
     ParamValue,
     Phase,
     PhaseStarted,
@@ -200,6 +201,17 @@ def test_a_request_is_open_until_a_trial_took_it(
     record = make_record(0, TrialState.RUNNING, source=TrialSource.REQUESTED, request_id=request.id)
     recorder.record([changed(record)])
     assert studies.control(running.id).requests == (other,)
+    assert recorder.requests() == (request,)
+
+
+def test_a_note_stays_until_the_study_is_extended(
+    studies: Studies, queue: Queue, recorder: Recorder, running: StudyRow
+) -> None:
+    assert running.note is None
+    recorder.record([Noted(note="One."), Noted(note="Another.")])
+    assert studies.get(running.id).note == "Another."
+    queue.finish(running.id, WORKER, StudyState.COMPLETED)
+    assert studies.extend(running.id, lambda row: row.spec).note is None
 
 
 def test_kill_in_the_middle_of_recording_loses_nothing_committed(
@@ -324,6 +336,7 @@ def records(draw: Callable[..., Any]) -> TrialRecord:
         started_at=draw(st.none() | TIMES),
         finished_at=draw(st.none() | TIMES),
         fit_seconds=draw(st.floats(0, 1e9)),
+        rungs=draw(st.integers(0, 9)),
     )
 
 

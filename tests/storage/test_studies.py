@@ -218,7 +218,7 @@ def test_a_finished_study_is_extended_and_queued_again(
     row = studies.extend(running.id, bigger)
     assert (row.state, row.phase, row.finished_at) == (StudyState.QUEUED, None, None)
     assert row.progress.trials_total == 321
-    assert row.spec == bigger(running)
+    assert row.spec == replace(bigger(running), history=1)
     assert studies.get(running.id) == row
     claimed = queue.claim(WORKER, LEASE_S)
     assert claimed is not None

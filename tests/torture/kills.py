@@ -186,7 +186,7 @@ def finished(service: Service, study_id: str) -> tuple[str, Trials]:
 def trials_of(service: Service, study_id: str) -> Trials:
     """Return what the finished trials of a study are and found, by number."""
     page = service.get(f"/v1/studies/{study_id}/trials", limit=1000)
-    kept = ("number", "state", "params", "values", "epochs_trained", "source")
+    kept = ("number", "state", "params", "values", "source")
     return {
         trial["number"]: {name: trial.get(name) for name in kept}
         for trial in page["items"]

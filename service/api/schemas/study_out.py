@@ -70,6 +70,10 @@ class StudyOut(ResponseModel):
         description="Why a failed study failed, or what an unfinished one waits for: a full disk, "
         "say. A sentence."
     )
+    note: str | None = Field(
+        description="What else a reader has to know: that an interrupted search could not be "
+        "repeated up to where it was, say. A sentence."
+    )
     links: LinksOut = Field(description="Where to go from here.")
 
     @classmethod
@@ -87,6 +91,7 @@ class StudyOut(ResponseModel):
             started_at=row.started_at,
             finished_at=row.finished_at,
             error=row.error or fault,
+            note=row.note,
             links=LinksOut.from_row(row),
         )
 

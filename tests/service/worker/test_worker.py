@@ -47,6 +47,20 @@ class Counting(InlineExecutor):
         return super().submit(fn, *args, **kwargs)
 
 
+class StoppingAt(InlineExecutor):
+    """Calls `stop` before the segment of that number, from 1."""
+
+    def __init__(self, number: int) -> None:
+        self.left = number
+        self.stop: Callable[[], object] = lambda: None
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        self.left -= 1
+        if self.left == 0:
+            self.stop()
+        return super().submit(fn, *args, **kwargs)
+
+
 def post(client: TestClient, **fields: Any) -> str:
     answer = client.post("/v1/studies", json={**STUDY, **fields})
     assert answer.status_code == 202, answer.text
@@ -76,6 +90,35 @@ def test_a_study_goes_from_the_queue_to_its_verdict(
     study_id = here.rsplit("/", 1)[1]
     assert len(recorded.tests(study_id)) == 4
     assert recorded.winner(study_id)
+
+
+def test_a_study_put_back_in_its_search_ends_as_the_undisturbed(
+    client: TestClient, settings: Settings, database: Database
+) -> None:
+    asked = {
+        "budget": {"trials": 24, "epochs": 9},
+        "pruner": {"name": "successive_halving"},
+        "evaluation": {"folds": 2, "confirm_top": 0},
+    }
+
+    def trials_of(study: str) -> list[dict[str, Any]]:
+        items = client.get(f"{study}/trials").json()["items"]
+        kept = ("number", "state", "params", "values", "source")
+        return [{name: trial[name] for name in kept} for trial in items]
+
+    undisturbed = post(client, **asked)
+    work(settings, database)
+    here = post(client, **asked)
+    for segments in (3, 9, 14):
+        executor = StoppingAt(segments)
+        worker = Worker(settings, database, executor)
+        executor.stop = worker.stop
+        worker.run(until_idle=True)
+        study = client.get(here).json()
+        assert (study["state"], study["phase"]) == ("queued", "search")
+    work(settings, database)
+    assert trials_of(here) == trials_of(undisturbed)
+    assert client.get(here).json()["note"] is None
 
 
 def test_what_finished_before_something_unexpected_is_kept(
