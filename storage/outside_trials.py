@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, func, select
+from optuna.distributions import json_to_distribution
+from sqlalchemy import Connection, Select, and_, func, select
 
 from search.errors import Conflict
+from search.study import OutsideTrial, ParamValue
+from storage.optuna_schema.tables import PARAMS, VALUES, decode_value
 from storage.optuna_schema.tables import STUDIES as OPTUNA_STUDIES
 from storage.optuna_schema.tables import TRIALS as OPTUNA_TRIALS
 from storage.sql.tables import TRIALS
@@ -38,6 +41,40 @@ def read_outside(connection: Connection, study_id: str, optuna_id: int) -> Outsi
         .where(TRIALS.c.study_id == study_id)
     ).scalar_one()
     return Outside(count=together - ours, last_id=last_id or 0)
+
+
+def read_outside_trials(
+    connection: Connection, study_id: str, optuna_id: int, count: int
+) -> tuple[OutsideTrial, ...]:
+    """Return the first `count` complete trials of others in one study, in order of their ids."""
+    theirs = OPTUNA_TRIALS.c
+    chosen = _complete(study_id, optuna_id).order_by(theirs.trial_id).limit(count)
+    ids = [row.trial_id for row in connection.execute(chosen)]
+    params: dict[int, dict[str, ParamValue]] = {trial: {} for trial in ids}
+    values: dict[int, list[float]] = {trial: [] for trial in ids}
+    of_them = select(PARAMS).where(PARAMS.c.trial_id.in_(ids)).order_by(PARAMS.c.param_id)
+    for row in connection.execute(of_them):
+        distribution = json_to_distribution(row.distribution_json)
+        params[row.trial_id][row.param_name] = distribution.to_external_repr(row.param_value)
+    found = select(VALUES).where(VALUES.c.trial_id.in_(ids)).order_by(VALUES.c.objective)
+    for row in connection.execute(found):
+        values[row.trial_id].append(decode_value(row.value, row.value_type))
+    return tuple(OutsideTrial(params=params[n], values=tuple(values[n])) for n in ids)
+
+
+def count_outside_trials(connection: Connection, study_id: str, optuna_id: int) -> int:
+    """Return how many complete trials others have added to one study."""
+    query = select(func.count()).select_from(_complete(study_id, optuna_id).subquery())
+    return int(connection.execute(query).scalar_one())
+
+
+def _complete(study_id: str, optuna_id: int) -> Select[tuple[int]]:
+    """Select the ids of the complete trials of a study that are not ours."""
+    theirs = OPTUNA_TRIALS.c
+    ours = select(TRIALS.c.trial_id).where(TRIALS.c.study_id == study_id)
+    return select(theirs.trial_id).where(
+        theirs.study_id == optuna_id, theirs.state == "COMPLETE", theirs.trial_id.not_in(ours)
+    )
 
 
 def see_more(connection: Connection, optuna_id: int, seen: Outside) -> Outside:

@@ -20,6 +20,7 @@ from search.study import (
     ConfirmationsMade,
     Event,
     Noted,
+    OutsideTrial,
     PhaseStarted,
     Progress,
     ProgressMade,
@@ -34,7 +35,9 @@ from search.study import (
 from storage.confirmations import read_confirmations, write_confirmations, write_tests
 from storage.leases import end_columns, lease_lost, update_after_end, update_as_holder
 from storage.open_trials import close_open_trials
+from storage.outside_trials import read_outside_trials
 from storage.results import write_results
+from storage.rows.study_rows import get_study
 from storage.rows.trial_rows import read_trial, select_trials
 from storage.sql.away import DatabaseAway
 from storage.sql.database import Database
@@ -78,6 +81,12 @@ class Recorder:
         with self._database.reading() as connection:
             rows = connection.execute(query).all()
         return tuple(TrialRequest(id=row.id, params=json.loads(row.params)) for row in rows)
+
+    def outside_trials(self, count: int) -> tuple[OutsideTrial, ...]:
+        """Return the first `count` complete trials that others have added through Optuna."""
+        with self._database.reading() as connection:
+            optuna_id = get_study(connection, self._study_id).optuna_id
+            return read_outside_trials(connection, self._study_id, optuna_id, count)
 
     def confirmations(self) -> tuple[ConfirmationRun, ...]:
         """Return every recorded run of the confirmation."""

@@ -29,6 +29,7 @@ from storage.idempotency import RequestKey
 from storage.leases import end_columns, is_held
 from storage.open_trials import close_open_trials
 from storage.optuna_schema import studies as optuna_studies
+from storage.outside_trials import count_outside_trials
 from storage.rows.spec_json import write_spec
 from storage.rows.study_rows import StudyRow, get_study, read_study
 from storage.sql import clock, ids
@@ -165,7 +166,11 @@ class Studies:
             grown = grow(row)
             self._check_queue(connection)
             recorded = select(func.count()).where(TRIALS.c.study_id == study_id)
-            spec = replace(grown, history=connection.execute(recorded).scalar_one())
+            spec = replace(
+                grown,
+                history=connection.execute(recorded).scalar_one(),
+                outside=count_outside_trials(connection, study_id, row.optuna_id),
+            )
             return _change(
                 connection,
                 study_id,

@@ -22,12 +22,20 @@ from typing import TypeAlias
 
 from optuna.trial import TrialState
 
+from search.driver.outside import fitting
 from search.driver.plan import StudyPlan
 from search.driver.replay import Replay
 from search.driver.sampler_study import SamplerStudy
 from search.samplers import get_sampler
 from search.samplers.catalog import seed_for
-from search.study import Choices, ParamValue, TrialRecord, TrialRequest, TrialSource
+from search.study import (
+    Choices,
+    OutsideTrial,
+    ParamValue,
+    TrialRecord,
+    TrialRequest,
+    TrialSource,
+)
 
 #: Trials of a study that are drawn at random and trained to the end, whatever they are like: the
 #: ones that importances are computed from.
@@ -55,9 +63,16 @@ class AskTell:
     """Asks and tells the samplers of a study that starts from `history`."""
 
     def __init__(
-        self, plan: StudyPlan, history: Sequence[TrialRecord], replay: Replay | None = None
+        self,
+        plan: StudyPlan,
+        history: Sequence[TrialRecord],
+        replay: Replay | None = None,
+        outside: Sequence[OutsideTrial] = (),
     ) -> None:
-        """Trials of `replay` are proposed as they are recorded, or ReplayMismatch is raised."""
+        """Trials of `replay` are proposed as they are recorded, or ReplayMismatch is raised.
+
+        Trials of `outside` that fit the space teach one sampler each, and count for no arm.
+        """
         self._plan = plan
         self._replay = replay or Replay()
         sampler = plan.spec.sampler
@@ -86,6 +101,9 @@ class AskTell:
                 self._owner[record.number] = study
             self._counts[arm, record.search] += 1
             self._by_search[record.search] += 1
+        for place, record in enumerate(fitting(plan, outside)):
+            search, arm = place % self._searches, plan.arms.of(record.params)
+            self._study_of(search, arm).add(record)
         baseline = plan.space.baseline()
         self._baseline: deque[Mapping[str, ParamValue]] = deque()
         if baseline is not None and not history:

@@ -25,6 +25,7 @@ from search.study import (
     ConfirmationRun,
     Control,
     Event,
+    OutsideTrial,
     Phase,
     PhaseStarted,
     StudyEnded,
@@ -43,6 +44,7 @@ def run_study(
     *,
     history: Sequence[TrialRecord] = (),
     requests: Sequence[TrialRequest] = (),
+    outside: Sequence[OutsideTrial] = (),
     confirmations: Sequence[ConfirmationRun] = (),
     control: Callable[[], Control] = Control,
     executor: Executor | None = None,
@@ -52,7 +54,8 @@ def run_study(
 
     `history` holds the recorded trials, and `requests` those that they answer: the search is
     repeated up to where it was interrupted, and interrupted trials are trained again under their
-    number, so it ends as if nothing had been (see `search.driver.replay`). `confirmations` holds
+    number, so it ends as if nothing had been (see `search.driver.replay`). `outside` holds trials
+    of other programs, which teach the samplers where they fit the space. `confirmations` holds
     the recorded confirmation runs; only missing ones are trained. `control` is polled between
     rungs, and between stacks of the confirmation and of the test. Without `executor` everything
     runs in this process. `backend`, from `usable_backend`, is what the executor's processes train
@@ -66,7 +69,9 @@ def run_study(
         error: str | None = None
         try:
             yield PhaseStarted(phase=Phase.SEARCH)
-            search = SearchPhase(plan, history, control, workers, folder, requests=requests)
+            search = SearchPhase(
+                plan, history, control, workers, folder, requests=requests, outside=outside
+            )
             yield from search.run()
             error = common_failure(search.trials)
             state = StudyState.FAILED if error else StudyState.COMPLETED

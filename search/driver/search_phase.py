@@ -25,6 +25,7 @@ from search.study import (
     Control,
     Event,
     Noted,
+    OutsideTrial,
     Progress,
     ProgressMade,
     Stop,
@@ -70,9 +71,11 @@ class SearchPhase:
         folder: Path,
         *,
         requests: Sequence[TrialRequest] = (),
+        outside: Sequence[OutsideTrial] = (),
     ) -> None:
         """Go on from `history`; `requests` are those that it answers."""
         self._plan = plan
+        self._outside = outside
         self._control = control
         self._executor = executor
         self._tracker = ProgressTracker(plan, history)
@@ -88,7 +91,7 @@ class SearchPhase:
         plan = self._plan
         self._replay = replay
         self._recorded = replay.finished
-        self._ask_tell = AskTell(plan, history, replay)
+        self._ask_tell = AskTell(plan, history, replay, self._outside)
         self._pruning = Pruning(
             plan.spec.pruner, plan.directions[0], plan.spec.budget.epochs, plan.spec.sampler.seed
         )

@@ -24,6 +24,7 @@ from search.study.expressions import Expression, ExpressionParameter
 from search.study.records import (
     ConfirmationRun,
     FoldCurve,
+    OutsideTrial,
     Phase,
     Progress,
     Role,
@@ -67,6 +68,7 @@ __all__ = [
     "FoldCurve",
     "LayerSnapshot",
     "Noted",
+    "OutsideTrial",
     "ParamValue",
     "Phase",
     "PhaseStarted",

@@ -116,6 +116,16 @@ class TrialRecord:
         return str(self.params["activation"])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutsideTrial:
+    """A complete trial that another program has added to the study through Optuna."""
+
+    #: Values of the axes that it knows.
+    params: Mapping[str, ParamValue]
+    #: Objective values, as Optuna has them.
+    values: tuple[float, ...]
+
+
 class Role(StrEnum):
     """Roles of a configuration in the confirmation; the baseline is the usual ReLU network."""
 

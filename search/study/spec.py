@@ -156,5 +156,7 @@ class StudySpec:
     extensions: int = 0
     #: Trials that were recorded when the study was extended last, which its samplers start from.
     history: int = 0
+    #: Complete trials that other programs had added to it by then, which teach its samplers.
+    outside: int = 0
     #: Repeats of the confirmation that a person has asked for, also where more would tell little.
     least_repeats: int = 0

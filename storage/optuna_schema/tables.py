@@ -27,6 +27,7 @@ def _copy() -> MetaData:
 
 #: How Optuna stores a number: (number or None, its kind), since not every database holds infinity.
 encode_value = models.TrialValueModel.value_to_stored_repr
+decode_value = models.TrialValueModel.stored_repr_to_value
 encode_intermediate_value = models.TrialIntermediateValueModel.intermediate_value_to_stored_repr
 
 METADATA: MetaData = _copy()

@@ -52,6 +52,7 @@ def write_spec(spec: StudySpec) -> str:
         "question": spec.question,
         "extensions": spec.extensions,
         "history": spec.history,
+        "outside": spec.outside,
         "least_repeats": spec.least_repeats,
         "task": spec.task,
         "space": {axis: _write_axis(spec.space[axis]) for axis in spec.space},

@@ -6,12 +6,17 @@ from collections.abc import Iterator
 
 import optuna
 import pytest
-from optuna.distributions import FloatDistribution
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState, create_trial
 
 from search.errors import Conflict
-from search.study import StudyState
+from search.study import OutsideTrial, StudyState
 from storage import Database, Queue, Recorder, Studies, Trials
 from storage.integrity import find_faults
 from storage.rows.study_rows import StudyRow
@@ -82,3 +87,28 @@ def test_a_study_deleted_through_optuna_says_so_and_ends(
     row = studies.get(running.id)
     assert (row.state, row.error) == (StudyState.FAILED, "deleted")
     assert queue.claim("worker-b", 60) is None
+
+
+def test_complete_ones_are_counted_when_a_study_is_extended_and_read_back(
+    running: StudyRow, recorder: Recorder, outsider: RDBStorage, queue: Queue, studies: Studies
+) -> None:
+    study = optuna.load_study(study_name=running.optuna_name, storage=outsider)
+    distributions: dict[str, BaseDistribution] = {
+        "activation": CategoricalDistribution(("relu", "tanh")),
+        "learning_rate": FloatDistribution(1e-4, 1.0, log=True),
+        "depth": IntDistribution(1, 4),
+    }
+    params = {"activation": "tanh", "learning_rate": 0.001, "depth": 3}
+    study.add_trial(create_trial(value=0.25, params=params, distributions=distributions))
+    study.add_trial(create_trial(state=TrialState.FAIL, params=params, distributions=distributions))
+    recorder.record([changed(make_record(0))])
+    study.add_trial(create_trial(value=float("inf"), params={}, distributions={}))
+    queue.finish(running.id, WORKER, StudyState.COMPLETED)
+    spec = studies.extend(running.id, lambda row: row.spec).spec
+    assert (spec.history, spec.outside) == (1, 2)
+    study.add_trial(create_trial(value=7.0, params={}, distributions={}))
+    assert recorder.outside_trials(spec.outside) == (
+        OutsideTrial(params=params, values=(0.25,)),
+        OutsideTrial(params={}, values=(float("inf"),)),
+    )
+    assert recorder.outside_trials(0) == ()
