@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 DATA_DIR ?= data
+# A file after the other, so that servers and trained networks of a file are made once.
+PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: setup demo serve test test-fast check pages torture bench bench-verdict bench-gpu clean
 
@@ -28,11 +30,11 @@ serve: setup
 	$(BIN)/activation-search serve --port $(PORT) --data-dir $(DATA_DIR)
 
 test: setup
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest $(PARALLEL)
 
 # Without the tests marked `slow`: under 90 s on two cores.
 test-fast: setup
-	$(BIN)/pytest -n auto -m 'not slow'
+	$(BIN)/pytest $(PARALLEL) -m 'not slow'
 
 check: setup
 	$(BIN)/ruff check .

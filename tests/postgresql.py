@@ -64,6 +64,8 @@ class Cluster:
         self._server, self._account = server, account
         self._numbers = count()
         self._engine = create_engine(self._url("postgres"), isolation_level="AUTOCOMMIT")
+        #: Copying files takes a quarter of the time, where nothing waits for the disk.
+        self._strategy = ""
 
     def start(self) -> None:
         """Start the server, again after `stop`, and wait until it answers."""
@@ -92,6 +94,9 @@ class Cluster:
 
     def make_template(self) -> None:
         """Create the tables once; a copy of a database is made quicker than tables are."""
+        with self._engine.connect() as connection:
+            server = connection.execute(text("SHOW server_version_num")).scalar_one()
+        self._strategy = "STRATEGY FILE_COPY" if int(server) >= 150_000 else ""
         self.execute(f"CREATE DATABASE {TEMPLATE} TEMPLATE template0")
         open_database(str_of(self._url(TEMPLATE))).close()
 
@@ -99,7 +104,7 @@ class Cluster:
     def database(self, *, template: str = TEMPLATE) -> Iterator[str]:
         """The URL of a new database with our tables, or of an empty one with `template0`."""
         name = f"test_{next(self._numbers)}"
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template} {self._strategy}")
         try:
             with _disposed_engines():
                 yield str_of(self._url(name))

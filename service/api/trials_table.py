@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import StringIO
+from itertools import chain
 
 from search.study import TrialRecord
 from storage import Trials
@@ -15,12 +16,15 @@ _LAST = ("parameters", "fit_seconds", "flags", "error", "started_at", "finished_
 
 
 def trials_csv(trials: Trials, study_id: str, *, objectives: int) -> Iterator[bytes]:
-    """Yield a header, then a line a trial, in the order of their numbers.
+    """Return the pieces of a header and a line a trial, in the order of their numbers.
 
     Columns: `number`, `state`, `source`, `value` (the first objective; with two, also `value_2`),
     the axes of the configurations, the metrics as `metric_NAME`, `parameters`, `fit_seconds`,
     `flags`, `error`, `started_at` and `finished_at`. What a trial lacks is empty. Trials are read
     by pages, twice, so that memory does not grow with them.
+
+    Raises NotFound for an unknown study. The first piece is read before this returns, so that a
+    study deleted a moment ago is answered as such; one deleted later breaks the table off.
     """
     further = [f"value_{place}" for place in range(2, objectives + 1)]
     axes: dict[str, None] = {}
@@ -35,11 +39,16 @@ def trials_csv(trials: Trials, study_id: str, *, objectives: int) -> Iterator[by
         text, [*_FIRST, *further, *axes, *metrics, *_LAST], extrasaction="ignore"
     )
     writer.writeheader()
-    for page in _pages(trials, study_id):
+
+    def piece(page: Sequence[TrialRecord]) -> bytes:
         writer.writerows(map(_row, page))
-        yield text.getvalue().encode()
+        written = text.getvalue().encode()
         text.seek(0)
         text.truncate()
+        return written
+
+    pieces = map(piece, _pages(trials, study_id))
+    return chain([next(pieces)], pieces)
 
 
 def _pages(trials: Trials, study_id: str) -> Iterator[tuple[TrialRecord, ...]]:

@@ -22,7 +22,9 @@ from storage.keys import KeyScope
 from tests.postgresql import Cluster
 from tests.service.processes import FINISHED, PROGRAM, free_port, ready, until
 
-WORKERS, STUDIES, KILLS = 4, 20, 3
+WORKERS = 4
+#: Of each database: studies, and workers killed. Both run the same code but for the claims.
+SCALES = {"postgresql": (20, 3), "sqlite": (8, 1)}
 TRIALS = 20
 #: Large enough that workers can be killed in the middle.
 STUDY: dict[str, Any] = {
@@ -112,6 +114,7 @@ def kill(process: psutil.Process) -> None:
 def test_every_study_runs_exactly_once(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
+    studies, kills = SCALES[kind]
     with ExitStack() as stack:
         url = f"sqlite:///{tmp_path / 'search.db'}"
         if kind == "postgresql":
@@ -142,7 +145,7 @@ def test_every_study_runs_exactly_once(
         ids = [
             api.post("/v1/studies", json={**STUDY, "name": f"{n}"}).json()
             for api in apis
-            for n in range(STUDIES // len(apis))
+            for n in range(studies // len(apis))
         ]
         ids = [study["id"] for study in ids]
         for number in range(WORKERS):
@@ -152,12 +155,12 @@ def test_every_study_runs_exactly_once(
             return Counter(apis[0].get(f"/v1/studies/{i}").json()["state"] for i in ids)
 
         killed: list[str] = []
-        for number in range(KILLS):
-            enough = number * STUDIES // 5
+        for number in range(kills):
+            enough = number * studies // 5
             until(lambda least=enough: states()["completed"] >= least)
             killed.append(fleet.kill_a_holder())
             stack.enter_context(fleet.process(f"worker-{WORKERS + number}", "worker"))
-        until(lambda: states() == {"completed": STUDIES})
+        until(lambda: states() == {"completed": studies})
 
         claims: dict[str, list[str]] = defaultdict(list)
         ends: dict[str, list[str]] = defaultdict(list)
@@ -174,8 +177,8 @@ def test_every_study_runs_exactly_once(
             assert {trial["state"] for trial in page["items"]} <= set(FINISHED)
             results = apis[1].get(f"/v1/studies/{study}/results").json()
             assert results["verdict"]["sentence"]
-        assert sum(len(of_study) - 1 for of_study in claims.values()) == KILLS
+        assert sum(len(of_study) - 1 for of_study in claims.values()) == kills
         began = {i: apis[0].get(f"/v1/studies/{i}").json()["started_at"] for i in ids}
-        turns = [ids.index(study) // (STUDIES // 2) for study in sorted(ids, key=began.__getitem__)]
+        turns = [ids.index(study) // (studies // 2) for study in sorted(ids, key=began.__getitem__)]
         # Clients take turns, though the one had queued all of its studies before the other.
-        assert turns == [0, 1] * (STUDIES // 2)
+        assert turns == [0, 1] * (studies // 2)

@@ -53,7 +53,7 @@ def measure(scale: Scale, folder: Path) -> Figure:
         for name, report in reports.items()
         for failure in report["failures"]
     ]
-    errors = [error for report in reports.values() for error in report["errors"]]
+    errors = [_told(folder, name) for name, report in reports.items() if report["errors"]]
     crashes = sum(crashed.values())
     return Figure(
         shown=f"{generated} cases: {crashes} answers of 5xx, {len(found)} kinds of answers that "
@@ -83,6 +83,12 @@ def _run(service: Service, cases: int, headers: list[str], folder: Path) -> dict
         subprocess.run(command, check=False, stdout=log, stderr=log, cwd=folder)
     found: dict[str, Any] = json.loads(report.read_text())
     return found
+
+
+def _told(folder: Path, name: str) -> str:
+    """Return what schemathesis says of requests without an answer."""
+    log = (folder / name.replace(" ", "-") / "schemathesis.log").read_text()
+    return f"{name}: {log.partition(' ERRORS ')[2].partition(' WARNINGS ')[0].strip('= ')}"
 
 
 def _key(service: Service) -> str:

@@ -95,7 +95,8 @@ class Tally:
 def measure(scale: Scale, folder: Path) -> Figure:
     """Kill `scale.kills` times in the middle of studies; compare with the undisturbed."""
     chance = random.Random(17)
-    seeds = range(max(2, min(12, scale.kills // 5)))
+    # Of fewer kills than that all are in one study.
+    seeds = range(max(1 if scale.kills <= KILLS_A_STUDY else 2, min(12, scale.kills // 5)))
     tally = Tally()
     with running(folder / "undisturbed") as service:
         undisturbed = {seed: finished(service, service.post(**study(seed)))[1] for seed in seeds}

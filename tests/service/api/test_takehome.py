@@ -14,8 +14,10 @@ import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
 
+from search.errors import NotFound
 from search.study import Task
-from storage import Database
+from service.api.trials_table import trials_csv
+from storage import Database, Studies, Trials
 from tests.search.archives import Made, as_csv, make_archive
 from tests.service.winners import finished_study
 
@@ -147,6 +149,15 @@ def test_what_cannot_be_exported_is_refused_in_a_sentence(client: TestClient, st
     other = client.post("/v1/studies", json={"dataset": "wine"}).json()["id"]
     assert client.get(f"/v1/studies/{other}/export/pytorch").status_code == 409
     assert client.get("/v1/studies/st_x/export/pytorch").status_code == 404
+
+
+def test_a_table_is_read_before_it_is_promised(study: str, database: Database) -> None:
+    whole = b"".join(trials_csv(Trials(database), study, objectives=1))
+    pieces = trials_csv(Trials(database), study, objectives=1)
+    Studies(database).delete(study)
+    assert b"".join(pieces) == whole
+    with pytest.raises(NotFound):
+        trials_csv(Trials(database), study, objectives=1)
 
 
 def test_all_trials_are_a_table(client: TestClient, study: str) -> None:
