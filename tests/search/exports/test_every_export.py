@@ -140,13 +140,10 @@ Expected: TypeAlias = dict[str, np.ndarray]
 
 def share(backend: str, names: Sequence[str]) -> list[str]:
     """The networks that a backend of Keras is tried with: backends take turns, all where one is."""
-    turns = len(THERE)
-    # Every activation comes with each normalization in turn, so turns move on from one to the next.
-    return [
-        name
-        for place, name in enumerate(names)
-        if (place + place // len(NORMALIZATIONS)) % turns == THERE.index(backend)
-    ]
+    # Every activation comes with each normalization, so turns move on from one to the next.
+    places = (divmod(place, len(NORMALIZATIONS)) for place in range(len(names)))
+    turns = (sum(pair) % len(THERE) for pair in places)
+    return [name for name, turn in zip(names, turns, strict=True) if turn == THERE.index(backend)]
 
 
 @pytest.fixture(scope="module")
