@@ -19,6 +19,7 @@ from tests.benchmarks.equal_work import EqualWork, equal_work
 from tests.benchmarks.later_trials import later_trials
 from tests.benchmarks.long_study import long_study
 from tests.benchmarks.ours import served
+from tests.benchmarks.peer_e import against_vmap, is_there
 from tests.benchmarks.peers import PEERS
 from tests.benchmarks.polling import polling
 from tests.benchmarks.rows import Measured
@@ -40,7 +41,7 @@ _LONG = {
 
 def measure(scale: Scale, letters: str) -> Iterator[Result]:
     """Yield the rows as they are measured, quick ones first; `letters` names the peers to run."""
-    for alone in (_engine, _database, _late, _polling):
+    for alone in (_engine, *([_vmap] if is_there() else []), _database, _late, _polling):
         with TemporaryDirectory(prefix="bench-") as folder:
             yield alone(scale, Path(folder))
     with TemporaryDirectory(prefix="bench-") as folder, served(Path(folder)) as service:
@@ -140,6 +141,12 @@ def _engine(scale: Scale, _folder: Path) -> Result:
             "engine_torch": asdict(torch_mixed),
         },
     )
+
+
+def _vmap(scale: Scale, _folder: Path) -> Result:
+    cost = against_vmap(lanes=scale.lanes, epochs=min(scale.epochs, 10))
+    how = f"{cost.lanes} lanes, {cost.ours:.0f} us a lane-step against {cost.theirs:.0f}"
+    return ([Measured(row="vs_e", value=cost.ratio, how=how)], {"vmap": asdict(cost)})
 
 
 def _database(scale: Scale, folder: Path) -> Result:

@@ -135,6 +135,13 @@ _LINES = (
         show=percent,
     ),
     Row(
+        name="vs_e",
+        title="networks of one shape on one core, against JAX vmap",
+        show=times,
+        floor=1.3,
+        goal=1.5,
+    ),
+    Row(
         name="late",
         title="cost of a late trial against an early one",
         show=times,

@@ -27,6 +27,8 @@ class Scale:
     #: Activations whose step is measured; None: all.
     activations: tuple[str, ...] | None = None
     engine_repeats: int = 2
+    #: Networks that are trained together against JAX.
+    lanes: int = 40
     #: Batches of 32 trials recorded by us, trials recorded by RDBStorage.
     recorded: tuple[int, int] = (8, 30)
     clients: int = 50
@@ -62,6 +64,7 @@ SMOKE = Scale(
     later_trials=4,
     activations=("relu",),
     engine_repeats=1,
+    lanes=4,
     recorded=(1, 2),
     clients=3,
     polling_seconds=1.0,

@@ -24,6 +24,7 @@ from tests.benchmarks.later_trials import later_trials
 from tests.benchmarks.long_study import long_study
 from tests.benchmarks.ours import served
 from tests.benchmarks.page import BEGIN, END, write_page
+from tests.benchmarks.peer_e import against_vmap, is_there
 from tests.benchmarks.peer_network import build, suggest
 from tests.benchmarks.peers import PEERS, PeerRun, PeerTrial, run_peer
 from tests.benchmarks.rows import ROWS, Measured, markdown
@@ -69,6 +70,14 @@ def test_a_peer_trains_configurations_of_the_reference_space(letter: str) -> Non
         if letter != "D":
             params = reference_plan().space.check(trial.params)
             assert params == trial.params
+
+
+@pytest.mark.skipif(not is_there(), reason="JAX is of the extra 'test', optax of 'bench'")
+def test_jax_trains_as_many_networks_on_one_core() -> None:
+    cost = against_vmap(lanes=4, epochs=6, repeats=1)
+    assert cost.lanes == 4
+    assert 1.0 < cost.ours < 1e5
+    assert cost.ratio == cost.theirs / cost.ours > 0.01
 
 
 def test_the_peers_space_is_ours() -> None:

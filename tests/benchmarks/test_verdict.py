@@ -7,20 +7,33 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from optuna.trial import TrialState
 
-from search.study import Choices
+from search.driver.plan import plan_study
+from search.study import Choices, ConfirmationsMade, Event, TestsMade, TrialsChanged
 from search.training.executors import InlineExecutor
+from tests.benchmarks.verdict import peer_v
 from tests.benchmarks.verdict.__main__ import BEGIN, END, PAGE, write_page
+from tests.benchmarks.verdict.peer_v import seconds_of, work_of
 from tests.benchmarks.verdict.rows import BESIDE, ROWS
 from tests.benchmarks.verdict.sets import smooth
-from tests.benchmarks.verdict.studies import study, true_difference
+from tests.benchmarks.verdict.studies import spec_of, study, true_difference
+
+SPACE = {"width": Choices(values=(16,)), "depth": Choices(values=(1,))}
+ARMS = ("relu", "tanh")
 
 
 @pytest.fixture(scope="module")
-def record() -> dict[str, Any]:
-    space = {"width": Choices(values=(16,)), "depth": Choices(values=(1,))}
+def ran() -> tuple[dict[str, Any], list[Event]]:
+    events: list[Event] = []
     dataset = smooth(300, 0.6, 0)
-    return study(dataset, ("relu", "tanh"), 0, InlineExecutor(), space=space, trials=40)
+    made = study(dataset, ARMS, 0, InlineExecutor(), space=SPACE, trials=40, events=events)
+    return made, events
+
+
+@pytest.fixture(scope="module")
+def record(ran: tuple[dict[str, Any], list[Event]]) -> dict[str, Any]:
+    return ran[0]
 
 
 def test_a_study_is_kept_as_json(record: dict[str, Any]) -> None:
@@ -44,6 +57,11 @@ def one(worse: bool, low: float, high: float, best: str = "relu") -> dict[str, A
         "seconds": 2.0,
         "network": {"low": low, "high": high},
         "truth": 0.05,
+        "ours": 2.0,
+        "theirs": 20.0,
+        "trainings": 100,
+        "timed": 10,
+        "lanes": 4,
     }
 
 
@@ -57,6 +75,29 @@ def test_the_rows_count_what_they_say() -> None:
     shown = {title: count(records) for title, (_, count, _, _) in BESIDE.items()}
     assert "50.0 % of 12, 3 by 100 %" in shown.values()
     assert any("0 of 2" in text or "0 of 3" in text for text in shown.values())
+
+
+def test_the_expert_trains_what_ours_has_trained(
+    ran: tuple[dict[str, Any], list[Event]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = ran[1]
+    dataset = smooth(300, 0.6, 0)
+    plan = plan_study(spec_of(dataset, ARMS, 0, space=SPACE, trials=40), dataset)
+    work = list(work_of(events, plan))
+    trials = {r.number: r for e in events if isinstance(e, TrialsChanged) for r in e.trials}
+    runs = [run for e in events if isinstance(e, ConfirmationsMade) for run in e.runs]
+    refits = [t for e in events if isinstance(e, TestsMade) for t in e.runs if t.params]
+    assert len(trials) == 40
+    assert len(work) == 3 * 40 + len(runs) + sum(test.repeats for test in refits)
+    pruned = sum(r.state is TrialState.PRUNED for r in trials.values())
+    assert sum(one.epochs < 30 for one in work) == 3 * pruned
+    monkeypatch.setattr(peer_v, "PART", 5)
+    timed, seconds = seconds_of(work, plan.data, InlineExecutor(), str(tmp_path), 0)
+    assert timed == 5
+    assert seconds > 0.0
+    assert ROWS["expert"].shown([one(True, 0.0, 0.1)]) == (
+        "10.0x of 1 (100 trainings, timed on 10 and scaled: 20 s, ours 2 s)"
+    )
 
 
 def test_nothing_yet_is_said() -> None:

@@ -48,7 +48,7 @@ def main() -> None:
             return
         for name in arguments.rows:
             row = ROWS[name]
-            if row.needs_folder and context.folder is None:
+            if (row.needs_folder and context.folder is None) or not row.needs():
                 continue
             count = arguments.seeds or (row.quick if arguments.scale == "quick" else row.seeds)
             path = RESULTS / f"{name}.json"

@@ -6,14 +6,26 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from scipy.stats import binomtest
 
 from search.data.datasets import load_builtin
-from search.study import Choices
+from search.driver.plan import plan_study
+from search.study import Choices, Event
+from tests.benchmarks.ours import served
+from tests.benchmarks.peer_e import against_vmap, is_there
+from tests.benchmarks.verdict.peer_v import seconds_of, work_of
 from tests.benchmarks.verdict.sets import from_folder, smooth
-from tests.benchmarks.verdict.studies import DEFAULT_ARMS, JUNK, Record, study, true_difference
+from tests.benchmarks.verdict.studies import (
+    DEFAULT_ARMS,
+    JUNK,
+    Record,
+    spec_of,
+    study,
+    true_difference,
+)
 
 #: Bend of the made set at which a linear network's loss is so much above a bent one's, with the
 #: rows of the row: found by `python -m tests.benchmarks.verdict --calibrate`.
@@ -43,6 +55,8 @@ class Row:
     #: What the records so far show.
     shown: Callable[[Sequence[Record]], str]
     needs_folder: bool = False
+    #: Whether what the row needs is installed.
+    needs: Callable[[], bool] = lambda: True
 
 
 def _share(hits: int, of: int) -> str:
@@ -156,6 +170,36 @@ def _coverage_luck(records: Sequence[Record]) -> str:
     return _share(hits, len(ends) if len(ends) > 1 else 0)
 
 
+def _expert(seed: int, context: Context) -> Record:
+    """A study of ours, and peer V with the same trainings."""
+    dataset, arms = load_builtin("digits"), (*DEFAULT_ARMS, "identity")
+    events: list[Event] = []
+    made = study(dataset, arms, seed, context.executor, events=events)
+    plan = plan_study(spec_of(dataset, arms, seed), dataset)
+    work = list(work_of(events, plan))
+    with TemporaryDirectory(prefix="peer-v-") as folder:
+        timed, seconds = seconds_of(work, plan.data, context.executor, folder, seed)
+    return {"ours": made["seconds"], "trainings": len(work), "timed": timed, "theirs": seconds}
+
+
+def _expert_shown(records: Sequence[Record]) -> str:
+    if not records:
+        return "nothing yet"
+    ratios = [r["theirs"] / r["ours"] for r in records]
+    typical = sorted(records, key=lambda r: r["theirs"] / r["ours"])[len(records) // 2]
+    return (
+        f"{np.median(ratios):.1f}x of {len(records)} ({typical['trainings']} trainings, timed on "
+        f"{typical['timed']} and scaled: {typical['theirs']:.0f} s, ours {typical['ours']:.0f} s)"
+    )
+
+
+def _served(seed: int, context: Context) -> Record:
+    """The default study of digits from POST to the verdict, over REST."""
+    body = {"dataset": "digits", "sampler": {"seed": seed}}
+    with TemporaryDirectory(prefix="bench-") as folder, served(Path(folder)) as service:
+        return {"seconds": round(service.run(body, every=0.25).seconds, 1)}
+
+
 def _junk_shown(records: Sequence[Record]) -> str:
     """Count champions that are far worse than their arm's best."""
     ratios = [ratio for r in records for ratio in r.get("champions", ())]
@@ -187,6 +231,19 @@ def _agreement(records: Sequence[Record]) -> str:
 def _seconds(records: Sequence[Record]) -> str:
     seconds = [r["seconds"] for r in records]
     return f"{np.median(seconds):.0f} s (least {min(seconds):.0f})" if seconds else "nothing yet"
+
+
+def _ahead(seed: int, context: Context) -> Record:
+    cost = against_vmap()
+    return {"lanes": cost.lanes, "ours": cost.ours, "theirs": cost.theirs}
+
+
+def _ahead_shown(records: Sequence[Record]) -> str:
+    if not records:
+        return "nothing yet"
+    ratio = np.median([r["theirs"] / r["ours"] for r in records])
+    ours, theirs = (np.median([r[who] for r in records]) for who in ("ours", "theirs"))
+    return f"{ratio:.2f}x of {len(records)} ({ours:.0f} us a lane-step against {theirs:.0f})"
 
 
 #: Name -> row. Rows that share studies have one `make`, and are run once.
@@ -232,6 +289,19 @@ ROWS: Mapping[str, Row] = {
         title="95 % intervals of fixed networks over fresh made data sets hold the truth",
         floor="reaches 93 %", goal="includes 95 %", seeds=300, quick=2,
         make=_coverage, shown=_coverage_fixed,
+    ),
+    "served": Row(
+        title="seconds from POST to the verdict, default study, digits",
+        floor="120 s", goal="90 s", seeds=5, quick=1, make=_served, shown=_seconds,
+    ),
+    "expert": Row(
+        title="the same against the same procedure by an expert with Optuna and PyTorch (peer V)",
+        floor="8x", goal="15x", seeds=3, quick=1, make=_expert, shown=_expert_shown,
+    ),
+    "vmap": Row(
+        title="JAX vmap over the same networks on one core (peer E)",
+        floor="1.3x", goal="1.5x", seeds=3, quick=1, make=_ahead, shown=_ahead_shown,
+        needs=is_there,
     ),
 }  # fmt: skip
 

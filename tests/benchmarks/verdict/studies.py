@@ -26,6 +26,7 @@ from search.study import (
     ConfirmationRun,
     ConfirmationsMade,
     Evaluation,
+    Event,
     ParamValue,
     SamplerSpec,
     StudySpec,
@@ -55,19 +56,19 @@ def study(
     *,
     space: Mapping[str, Axis] | None = None,
     trials: int = 0,
+    events: list[Event] | None = None,
 ) -> Record:
-    """Run a default study of `arms` on `dataset` and return its record."""
-    spec = StudySpec(
-        dataset=dataset.id,
-        space={"activation": Choices(values=arms), **(space or {})},
-        sampler=SamplerSpec(seed=seed),
-        budget=Budget(trials=trials),
-        evaluation=Evaluation(),
-    )
+    """Run a default study of `arms` on `dataset` and return its record.
+
+    All that the driver says is appended to `events`.
+    """
+    spec = spec_of(dataset, arms, seed, space=space, trials=trials)
     live, began = LiveResults(spec, dataset), monotonic()
     runs: list[ConfirmationRun] = []
     for event in run_study(spec, dataset, executor=executor):
         live.apply(event)
+        if events is not None:
+            events.append(event)
         if isinstance(event, ConfirmationsMade):
             runs += event.runs
     results = live.to_document(phase_ended=True)
@@ -82,6 +83,24 @@ def study(
     ]
     took = round(monotonic() - began, 1)
     return {**_kept(found), "champions": champions, "seconds": took}
+
+
+def spec_of(
+    dataset: Dataset,
+    arms: tuple[str, ...],
+    seed: int,
+    *,
+    space: Mapping[str, Axis] | None = None,
+    trials: int = 0,
+) -> StudySpec:
+    """Return the default study of `arms` on `dataset`."""
+    return StudySpec(
+        dataset=dataset.id,
+        space={"activation": Choices(values=arms), **(space or {})},
+        sampler=SamplerSpec(seed=seed),
+        budget=Budget(trials=trials),
+        evaluation=Evaluation(),
+    )
 
 
 def _kept(found: Verdict) -> Record:
