@@ -7,7 +7,8 @@ or, for ONNX, by the lines that a person would write.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.util import find_spec
 from itertools import cycle, product
@@ -135,65 +136,75 @@ def differences(made: Dataset, expected: np.ndarray, folder: Path) -> np.ndarray
     return np.abs(shares - expected).max(axis=1)
 
 
+#: By name of the network, what the service says of each row.
 Expected: TypeAlias = dict[str, np.ndarray]
 
 
-def share(backend: str, names: Sequence[str]) -> list[str]:
-    """The networks that a backend of Keras is tried with: backends take turns, all where one is."""
-    # Every activation comes with each normalization, so turns move on from one to the next.
-    places = (divmod(place, len(NORMALIZATIONS)) for place in range(len(names)))
-    turns = (sum(pair) % len(THERE) for pair in places)
-    return [name for name, turn in zip(names, turns, strict=True) if turn == THERE.index(backend)]
+def lay_out(form: str, task: Task, names: Iterable[str], folder: Path) -> Expected:
+    """Write exports of networks into a folder each."""
+    folder.mkdir()
+    rows, archives = new_rows(task), networks(task)
+    return {name: laid_out(form, archives[name], rows, folder / name) for name in names}
 
 
-@pytest.fixture(scope="module")
-def laid(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Task], tuple[Path, Expected]]:
-    """All networks exported in one form, which is done once for all backends."""
-
-    @cache
-    def lay(form: str, task: Task) -> tuple[Path, Expected]:
-        folder, rows = tmp_path_factory.mktemp(f"{form}-{task}"), new_rows(task)
-        return folder, {
-            name: laid_out(form, archive, rows, folder / name)
-            for name, archive in networks(task).items()
-        }
-
-    return lay
+def far_off(task: Task, expected: Expected, folder: Path, *, rounded: bool) -> dict[str, float]:
+    """The networks whose answers are further off than may be, and how far."""
+    made, tolerance = dataset(task)[0], SINGLE if rounded else DOUBLE
+    far = {}
+    for name, answer in expected.items():
+        each = differences(made, answer, folder / name)
+        far[name] = np.delete(each, FAR_OUT).max() if rounded else each.max()
+    return {name: value for name, value in far.items() if not value <= tolerance}
 
 
 @pytest.mark.parametrize("task", Task)
-@pytest.mark.parametrize(
-    ("form", "backend"),
-    [
-        ("pytorch", ""),
-        ("onnx", ""),
-        *(pytest.param("keras", *p.values, marks=p.marks) for p in BACKENDS),
-    ],
-)
-def test_an_export_says_what_the_service_says(
-    form: str, backend: str, task: Task, laid: Callable[[str, Task], tuple[Path, Expected]]
-) -> None:
-    folder, expected = laid(form, task)
-    if backend:
-        expected = {name: expected[name] for name in share(backend, list(expected))}
+@pytest.mark.parametrize("form", ["pytorch", "onnx"])
+def test_an_export_says_what_the_service_says(form: str, task: Task, tmp_path: Path) -> None:
+    folder = tmp_path / form
+    expected = lay_out(form, task, networks(task), folder)
     program = str(Path(__file__).with_name("predict_onnx.py")) if form == "onnx" else ""
-    run_programs(
-        [folder / name for name in expected],
-        {"KERAS_BACKEND": backend} if backend else None,
-        program=program,
-    )
-    made = dataset(task)[0]
-    far, tolerance = {}, SINGLE if backend in ROUNDED else DOUBLE
-    for name, answer in expected.items():
-        each = differences(made, answer, folder / name)
-        far[name] = np.delete(each, FAR_OUT).max() if backend in ROUNDED else each.max()
-    assert {name: value for name, value in far.items() if not value <= tolerance} == {}
+    run_programs([folder / name for name in expected], program=program)
+    assert far_off(task, expected, folder, rounded=False) == {}
 
 
-def test_backends_share_every_network_among_them() -> None:
+def turns(names: Sequence[str]) -> dict[tuple[str, Task], list[str]]:
+    """Backend of Keras and task -> the networks tried there.
+
+    Each takes seconds a process and tenths of them a network, so each network is tried once: each
+    activation, by its normalizations, on every task, and each normalization on every backend.
+    """
+    tasks, shares = list(Task), defaultdict[tuple[str, Task], list[str]](list)
+    for place, name in enumerate(names):
+        activation, normalization = divmod(place, len(NORMALIZATIONS))
+        task = tasks[(activation + normalization) % len(tasks)]
+        shares[THERE[(activation // len(tasks) + normalization) % len(THERE)], task].append(name)
+    return dict(shares)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_export_to_keras_says_what_the_service_says(backend: str, tmp_path: Path) -> None:
     names = list(networks(Task.BINARY))
-    shares = [share(backend, names) for backend in THERE]
-    assert sorted(name for one in shares for name in one) == sorted(names)
-    for one in shares:
-        for value in NORMALIZATIONS:
-            assert any(f"-{value}-" in f"-{name}-" for name in one)
+    expected = {
+        task: lay_out("keras", task, share, tmp_path / task)
+        for (where, task), share in turns(names).items()
+        if where == backend
+    }
+    folders = [tmp_path / task / name for task, answers in expected.items() for name in answers]
+    run_programs(folders, {"KERAS_BACKEND": backend})
+    for task, answers in expected.items():
+        assert far_off(task, answers, tmp_path / task, rounded=backend in ROUNDED) == {}
+
+
+def test_backends_of_keras_share_every_network_among_them() -> None:
+    names = list(networks(Task.BINARY))
+    shares = turns(names)
+    assert sorted(name for share in shares.values() for name in share) == sorted(names)
+    assert set(shares) == set(product(THERE, Task))
+    for share in shares.values():
+        for normalization in NORMALIZATIONS:
+            assert any(f"-{normalization}-" in name for name in share)
+    for activation in HIDDEN:
+        of_it = [
+            k for k, share in shares.items() if any(n.startswith(f"{activation}-") for n in share)
+        ]
+        assert {task for _, task in of_it} == set(Task)
