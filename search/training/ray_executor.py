@@ -11,8 +11,10 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from threading import Timer
 from typing import Any, TypeVar
 
 import ray
@@ -29,6 +31,8 @@ T = TypeVar("T")
 #: Times that a call is submitted again before its study fails: a node may be lost now and then, but
 #: a call that kills every process it is given to must come to an end.
 MAX_RETRIES = 5
+#: Seconds in which a cancelled call has to end by its interrupt; its process is killed then.
+INTERRUPT_S = 5.0
 
 
 class RayExecutor(Executor):
@@ -84,7 +88,17 @@ class _TaskFuture(Future[T]):
             return False
         self.set_running_or_notify_cancel()  # or those who `wait` for it would wait for ever
         ray.cancel(self._ref)
+        later = Timer(INTERRUPT_S, _end, (self._ref,))
+        later.daemon = True
+        later.start()
         return True
+
+
+def _end(ref: ray.ObjectRef) -> None:
+    """End a cancelled task whose interrupt was lost, which happens while a process imports."""
+    with suppress(RayError, RuntimeError, ValueError):  # the cluster was left meanwhile
+        if ray.wait([ref], timeout=0)[1]:
+            ray.cancel(ref, force=True)
 
 
 def connect() -> None:

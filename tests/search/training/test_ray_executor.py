@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, wait
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,13 @@ def busy() -> None:
         time.sleep(0.01)
 
 
+def stubborn(began: Path) -> None:
+    began.touch()
+    while True:
+        with suppress(KeyboardInterrupt):
+            busy()
+
+
 def data_facts(data: SavedData) -> tuple[float, bool, bool]:
     x = data.load().folds[0].x_train
     return float(x.sum()), x.flags.owndata, data.load() is data.load()
@@ -99,6 +107,15 @@ def test_a_cancelled_call_ends_though_it_has_begun(executor: Any) -> None:
     # Both cores are free again.
     assert executor.submit(pow, 2, 5).result(timeout=60) == 32
     assert time.monotonic() - began < 120
+
+
+def test_a_cancelled_call_ends_though_its_interrupt_is_lost(executor: Any, tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in "ab"]
+    calls = [executor.submit(stubborn, path) for path in paths]
+    while not all(path.exists() for path in paths):
+        time.sleep(0.1)
+    assert all(call.cancel() for call in calls)
+    assert executor.submit(pow, 2, 5).result(timeout=60) == 32
 
 
 def test_folds_are_put_once_and_mapped(executor: Any, tmp_path: Path) -> None:
