@@ -162,7 +162,7 @@ TABLES = st.lists(st.lists(CELLS, min_size=1, max_size=4).map(",".join), max_siz
 )
 
 
-@settings(PATIENT, max_examples=120)
+@settings(PATIENT, max_examples=60)
 @given(
     content=st.binary(max_size=200) | TABLES | TABLES.map(lambda t: b"PAR1" + t),
     target=st.sampled_from(["a", "b", "c", "d"]) | st.text(max_size=5),
