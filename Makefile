@@ -4,8 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 DATA_DIR ?= data
+# What is installed beside the project: extras of pyproject.toml.
+EXTRAS ?= test
+# Modules are compiled as they are imported: a tenth of those that are installed.
+INSTALL := pip install --quiet --disable-pip-version-check --no-compile
 # A file after the other, so that servers and trained networks of a file are made once.
-PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
+# One process more than cores, since tests of servers wait for other processes.
+PARALLEL := -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadfile --no-loadscope-reorder
 
 .PHONY: setup demo serve test test-fast check pages torture bench bench-verdict bench-gpu clean
 
@@ -13,7 +18,7 @@ setup: $(VENV)/.ready
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	$(BIN)/$(INSTALL) -c constraints.txt -e '.[$(EXTRAS)]'
 	$(BIN)/python -m search.engines.compiled
 	@touch $@
 
@@ -23,7 +28,7 @@ demo: $(if $(RAY),$(VENV)/.ray-ready,setup)
 		$(if $(POSTGRES),tests.demo_on_postgresql,service.cli.demo) $(if $(KEEP),--keep)
 
 $(VENV)/.ray-ready: $(VENV)/.ready
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,ray]'
+	$(BIN)/$(INSTALL) -c constraints.txt -e '.[test,ray]'
 	@touch $@
 
 serve: setup
@@ -61,14 +66,14 @@ bench: $(VENV)/.bench-ready
 		$(if $(QUICK),--seeds 3 --trainings 200))
 
 $(VENV)/.bench-ready: $(VENV)/.ready
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,bench]'
+	$(BIN)/$(INSTALL) -c constraints.txt -e '.[test,bench]'
 	@touch $@
 
 # Generators of clients, which the tests run where they are: in an environment of their own, since
 # they ask for other versions than this project. TypeScript's needs npm.
 $(VENV)/.clients-ready: $(VENV)/.ready
 	$(PYTHON) -m venv $(VENV)/clients
-	$(VENV)/clients/bin/pip install --quiet --disable-pip-version-check openapi-python-client==0.29.1
+	$(VENV)/clients/bin/$(INSTALL) openapi-python-client==0.29.1
 	command -v npm >/dev/null && npm install --silent --no-fund --prefix $(VENV)/clients \
 		openapi-typescript@7.13.0 typescript@5.9.3 || true
 	@touch $@

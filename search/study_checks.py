@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from search.data.datasets import DatasetSummary
-from search.data.splits import check_folds
+from search.data.fold_rules import check_folds
 from search.metrics import Metric, check_objectives
 from search.pruners import get_pruner
 from search.pruners.catalog import Pruner, PrunerName

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from search.data.dataset_builder import read_table, with_task
 from search.data.datasets import (
     BUILTIN,
     ColumnRole,
@@ -36,6 +35,8 @@ def load_dataset(spec: StudySpec, datasets: Datasets | None) -> Dataset:
     Without `datasets` only built-in ones are known. Raises UnknownChoice or NotFound for an unknown
     dataset, InvalidDataset where its target does not allow the task.
     """
+    from search.data.dataset_builder import with_task  # noqa: PLC0415 - loads pandas
+
     if spec.dataset in BUILTIN or datasets is None:
         return with_task(load_builtin(spec.dataset), spec.task)
     return _read_upload(datasets, datasets.get(spec.dataset), spec.task)
@@ -79,6 +80,8 @@ def summary_of(
     summary = BUILTIN[dataset_id].summary
     if task is None or task is summary.task:
         return summary
+    from search.data.dataset_builder import with_task  # noqa: PLC0415 - loads pandas
+
     return with_task(load_builtin(dataset_id), task).describe()
 
 
@@ -171,6 +174,8 @@ def printable_filename(name: str | None) -> str:
 
 
 def _read_upload(datasets: Datasets, row: DatasetRow, task: Task | None) -> Dataset:
+    from search.data.dataset_builder import read_table, with_task  # noqa: PLC0415 - loads pandas
+
     table = _table(datasets, row)
     dataset = read_table(
         table.content,

@@ -1,6 +1,7 @@
 """The trained network that a study keeps, and its story, for the API and the command line.
 
-No torch: what needs libraries of networks runs in a process of its own.
+No torch: what needs libraries of networks runs in a process of its own. The archive of a network
+is read where it is asked for, since that loads pandas.
 """
 
 from __future__ import annotations
@@ -13,16 +14,18 @@ from functools import cached_property
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState
 
 from search.data.datasets import BUILTIN
 from search.errors import Conflict, NotFound
-from search.networks.model_archive import ModelArchive, load_model_archive
 from search.study import Stage, TestRole, TrialRecord
 from storage import Confirmations, Database, Datasets, Results, Studies, Trials
 from storage.rows.spec_json import write_spec
+
+if TYPE_CHECKING:
+    from search.networks.model_archive import ModelArchive
 
 #: The format of a story.
 STORY_VERSION = 1
@@ -48,6 +51,8 @@ class TakenHome:
     @cached_property
     def archive(self) -> ModelArchive:
         """The same, read."""
+        from search.networks.model_archive import load_model_archive  # noqa: PLC0415 - see above
+
         return load_model_archive(self.blob)
 
     def require_trial(self, number: int) -> None:

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 NEVER_LOADED = {
     "search": {"torch", "numba", "pandas", "sklearn"},
     "storage": {"torch", "numba", "pandas", "sklearn", "fastapi"},
-    "service.api.app": {"torch", "numba"},
+    "service.api.app": {"torch", "numba", "pandas", "sklearn", "optuna_dashboard"},
     "search.training.executors": {"pandas", "sklearn", "sqlalchemy", "fastapi"},
     "search.prediction.predict": {"torch", "numba", "sklearn", "sqlalchemy", "fastapi"},
     # Holds the function that a training process is sent for a segment.

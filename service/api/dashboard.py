@@ -6,11 +6,13 @@ deleting or renaming a study there would leave our tables without its trials, so
 are closed unless a setting opens them.
 """
 
+from collections.abc import Iterable
+from threading import Lock
+from typing import Any
 from urllib.parse import parse_qsl
 
 from a2wsgi import WSGIMiddleware
 from optuna.storages import get_storage
-from optuna_dashboard import wsgi
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
@@ -28,15 +30,42 @@ _GREATEST_ID = 2**31 - 1
 READING_METHODS = frozenset({"GET", "HEAD"})
 
 
+class LateDashboard:
+    """The dashboard as a WSGI app that is made at its first request.
+
+    It brings scikit-learn along, which takes as long to load as all the rest of the server.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._lock = Lock()
+        self._made: CompletedDashboard | None = None
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer as the dashboard does."""
+        with self._lock:
+            if self._made is None:
+                self._made = self._make()
+        return self._made(environ, start_response)
+
+    def _make(self) -> CompletedDashboard:
+        from optuna_dashboard import wsgi  # noqa: PLC0415 - see above
+
+        services = self._services
+        # Keeps finished trials: thousands take seconds to read.
+        dashboard = wsgi(get_storage(services.database.optuna_storage()))
+        return CompletedDashboard(
+            dashboard, services, writable=services.settings.dashboard_writable
+        )
+
+
 class DashboardRoute(BaseRoute):
     """Matches the dashboard's paths, whatever the method."""
 
     def __init__(self, services: Services) -> None:
         self._writable = services.settings.dashboard_writable
-        # Keeps finished trials: thousands take seconds to read.
-        dashboard = wsgi(get_storage(services.database.optuna_storage()))
-        completed = CompletedDashboard(dashboard, services, writable=self._writable)
-        self._app = WSGIMiddleware(completed)  # type: ignore[arg-type]  # same WSGI, other names
+        dashboard = LateDashboard(services)
+        self._app = WSGIMiddleware(dashboard)  # type: ignore[arg-type]  # same WSGI, other names
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match by the first segment of the path."""

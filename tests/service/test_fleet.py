@@ -25,7 +25,7 @@ from tests.service.processes import FINISHED, PROGRAM, free_port, ready, until
 WORKERS = 4
 #: Of each database: studies, and workers killed. Both run the same code but for the claims.
 SCALES = {"postgresql": (20, 3), "sqlite": (8, 1)}
-TRIALS = 20
+TRIALS = 14
 #: Large enough that workers can be killed in the middle.
 STUDY: dict[str, Any] = {
     "dataset": "breast_cancer",

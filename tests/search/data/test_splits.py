@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from search.data.datasets import Dataset, DatasetSummary, load_builtin
-from search.data.splits import check_folds, split
+from search.data.fold_rules import check_folds
+from search.data.splits import split
 from search.errors import InvalidDataset, InvalidInput
 from search.study import Evaluation, Task
 

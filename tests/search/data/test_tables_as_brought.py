@@ -17,8 +17,9 @@ import pytest
 from search.data import arff
 from search.data.dataset_builder import build_dataset, read_table
 from search.data.datasets import ColumnKind, ColumnRole, Dataset, DatasetSummary
+from search.data.fold_rules import check_folds
 from search.data.preprocessing import fit_preprocessor, prepare
-from search.data.splits import check_folds, split
+from search.data.splits import split
 from search.driver.reference_models import ReferenceFit, score_reference
 from search.errors import InvalidDataset
 from search.study import Evaluation, Task, TestRole

@@ -18,7 +18,7 @@ SMALL = {
 #: Long enough to be caught in the middle; no confirmation, so that its end is the search's.
 LONG = {
     **SMALL,
-    "budget": {"trials": 60, "epochs": 600},
+    "budget": {"trials": 60, "epochs": 300},
     "evaluation": {"folds": 2, "confirm_top": 0},
     "pruner": {"name": "none"},
 }

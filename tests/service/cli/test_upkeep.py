@@ -11,6 +11,8 @@ from sqlalchemy import text
 from storage import open_database
 from tests.service.processes import PROGRAM, Server, served
 
+LITTLE = {"folds": 2, "confirm_top": 1, "confirm_repeats": 2}
+
 
 def call(*arguments: str) -> tuple[int, str, str]:
     command = [*PROGRAM, *arguments]
@@ -21,7 +23,7 @@ def call(*arguments: str) -> tuple[int, str, str]:
 def test_a_service_is_backed_up_as_it_runs_restored_elsewhere_and_goes_on(tmp_path: Path) -> None:
     old, new, file = tmp_path / "old", tmp_path / "new", tmp_path / "x.backup"
     with served(old) as server:
-        study = server.start(dataset="iris", budget={"trials": 30, "epochs": 10})
+        study = server.start(dataset="iris", budget={"trials": 30, "epochs": 10}, evaluation=LITTLE)
         while not server.finished_trials(study):
             pass
         before = server.finished_trials(study)
@@ -46,7 +48,7 @@ def test_a_service_is_backed_up_as_it_runs_restored_elsewhere_and_goes_on(tmp_pa
 def test_check_tells_a_fault_in_words_or_json_and_by_its_exit_code(
     tmp_path: Path, server: Server
 ) -> None:
-    study = server.start(dataset="iris", budget={"trials": 4, "epochs": 2})
+    study = server.start(dataset="iris", budget={"trials": 4, "epochs": 2}, evaluation=LITTLE)
     server.finish(study)
     (place,) = {
         Path(file.path).parent for file in server.process.open_files() if ".db" in file.path
