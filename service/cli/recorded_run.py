@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import signal
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -122,17 +123,28 @@ def _worked(database: Database, settings: Settings, study_id: str, *, quiet: boo
         worker = Worker(settings, database, executor, backend=backend)
         line = bar.add_task(study_id, total=None, best="-", rate="")
         work: Future[None] = threads.submit(worker.run, until_idle=True, only=study_id)
-        try:
-            while True:
+        with _stopped_by_ctrl_c(worker):
+            while not work.done():
                 row = studies.get(study_id)
                 show_progress(bar, line, row.phase, asdict(row.progress))
-                if row.state.is_finished or row.state is StudyState.PAUSED:
-                    work.result()
-                    return row.state.is_finished
                 wait([work], timeout=_LOOK_S)
-                if work.done() and work.exception() is not None:
-                    work.result()
-        except KeyboardInterrupt:
-            worker.stop()
-            work.result()
-            return studies.get(study_id).state.is_finished
+        work.result()
+        return studies.get(study_id).state.is_finished
+
+
+@contextmanager
+def _stopped_by_ctrl_c(worker: Worker) -> Iterator[None]:
+    """Have the first Ctrl-C stop the worker, which puts its study back; a second one interrupts.
+
+    A KeyboardInterrupt would be lost where it is raised within a destructor.
+    """
+
+    def stop(*_: object) -> None:
+        worker.stop()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

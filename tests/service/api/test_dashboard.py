@@ -47,7 +47,9 @@ def test_the_note_has_the_verdict_the_arms_the_dataset_and_links(
 ) -> None:
     note = shown["note"]["body"]
     plain = note.replace("\\", "")
-    assert plain.startswith(f"**{RESULTS['verdict']['sentence']}**")
+    first, *others = RESULTS["verdict"]["sentence"].split("; ")
+    assert plain.startswith(f"**{first}**\n\n- {others[0]}")
+    assert all(f"- {clause}" in plain for clause in others)
     for row in RESULTS["verdict"]["comparisons"]:
         assert f"| {row['activation']} |" in plain
     dataset = client.get(f"/v1/studies/{STUDY}").json()["dataset"]
