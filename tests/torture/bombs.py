@@ -48,7 +48,7 @@ def measure(scale: Scale, folder: Path) -> Figure:
         f"in {took[slowest]:.1f} s ({slowest}); peak {peaks[largest] / 2**20:.0f} MiB "
         f"({largest}); {kept / 2**20:+.0f} MiB afterwards",
         holds=not bad
-        and took[slowest] < ANSWERED_S
+        and took[slowest] < scale.patience * ANSWERED_S
         and peaks[largest] < PEAK_BYTES
         and kept < KEPT_BYTES
         and is_well,

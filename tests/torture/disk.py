@@ -52,7 +52,7 @@ def measure(scale: Scale, folder: Path) -> Figure:
         shown=f"full: {'wrong: ' + ', '.join(wrong) if wrong else 'readyz and the study say so'}, "
         f"which goes on {recovered:.1f} s after there is room; "
         "studies and results are read from a read-only disk",
-        holds=not wrong and recovered < RECOVERED_S,
+        holds=not wrong and recovered < scale.patience * RECOVERED_S,
         details={"is_right": is_right, "recovered_s": recovered},
     )
 

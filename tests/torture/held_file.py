@@ -66,8 +66,8 @@ def measure(scale: Scale, folder: Path) -> Figure:
         f"{len(lost)} lost; health within {1000 * max(healthy):.0f} ms",
         holds=not errors
         and not lost
-        and max(healthy) < HEALTHY_S
-        and max(refused_after) < REFUSED_S
+        and max(healthy) < scale.patience * HEALTHY_S
+        and max(refused_after) < scale.patience * REFUSED_S
         and statuses[503] > 0
         and (told > 0 or scale.held_seconds < 20),
         details={

@@ -25,6 +25,8 @@ class Scale:
     waiting: int
     #: Cases of schemathesis, with keys and without together.
     cases: int
+    #: Times the seconds that a figure allows: tests run beside others.
+    patience: float = 1.0
 
 
 FULL = Scale(
@@ -62,5 +64,6 @@ SMOKE = Scale(
     soak_seconds=10,
     waiting=20,
     cases=60,
+    patience=10.0,
 )
 SCALES = {scale.name: scale for scale in (FULL, QUICK, SMOKE)}
