@@ -6,8 +6,7 @@ PORT ?= 8000
 DATA_DIR ?= data
 # What is installed beside the project: extras of pyproject.toml.
 EXTRAS ?= test
-# Modules are compiled as they are imported: a tenth of those that are installed.
-INSTALL := pip install --quiet --disable-pip-version-check --no-compile
+INSTALL := pip install --quiet --disable-pip-version-check $(COMPILE)
 # A file after the other, so that servers and trained networks of a file are made once.
 # One process more than cores, since tests of servers wait for other processes.
 PARALLEL := -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadfile --no-loadscope-reorder
